@@ -1,0 +1,1 @@
+"""What workflows ask for; the only place where they touch the world."""

@@ -1,0 +1,1 @@
+"""The HTTP API: routes by noun, webhooks, and the web pages mounted below."""

@@ -1,0 +1,1 @@
+"""One class per port to the outside world."""

@@ -1,0 +1,1 @@
+"""What rooms tell each other: facts, messages, declared activities and workflows, names, ports."""

@@ -1,0 +1,164 @@
+"""Facts: what a station said, without its protocol's words. Nothing else knows OCPP versions.
+
+A fact carries the station's own stamp already judged (`at`, see `domain.event_time`); `clock` says
+what was wrong with it. EVSE and connector are the 2.x numbers: connector n of an OCPP 1.6 station
+is EVSE n, connector 1; EVSE 0 is the station itself.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+Clock = Literal["ok", "missing", "unreadable", "before_2015", "ahead"]
+
+ConnectorStatus = Literal[
+    "available",
+    "preparing",
+    "charging",
+    "suspended_ev",
+    "suspended_evse",
+    "finishing",
+    "occupied",
+    "reserved",
+    "unavailable",
+    "faulted",
+]
+
+ChargingState = Literal["connected", "charging", "suspended_ev", "suspended_evse", "idle"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fact:
+    """Common to all: the event's instant (UTC), what was wrong with its stamp, its natural key.
+
+    `key` is the natural key's text (DESIGN 2.3) without the station; None has no duplicates.
+    """
+
+    at: datetime
+    clock: Clock = "ok"
+    key: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StationBooted(Fact):
+    """OCPP 1.6 section 4.2, 2.0.1 B01. It ends no transaction: stations boot in the middle."""
+
+    vendor: str
+    model: str
+    serial_number: str | None = None
+    firmware_version: str | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StationSeen(Fact):
+    """A heartbeat: answered from memory, recorded now and then."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatusReported(Fact):
+    """1.6 section 4.9, 2.0.1 G01. EVSE 0: the station itself."""
+
+    evse: int
+    connector: int
+    status: ConnectorStatus
+    error_code: str | None = None
+    info: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenPresented(Fact):
+    """Authorize (1.6 section 4.1, 2.0.1 C01): a question; the answer is the decision."""
+
+    token_uid: str
+    token_type: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """What one MeterValue said at one moment. Registers in mWh, power in W; the rest as sent."""
+
+    at: datetime
+    clock: Clock = "ok"
+    context: str | None = None
+    energy_mwh: int | None = None
+    power_w: int | None = None
+    soc_percent: int | None = None
+    raw: Any = None  # the list of sampled values, as sent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransactionStarted(Fact):
+    """1.6 StartTransaction (`transaction_id` None: we give it), 2.0.1 TransactionEvent Started."""
+
+    evse: int
+    connector: int | None = None
+    token_uid: str | None = None
+    token_type: str | None = None
+    transaction_id: str | None = None
+    meter_start_mwh: int | None = None
+    remote_start_number: int | None = None
+    reservation_id: int | None = None
+    sequence: int | None = None
+    offline: bool = False
+    charging_state: ChargingState | None = None
+    samples: tuple[Sample, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransactionUpdated(Fact):
+    """2.0.1 TransactionEvent Updated. EVSE and token are often absent: matched by id."""
+
+    transaction_id: str
+    evse: int | None = None
+    connector: int | None = None
+    token_uid: str | None = None
+    token_type: str | None = None
+    remote_start_number: int | None = None
+    trigger: str | None = None
+    sequence: int | None = None
+    offline: bool = False
+    charging_state: ChargingState | None = None
+    samples: tuple[Sample, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransactionEnded(Fact):
+    """1.6 StopTransaction, 2.0.1 TransactionEvent Ended. It may come without a start."""
+
+    transaction_id: str
+    evse: int | None = None
+    connector: int | None = None
+    token_uid: str | None = None
+    token_type: str | None = None
+    meter_stop_mwh: int | None = None
+    reason: str | None = None
+    sequence: int | None = None
+    offline: bool = False
+    samples: tuple[Sample, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeterSampled(Fact):
+    """MeterValues (1.6 section 4.7, 2.0.1 J01). Without a transaction: of the EVSE itself."""
+
+    evse: int
+    transaction_id: str | None = None
+    samples: tuple[Sample, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FirmwareReported(Fact):
+    """FirmwareStatusNotification (1.6 section 4.5, 2.0.1 L01)."""
+
+    status: str
+    request_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataReceived(Fact):
+    """DataTransfer from the station: kept as sent, nothing is made of it here."""
+
+    vendor_id: str
+    vendor_message_id: str | None = None
+    data: Any = field(default=None)

@@ -1,0 +1,51 @@
+"""Names that several processes must agree on: task queues, workflow ids, search attributes."""
+
+from hashlib import blake2b
+from uuid import UUID
+
+from temporalio.common import SearchAttributeKey
+
+LANES = 64
+NOTIFY_CHANNEL = "holdfast"
+
+SESSIONS_QUEUE = "sessions"
+PAYMENTS_QUEUE = "payments"
+ORDERS_QUEUE = "orders"
+
+ORGANIZATION = SearchAttributeKey.for_keyword("Organization")
+SITE = SearchAttributeKey.for_keyword("Site")
+STATION = SearchAttributeKey.for_keyword("Station")
+SESSION_STATE = SearchAttributeKey.for_keyword("SessionState")
+PAYMENT_STATE = SearchAttributeKey.for_keyword("PaymentState")
+ATTENTION = SearchAttributeKey.for_keyword("Attention")
+
+
+def session_workflow_id(session_id: UUID) -> str:
+    """The ChargingSession of a session."""
+    return f"session-{session_id}"
+
+
+def payment_workflow_id(payment_id: UUID) -> str:
+    """The Payment of a payment row."""
+    return f"payment-{payment_id}"
+
+
+def order_workflow_id(order_id: UUID) -> str:
+    """The StationOrder of an order row."""
+    return f"order-{order_id}"
+
+
+def late_truth_workflow_id(session_id: UUID) -> str:
+    """The LateTruth of a session whose own workflow has closed."""
+    return f"late-{session_id}"
+
+
+def gateway_queue(gateway_id: str, boot_id: UUID) -> str:
+    """The task queue of one gateway process. The boot is in the name, so that a restarted
+    gateway never takes a call for a socket that it no longer holds."""
+    return f"gw.{gateway_id}.{boot_id}"
+
+
+def lane(workflow_id: str) -> int:
+    """Which of the outbox's lanes carries this workflow: stable across processes and versions."""
+    return blake2b(workflow_id.encode(), digest_size=2).digest()[0] % LANES

@@ -1,0 +1,131 @@
+"""Orders to a station: version-neutral, durable until answered or too late."""
+
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from temporalio import activity, workflow
+
+from holdfast.contracts.message import Message, declared
+
+WORKFLOW = "StationOrder"
+
+STATION_CONNECTED = "station_connected"  # signal: try again now
+
+OrderKind = Literal[
+    "start",  # {"token_uid" is not in the payload: read from the session row}
+    "stop",  # {"transaction_id": str}
+    "reset",  # {"type": "soft" | "hard"}
+    "unlock",  # {"evse": int, "connector": int}
+    "availability",  # {"evse": int, "connector": int | None, "operative": bool}
+    "trigger",  # {"message": str, "evse": int | None}
+    "configure",  # {"variables": {name: value}}  ("Component.Variable" for 2.x)
+    "read_configuration",  # {"names": [str]}  (empty: all, 1.6)
+    "data_transfer",  # {"vendor_id": str, "message_id": str | None, "data": Any}
+    "call",  # {"action": str, "payload": {...}}: any OCPP action, as it is
+]
+
+ORDER_KINDS: tuple[OrderKind, ...] = (
+    "start",
+    "stop",
+    "reset",
+    "unlock",
+    "availability",
+    "trigger",
+    "configure",
+    "read_configuration",
+    "data_transfer",
+    "call",
+)
+
+
+class StartOrder(Message):
+    """An order row exists; deliver it. The payload stays in the row: it may name a token."""
+
+    order_id: UUID
+    organization: str
+    organization_id: UUID
+    station_id: UUID
+    station: str  # OCPP identity
+    site_id: UUID | None = None
+    session_id: UUID | None = None
+    kind: str
+    not_after: datetime
+    rebuilt: bool = False
+
+
+class OrderRef(Message):
+    """Names an order."""
+
+    order_id: UUID
+
+
+class Whereabouts(Message):
+    """Where the station's socket is. `task_queue` null: nowhere."""
+
+    task_queue: str | None = None
+    generation: int | None = None
+    closed: bool = False  # the order's row is already final
+
+
+class SendOrder(Message):
+    """Send it on the socket of this generation."""
+
+    order_id: UUID
+    generation: int
+    timeout_s: float = 30.0
+
+
+class OrderAnswer(Message):
+    """What came of it: state is one of store.tables.orders.ORDER_STATES."""
+
+    state: str
+    status: str | None = None  # the station's own word: Accepted, Rejected, …
+
+
+class FinishOrder(Message):
+    """Write the final state where the gateway could not: expired, unknown, cancelled."""
+
+    order_id: UUID
+    state: str
+
+
+class EventSignal(Message):
+    """Something changed: look again."""
+
+    event_id: str
+
+
+@activity.defn(name="orders.locate")
+async def locate_station(order: OrderRef) -> Whereabouts:
+    """Which gateway holds the station's socket now."""
+    declared()
+
+
+@activity.defn(name="orders.send")
+async def send_order(order: SendOrder) -> OrderAnswer:
+    """On the gateway's own queue: one call on the socket, its answer written to the row.
+
+    Raises ApplicationError type NotConnectedHere (before anything was sent) where the socket is
+    not here or has another generation. An order already sent is not sent again: `unknown`.
+    """
+    declared()
+
+
+@activity.defn(name="orders.finish")
+async def finish_order(order: FinishOrder) -> OrderAnswer:
+    """Write the final state, and tell the session of a start that will not come."""
+    declared()
+
+
+@workflow.defn(name=WORKFLOW)
+class StationOrderDeclaration:
+    """Id `order-<uuid>`, queue `orders`."""
+
+    @workflow.run
+    async def run(self, start: StartOrder) -> OrderAnswer:
+        """Wait for the station until `not_after`, send once, record what came of it."""
+        declared()
+
+
+OrderPayload = dict[str, Any]

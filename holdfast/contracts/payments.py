@@ -1,0 +1,164 @@
+"""The Payment workflow: a hold before a session or a charge after it, and what it asks for."""
+
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+from temporalio import activity, workflow
+
+from holdfast.contracts.message import Message, declared
+
+WORKFLOW = "Payment"
+
+PROVIDER_NOTICED = "provider_noticed"  # a webhook: look again
+CAPTURE_ASKED = "capture_asked"
+RELEASE_ASKED = "release_asked"
+OPERATOR_DECIDED = "operator_decided"
+
+PaymentKind = Literal["hold", "off_session"]
+
+
+class StartPayment(Message):
+    """A payment row exists; see it through."""
+
+    payment_id: UUID
+    organization: str  # slug
+    organization_id: UUID
+    kind: PaymentKind
+    amount_minor: int
+    currency: str
+    session_id: UUID | None = None
+    state: str = "created"  # of the row, when built again
+    settle: "AmountSignal | None" = None  # when built again after the capture was asked for
+    hold_timeout_s: int = 900  # an unconfirmed hold is given up after this
+    rebuilt: bool = False
+
+
+class AmountSignal(Message):
+    """The session is priced: take this much of the hold, release the rest."""
+
+    event_id: str
+    amount_minor: int
+
+
+class ReasonSignal(Message):
+    """Release the hold: the session never started, was waived, or cost nothing."""
+
+    event_id: str
+    reason: str
+
+
+class NoticeSignal(Message):
+    """The provider said that something changed. Only a fresh read says what."""
+
+    event_id: str
+    type: str
+
+
+class PaymentDecision(Message):
+    """A person's decision on a payment that needs attention."""
+
+    event_id: str
+    action: Literal["retry", "write_off"]
+    reason: str
+    actor: str
+
+
+class PaymentOrder(Message):
+    """Names a payment."""
+
+    payment_id: UUID
+
+
+class CaptureOrder(Message):
+    """Take this much of the hold. `sequence` grows for a new intention only."""
+
+    payment_id: UUID
+    amount_minor: int
+    sequence: int = 1
+
+
+class ChargeOrder(Message):
+    """Charge a saved card, off session."""
+
+    payment_id: UUID
+    sequence: int = 1
+
+
+class ReleaseOrder(Message):
+    """Cancel the hold."""
+
+    payment_id: UUID
+    reason: str
+
+
+class WriteOffOrder(Message):
+    """A person gave up on the money: the settlement becomes uncollectible."""
+
+    payment_id: UUID
+    reason: str
+    actor: str
+
+
+class PaymentSeen(Message):
+    """The payment as the provider has it now, already written to the row."""
+
+    state: str  # of store.tables.payments.PAYMENT_STATES
+    held_minor: int = 0
+    captured_minor: int = 0
+    capture_before: datetime | None = None
+    decline_code: str | None = None
+
+
+class PaymentResult(Message):
+    """The result of the workflow."""
+
+    state: str
+    captured_minor: int = 0
+    currency: str = ""
+
+
+@activity.defn(name="payments.hold")
+async def hold_payment(order: PaymentOrder) -> PaymentSeen:
+    """Create the intent with manual capture, exactly once."""
+    declared()
+
+
+@activity.defn(name="payments.look")
+async def look_at_payment(order: PaymentOrder) -> PaymentSeen:
+    """Read the intent and write what it says to the row."""
+    declared()
+
+
+@activity.defn(name="payments.capture")
+async def capture_payment(order: CaptureOrder) -> PaymentSeen:
+    """Take what the session cost out of the held amount, exactly once; settle the session."""
+    declared()
+
+
+@activity.defn(name="payments.charge")
+async def charge_payment(order: ChargeOrder) -> PaymentSeen:
+    """Charge the account holder's saved card off session, exactly once; settle the session."""
+    declared()
+
+
+@activity.defn(name="payments.release")
+async def release_payment(order: ReleaseOrder) -> PaymentSeen:
+    """Cancel the hold; a hold that is already gone is a success."""
+    declared()
+
+
+@activity.defn(name="payments.write_off")
+async def write_off_payment(order: WriteOffOrder) -> PaymentSeen:
+    """Close the settlement as uncollectible, with a person's reason."""
+    declared()
+
+
+@workflow.defn(name=WORKFLOW)
+class PaymentDeclaration:
+    """Id `payment-<uuid>`, queue `payments`."""
+
+    @workflow.run
+    async def run(self, start: StartPayment) -> PaymentResult:
+        """Hold or charge, capture or release, and never twice."""
+        declared()

@@ -1,0 +1,109 @@
+"""What a process is told from outside: one frozen value per process, read once from HOLDFAST_*.
+
+`docs/reference/settings.md` lists every variable; a test compares the two.
+"""
+
+import os
+from collections.abc import Mapping
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+
+PREFIX = "HOLDFAST_"
+
+Onboarding = Literal["reject", "pending", "accept"]
+
+
+class BadSettings(ValueError):
+    """An environment variable is missing or cannot be read; the text names it."""
+
+
+class Settings(BaseModel):
+    """Every setting with its default. The variable is HOLDFAST_ and the field in capitals."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    database_url: SecretStr = Field(description="postgresql://user:password@host:port/database")
+    temporal_address: str = Field("127.0.0.1:7233", description="host:port of Temporal's frontend")
+    temporal_namespace: str = Field("holdfast", description="Temporal namespace")
+    temporal_ui_url: str = Field(
+        "http://127.0.0.1:8233", description="where people open the Temporal UI; used for links"
+    )
+    secret_key: SecretStr = Field(
+        min_length=32,
+        description="keys the hashes of API keys and station passwords, and signs cookies",
+    )
+    gateway_id: str = Field("gw1", pattern=r"^[a-z0-9-]{1,32}$", description="name of this gateway")
+    gateway_host: str = Field("127.0.0.1", description="address the OCPP port binds to")
+    gateway_port: int = Field(9000, ge=1, le=65535, description="OCPP over plain websocket")
+    gateway_ping_interval_s: float = Field(
+        30.0, ge=0, description="seconds between websocket pings to a station; 0 sends none"
+    )
+    gateway_lease_s: float = Field(
+        10.0, gt=0, description="a gateway not seen for this long has lost its stations"
+    )
+    api_host: str = Field("127.0.0.1", description="address the API and pages bind to")
+    api_port: int = Field(8000, ge=1, le=65535, description="API and pages")
+    admin_host: str = Field("127.0.0.1", description="address of health and metrics")
+    admin_port: int = Field(9610, ge=0, le=65535, description="port of health and metrics")
+    onboarding: Onboarding = Field(
+        "pending", description="what an unknown station identity gets: reject, pending or accept"
+    )
+    onboarding_organization: str | None = Field(
+        None, description="slug of the organization that unknown stations are put in"
+    )
+    stripe_api_key: SecretStr | None = Field(None, description="Stripe secret key")
+    stripe_api_base: str | None = Field(
+        None, description="another address than Stripe's own, for the simulator"
+    )
+    stripe_webhook_secret: SecretStr | None = Field(None, description="whsec_… of our endpoint")
+    session_start_timeout_s: int = Field(
+        300, ge=1, description="a remote start without a transaction is given up after this"
+    )
+    session_silence_s: int = Field(
+        1800, ge=1, description="an active session not heard of for this long needs attention"
+    )
+    session_zombie_s: int = Field(
+        86_400, ge=1, description="a silent session is ended at its last register after this"
+    )
+    session_final_wait_s: int = Field(
+        120, ge=0, description="how long settlement waits for what a station still owes"
+    )
+    session_stop_retry_s: int = Field(
+        60, ge=1, description="a stop that had no effect is ordered again after this"
+    )
+    session_energy_limit_wh: int = Field(
+        500_000, ge=1, description="a session above this energy is stopped"
+    )
+    session_duration_limit_s: int = Field(
+        7 * 86_400, ge=1, description="a session older than this is stopped"
+    )
+    hold_minor: int = Field(
+        6000, ge=50, description="minor units held on a card before an ad hoc session"
+    )
+    max_cached_workflows: int = Field(
+        6000, ge=10, description="must exceed the open workflows of a worker (about 90 KiB each)"
+    )
+    worker_build_id: str | None = Field(
+        None, description="switches worker versioning on, pinned per workflow"
+    )
+    log_format: Literal["json", "plain"] = Field("plain", description="form of log lines")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="least")
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] | None = None) -> Self:
+        """Read HOLDFAST_* variables; raises BadSettings with one sentence per problem."""
+        source = os.environ if environment is None else environment
+        values = {
+            key.removeprefix(PREFIX).lower(): value
+            for key, value in source.items()
+            if key.startswith(PREFIX) and value != ""
+        }
+        try:
+            return cls.model_validate(values)
+        except ValidationError as error:
+            problems = "; ".join(
+                f"{PREFIX}{'_'.join(str(part) for part in item['loc']).upper()}: {item['msg']}"
+                for item in error.errors(include_input=False)
+            )
+            raise BadSettings(problems) from None

@@ -1,0 +1,1 @@
+"""Tables, named queries and migrations: the record of everything."""

@@ -1,0 +1,22 @@
+"""Alembic's entry: online only, each migration in a transaction and under a lock timeout."""
+
+from alembic import context
+from sqlalchemy import create_engine, pool, text
+
+from holdfast.store.tables import Table
+
+engine = create_engine(context.config.attributes["database_url"], poolclass=pool.NullPool)
+
+with engine.connect() as connection:
+    # A migration that cannot get its lock fails and is tried again; it never queues the gateway.
+    connection.execute(text("SET lock_timeout = '5s'"))
+    connection.commit()
+    context.configure(
+        connection=connection,
+        target_metadata=Table.metadata,
+        transaction_per_migration=True,
+        compare_type=True,
+    )
+    with context.begin_transaction():
+        context.run_migrations()
+engine.dispose()

@@ -1,0 +1,63 @@
+"""One module per noun; every row carries its organization. Import tables from here."""
+
+from holdfast.store.tables.inbox import FactKey, Frame, LateFact, MeterValue, Quarantined
+from holdfast.store.tables.orders import Order
+from holdfast.store.tables.organizations import ApiKey, AuditEntry, IdempotentWrite, Organization
+from holdfast.store.tables.outbox import LANES, OutboxLane, OutboxRow
+from holdfast.store.tables.payments import Payment, PaymentOperation, ProviderEvent
+from holdfast.store.tables.sessions import (
+    TRANSACTION_NUMBERS,
+    ReviewTask,
+    Session,
+    SessionEvent,
+    SessionState,
+    Settlement,
+)
+from holdfast.store.tables.stations import (
+    Connector,
+    Evse,
+    Gateway,
+    Site,
+    Station,
+    StationConnection,
+)
+from holdfast.store.tables.table import Table
+from holdfast.store.tables.tariffs import Tariff, TariffAssignment, TariffVersion
+from holdfast.store.tables.tokens import Account, Token
+
+__all__ = [
+    "LANES",
+    "TRANSACTION_NUMBERS",
+    "Account",
+    "ApiKey",
+    "AuditEntry",
+    "Connector",
+    "Evse",
+    "FactKey",
+    "Frame",
+    "Gateway",
+    "IdempotentWrite",
+    "LateFact",
+    "MeterValue",
+    "Order",
+    "Organization",
+    "OutboxLane",
+    "OutboxRow",
+    "Payment",
+    "PaymentOperation",
+    "ProviderEvent",
+    "Quarantined",
+    "ReviewTask",
+    "Session",
+    "SessionEvent",
+    "SessionState",
+    "Settlement",
+    "Site",
+    "Station",
+    "StationConnection",
+    "Table",
+    "Tariff",
+    "TariffAssignment",
+    "TariffVersion",
+    "Token",
+]

@@ -1,0 +1,58 @@
+"""Tokens that identify drivers, and the accounts that pay for them."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from holdfast.store.tables.table import Table, created_column, id_column
+
+TOKEN_STATUSES = ("accepted", "blocked", "expired")
+BILLINGS = ("card", "invoice", "free")
+
+
+class Account(Table):
+    """Who pays: by saved card after each session, by invoice, or not at all."""
+
+    __tablename__ = "accounts"
+    __table_args__ = (
+        CheckConstraint(f"billing IN {BILLINGS}", name="billing_known"),
+        Index("ix_accounts_organization_id", "organization_id"),
+    )
+
+    id: Mapped[UUID] = id_column()
+    organization_id: Mapped[UUID] = mapped_column(ForeignKey("organizations.id"))
+    name: Mapped[str]
+    email: Mapped[str | None]
+    billing: Mapped[str]
+    stripe_customer: Mapped[str | None]
+    stripe_payment_method: Mapped[str | None]
+    card_brand: Mapped[str | None]
+    card_last4: Mapped[str | None]
+    blocked_at: Mapped[datetime | None]
+    created_at: Mapped[datetime] = created_column()
+
+
+class Token(Table):
+    """What identifies a driver. Compared without regard to case (OCPI CiString)."""
+
+    __tablename__ = "tokens"
+    __table_args__ = (
+        CheckConstraint(f"status IN {TOKEN_STATUSES}", name="status_known"),
+        CheckConstraint("length(uid) BETWEEN 1 AND 36", name="uid_length"),
+        Index("uq_tokens_organization_id_uid", "organization_id", text("upper(uid)"), unique=True),
+    )
+
+    id: Mapped[UUID] = id_column()
+    organization_id: Mapped[UUID] = mapped_column(ForeignKey("organizations.id"))
+    account_id: Mapped[UUID | None] = mapped_column(ForeignKey("accounts.id"))
+    type: Mapped[str]
+    uid: Mapped[str]
+    status: Mapped[str] = mapped_column(server_default="accepted")
+    visual_number: Mapped[str | None]
+    group_id: Mapped[str | None]
+    valid_until: Mapped[datetime | None]
+    note: Mapped[str | None]
+    created_at: Mapped[datetime] = created_column()
+    changed_at: Mapped[datetime] = created_column()

@@ -1,0 +1,1 @@
+"""Pages for people: the operator's dashboard and its live stream."""

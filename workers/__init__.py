@@ -1,0 +1,1 @@
+"""Composition roots: task queues, their workers, and the outbox relay."""

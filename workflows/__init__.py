@@ -1,0 +1,1 @@
+"""Deterministic: one process of the business per file."""
