@@ -1,6 +1,7 @@
 """Health and metrics of a process, on a port of its own."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
 
 import uvicorn
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
@@ -40,10 +41,18 @@ def admin_app(process: str, checks: Mapping[str, Check], registry: CollectorRegi
     )
 
 
-def admin_server(app: Starlette, host: str, port: int) -> uvicorn.Server:
-    """A uvicorn server without signal handling of its own; run `serve()` as a task."""
+class QuietServer(uvicorn.Server):
+    """Leaves SIGTERM and SIGINT to the process, which drains in its own order."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Capture none."""
+        yield
+
+
+def admin_server(app: Starlette, host: str, port: int) -> QuietServer:
+    """A server for the admin port; run `serve()` as a task, end it by `should_exit`."""
     config = uvicorn.Config(
         app, host=host, port=port, log_level="warning", access_log=False, lifespan="off"
     )
-    server = uvicorn.Server(config)
-    return server
+    return QuietServer(config)
