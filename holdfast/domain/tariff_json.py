@@ -1,0 +1,318 @@
+"""A tariff version from and to JSON, in OCPI's field names.
+
+A restriction that is misspelt and ignored would misprice every session, so inside elements
+nothing unknown is let through; of the tariff object the fields of OCPI that no price depends on
+are ignored. Every refusal names the path of the field, its value and what would be right.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import date, time
+from decimal import Decimal, InvalidOperation
+from enum import StrEnum
+from typing import TypeVar
+
+from holdfast.domain.currency import Currency, UnknownCurrency
+from holdfast.domain.tariff import (
+    DayOfWeek,
+    DimensionType,
+    PriceComponent,
+    PriceLimit,
+    Reservation,
+    Restrictions,
+    TariffElement,
+    TariffInvalid,
+    TariffVersion,
+    TaxIncluded,
+)
+
+Choice = TypeVar("Choice", bound=StrEnum)
+Value = TypeVar("Value")
+
+FLOAT_DIGITS_MAX = 15
+"""A binary float keeps what was written up to this many digits, and no longer beyond."""
+
+LIST_LENGTH_MAX = 1_000
+
+_PRICED = ("id", "currency", "elements", "min_price", "max_price", "idle_grace_s", "tax_included")
+_DESCRIPTIVE = (
+    "country_code",
+    "party_id",
+    "type",
+    "tariff_alt_text",
+    "tariff_alt_url",
+    "start_date_time",
+    "end_date_time",
+    "preauthorize_amount",
+    "energy_mix",
+    "last_updated",
+)
+_QUANTITIES = ("min_kwh", "max_kwh", "min_current", "max_current", "min_power", "max_power")
+_RESTRICTIONS = (
+    "start_time",
+    "end_time",
+    "start_date",
+    "end_date",
+    "day_of_week",
+    *_QUANTITIES,
+    "min_duration",
+    "max_duration",
+    "reservation",
+)
+
+
+def tariff_from_json(value: object) -> TariffVersion:
+    """A tariff from decoded JSON. Decimals may be strings or numbers. Raises `TariffInvalid`."""
+    data = _object(value, "tariff", (*_PRICED, *_DESCRIPTIVE))
+    tax_included = data.get("tax_included")
+    return _located(
+        "",
+        lambda: TariffVersion(
+            id=_text(data.get("id"), "id"),
+            currency=_currency(data.get("currency")),
+            elements=tuple(
+                _element(item, f"elements[{index}]")
+                for index, item in enumerate(_list(data.get("elements"), "elements"))
+            ),
+            min_price=_limit(data.get("min_price"), "min_price"),
+            max_price=_limit(data.get("max_price"), "max_price"),
+            idle_grace_s=_whole(data.get("idle_grace_s", 0), "idle_grace_s"),
+            tax_included=None
+            if tax_included is None
+            else _choice(TaxIncluded, tax_included, "tax_included"),
+        ),
+    )
+
+
+def tariff_to_json(tariff: TariffVersion) -> dict[str, object]:
+    """The canonical form: decimals as strings, unset fields left out. Reads back as an equal."""
+    data: dict[str, object] = {
+        "id": tariff.id,
+        "currency": tariff.currency.code,
+        "elements": [_element_json(element) for element in tariff.elements],
+    }
+    if tariff.min_price is not None:
+        data["min_price"] = _limit_json(tariff.min_price)
+    if tariff.max_price is not None:
+        data["max_price"] = _limit_json(tariff.max_price)
+    data["idle_grace_s"] = tariff.idle_grace_s
+    if tariff.tax_included is not None:
+        data["tax_included"] = tariff.tax_included.value
+    return data
+
+
+def decimal_text(value: Decimal) -> str:
+    """A decimal without exponent: `1E+2` is written `100`."""
+    return format(value, "f")
+
+
+def _element(value: object, path: str) -> TariffElement:
+    data = _object(value, path, ("price_components", "restrictions"))
+    components_path = f"{path}.price_components"
+    restrictions = data.get("restrictions")
+    return _located(
+        path,
+        lambda: TariffElement(
+            price_components=tuple(
+                _component(item, f"{components_path}[{index}]")
+                for index, item in enumerate(_list(data.get("price_components"), components_path))
+            ),
+            restrictions=None
+            if restrictions is None
+            else _restrictions(restrictions, f"{path}.restrictions"),
+        ),
+    )
+
+
+def _component(value: object, path: str) -> PriceComponent:
+    data = _object(value, path, ("type", "price", "vat", "step_size"))
+    vat = data.get("vat")
+    return _located(
+        path,
+        lambda: PriceComponent(
+            type=_choice(DimensionType, data.get("type"), f"{path}.type"),
+            price=_decimal(data.get("price"), f"{path}.price"),
+            vat=None if vat is None else _decimal(vat, f"{path}.vat"),
+            step_size=_whole(data.get("step_size", 1), f"{path}.step_size"),
+        ),
+    )
+
+
+def _restrictions(value: object, path: str) -> Restrictions:
+    data = _object(value, path, _RESTRICTIONS)
+
+    def read(field: str, parse: Callable[[object, str], Value]) -> Value | None:
+        raw = data.get(field)
+        return None if raw is None else parse(raw, f"{path}.{field}")
+
+    days = _list(data.get("day_of_week") or [], f"{path}.day_of_week")
+    return _located(
+        path,
+        lambda: Restrictions(
+            start_time=read("start_time", _time),
+            end_time=read("end_time", _time),
+            start_date=read("start_date", _date),
+            end_date=read("end_date", _date),
+            day_of_week=tuple(
+                _choice(DayOfWeek, day, f"{path}.day_of_week[{index}]")
+                for index, day in enumerate(days)
+            ),
+            min_duration=read("min_duration", _whole),
+            max_duration=read("max_duration", _whole),
+            reservation=read("reservation", lambda raw, at: _choice(Reservation, raw, at)),
+            **{field: read(field, _decimal) for field in _QUANTITIES},
+        ),
+    )
+
+
+def _limit(value: object, path: str) -> PriceLimit | None:
+    if value is None:
+        return None
+    data = _object(value, path, ("excl_vat", "incl_vat", "before_taxes", "after_taxes"))
+
+    def read(*names: str) -> Decimal | None:
+        """2.2.1 and 2.3.0 name the same two amounts differently."""
+        for name in names:
+            if data.get(name) is not None:
+                return _decimal(data[name], f"{path}.{name}")
+        return None
+
+    return _located(
+        path,
+        lambda: PriceLimit(
+            excl_vat=read("excl_vat", "before_taxes"), incl_vat=read("incl_vat", "after_taxes")
+        ),
+    )
+
+
+def _element_json(element: TariffElement) -> dict[str, object]:
+    data: dict[str, object] = {
+        "price_components": [_component_json(item) for item in element.price_components]
+    }
+    restrictions = element.restrictions
+    if restrictions is None:
+        return data
+    shown: dict[str, object] = {}
+    for field in _RESTRICTIONS:
+        value = getattr(restrictions, field)
+        if value is None or value == ():
+            continue
+        if isinstance(value, Decimal):
+            shown[field] = decimal_text(value)
+        elif isinstance(value, time):
+            shown[field] = value.strftime("%H:%M")
+        elif isinstance(value, date):
+            shown[field] = value.isoformat()
+        elif isinstance(value, tuple):
+            shown[field] = [day.value for day in value]
+        else:
+            shown[field] = value.value if isinstance(value, StrEnum) else value
+    data["restrictions"] = shown
+    return data
+
+
+def _component_json(component: PriceComponent) -> dict[str, object]:
+    data: dict[str, object] = {
+        "type": component.type.value,
+        "price": decimal_text(component.price),
+        "step_size": component.step_size,
+    }
+    if component.vat is not None:
+        data["vat"] = decimal_text(component.vat)
+    return data
+
+
+def _limit_json(limit: PriceLimit) -> dict[str, str]:
+    named = (("excl_vat", limit.excl_vat), ("incl_vat", limit.incl_vat))
+    return {name: decimal_text(amount) for name, amount in named if amount is not None}
+
+
+def _located(path: str, build: Callable[[], Value]) -> Value:
+    """Give an error of a value's own check the path of the value."""
+    try:
+        return build()
+    except TariffInvalid as error:
+        if not path or error.field.startswith(path):
+            raise
+        raise TariffInvalid(f"{path}.{error.field}", error.value, error.expected) from None
+
+
+def _object(value: object, path: str, known: tuple[str, ...]) -> Mapping[str, object]:
+    if not isinstance(value, Mapping):
+        raise TariffInvalid(path, value, "use a JSON object")
+    for name in value:
+        if name not in known:
+            place = str(name) if path == "tariff" else f"{path}.{name}"
+            raise TariffInvalid(place, value[name], f"unknown field: use {', '.join(known)}")
+    return value
+
+
+def _list(value: object, path: str) -> list[object]:
+    if not isinstance(value, list) or len(value) > LIST_LENGTH_MAX:
+        raise TariffInvalid(path, value, f"use a list of at most {LIST_LENGTH_MAX} entries")
+    return value
+
+
+def _text(value: object, path: str) -> str:
+    if not isinstance(value, str):
+        raise TariffInvalid(path, value, "use a text")
+    return value
+
+
+def _currency(value: object) -> Currency:
+    try:
+        return Currency.of(_text(value, "currency"))
+    except UnknownCurrency:
+        raise TariffInvalid("currency", value, "use an ISO 4217 code such as EUR") from None
+
+
+def _choice(kind: type[Choice], value: object, path: str) -> Choice:
+    for member in kind:
+        if member.value == value:
+            return member
+    names = ", ".join(member.value for member in kind)
+    raise TariffInvalid(path, value, f"use one of {names}")
+
+
+def _whole(value: object, path: str) -> int:
+    if type(value) is int:
+        return value
+    if isinstance(value, (float, Decimal)) and value == value.__trunc__():
+        return int(value)  # some JSON libraries write 1 as 1.0
+    raise TariffInvalid(path, value, "use a whole number")
+
+
+def _decimal(value: object, path: str) -> Decimal:
+    expected = 'use a decimal such as "0.25"'
+    if isinstance(value, bool) or not isinstance(value, (int, float, str, Decimal)):
+        raise TariffInvalid(path, value, expected)
+    # The shortest text of a float is what its author wrote: 0.25 stays 0.25, never 0.2500000001.
+    text = repr(value) if isinstance(value, float) else str(value)
+    try:
+        decimal = Decimal(text)
+    except InvalidOperation:
+        raise TariffInvalid(path, value, expected) from None
+    if not decimal.is_finite() or len(decimal.as_tuple().digits) > FLOAT_DIGITS_MAX:
+        raise TariffInvalid(path, value, expected)
+    return decimal
+
+
+def _time(value: object, path: str) -> time:
+    expected = 'use a local time of day such as "07:30", to "23:59"'
+    text = _text(value, path)
+    if len(text) != 5 or text[2] != ":" or not (text[:2] + text[3:]).isdecimal():
+        raise TariffInvalid(path, value, expected)
+    try:
+        return time(int(text[:2]), int(text[3:]))
+    except ValueError:
+        raise TariffInvalid(path, value, expected) from None
+
+
+def _date(value: object, path: str) -> date:
+    expected = 'use a local date such as "2026-03-29"'
+    text = _text(value, path)
+    if len(text) != 10:
+        raise TariffInvalid(path, value, expected)
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise TariffInvalid(path, value, expected) from None
