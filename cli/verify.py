@@ -1,0 +1,82 @@
+"""`holdfast verify`: one line of JSON, exit 1 when an invariant is broken."""
+
+import asyncio
+from typing import Annotated, Any
+
+import orjson
+import typer
+from temporalio.client import Client
+from temporalio.service import RPCError
+
+from holdfast.services.verify import ALWAYS, QUIESCENT, find_breaches
+from holdfast.settings import BadSettings, Settings
+from holdfast.store.database import open_engine, open_sessions
+
+CONNECT_TIMEOUT_S = 5.0
+
+
+async def running_workflows(settings: Settings) -> int:
+    """How many workflows Temporal has open, by its own count."""
+    client = await asyncio.wait_for(
+        Client.connect(settings.temporal_address, namespace=settings.temporal_namespace),
+        CONNECT_TIMEOUT_S,
+    )
+    counted = await client.count_workflows("ExecutionStatus = 'Running'")
+    return counted.count
+
+
+async def report(settings: Settings, *, quiescent: bool) -> dict[str, Any]:
+    """The line that `verify` prints: ok, how many invariants were asked, and every breach."""
+    engine = open_engine(settings.database_url, pool_size=1)
+    try:
+        async with open_sessions(engine)() as db:
+            breaches = await find_breaches(db, quiescent=quiescent)
+    finally:
+        await engine.dispose()
+    broken = [
+        {
+            "invariant": breach.invariant.name,
+            "code": breach.invariant.code,
+            "promise": breach.invariant.promise,
+            "count": breach.count,
+            "examples": list(breach.examples),
+        }
+        for breach in breaches
+    ]
+    if quiescent:
+        try:
+            running = await running_workflows(settings)
+        except (RPCError, RuntimeError, TimeoutError) as error:
+            running = -1
+            reason = f"Temporal did not answer: {type(error).__name__}"
+        else:
+            reason = "no workflow is running"
+        if running != 0:
+            broken.append(
+                {
+                    "invariant": "no_running_workflow",
+                    "code": "W1",
+                    "promise": reason,
+                    "count": running,
+                    "examples": [],
+                }
+            )
+    asked = len(ALWAYS) + (len(QUIESCENT) + 1 if quiescent else 0)
+    return {"ok": not broken, "asked": asked, "broken": broken}
+
+
+def verify_command(
+    quiescent: Annotated[
+        bool, typer.Option("--quiescent", help="Also demand that no work is open at all.")
+    ] = False,
+) -> None:
+    """Ask the database whether every promise holds; one line of JSON, exit 1 if one is broken."""
+    try:
+        settings = Settings.from_environment()
+    except BadSettings as problem:
+        typer.echo(f"Cannot verify: {problem}", err=True)
+        raise typer.Exit(2) from None
+    answer = asyncio.run(report(settings, quiescent=quiescent))
+    typer.echo(orjson.dumps(answer).decode())
+    if not answer["ok"]:
+        raise typer.Exit(1)
