@@ -1,0 +1,208 @@
+"""The demo network as values: where it stands, what it costs, who drives. All of it invented."""
+
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Any
+
+SLUG = "demo"
+NAME = "Demo Charging"
+CURRENCY = "EUR"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DemoSite:
+    """A site and its stations: identity, what it is built of, and its tariff of its own."""
+
+    name: str
+    address: str
+    city: str
+    country: str
+    time_zone: str
+    tariff: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DemoStation:
+    """One station. `evses` EVSEs of `max_power_w` each, every one with these connectors."""
+
+    identity: str
+    name: str
+    site: str
+    protocol: str
+    vendor: str
+    model: str
+    firmware: str
+    current_type: str
+    max_power_w: int
+    evses: int
+    connectors: tuple[str, ...]
+
+    @property
+    def fast(self) -> bool:
+        """Whether the dearer direct-current tariff applies."""
+        return self.current_type == "DC"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DemoAccount:
+    """Who pays for one or more tokens."""
+
+    name: str
+    email: str
+    billing: str
+
+
+BERLIN, AMSTERDAM, LISBON = "Berlin Westhafen", "Amsterdam Noord", "Lisboa Oriente"
+AC_TARIFF, DC_TARIFF, NIGHT_TARIFF = "AC standard", "DC fast", "AC day and night"
+
+SITES = (
+    DemoSite(
+        name=BERLIN,
+        address="Westhafenstrasse 1",
+        city="Berlin",
+        country="DE",
+        time_zone="Europe/Berlin",
+    ),
+    DemoSite(
+        name=AMSTERDAM,
+        address="Papaverweg 30",
+        city="Amsterdam",
+        country="NL",
+        time_zone="Europe/Amsterdam",
+        tariff=NIGHT_TARIFF,
+    ),
+    DemoSite(
+        name=LISBON,
+        address="Avenida Dom Joao II 40",
+        city="Lisboa",
+        country="PT",
+        time_zone="Europe/Lisbon",
+    ),
+)
+
+
+def _ac(identity: str, name: str, site: str, protocol: str, model: str) -> DemoStation:
+    return DemoStation(
+        identity=identity,
+        name=name,
+        site=site,
+        protocol=protocol,
+        vendor="Nordlicht",
+        model=model,
+        firmware="3.4.1",
+        current_type="AC",
+        max_power_w=22_000,
+        evses=2,
+        connectors=("IEC_62196_T2",),
+    )
+
+
+def _dc(identity: str, name: str, site: str, protocol: str, power_w: int) -> DemoStation:
+    both = protocol == "ocpp2.0.1"  # a 1.6 connector is an EVSE of its own, so it has one plug
+    return DemoStation(
+        identity=identity,
+        name=name,
+        site=site,
+        protocol=protocol,
+        vendor="Voltare",
+        model=f"Rapid {power_w // 1000}",
+        firmware="2.11.0",
+        current_type="DC",
+        max_power_w=power_w,
+        evses=2,
+        connectors=("IEC_62196_T2_COMBO", "CHADEMO") if both else ("IEC_62196_T2_COMBO",),
+    )
+
+
+STATIONS = (
+    _ac("HF-BER-01", "Car park, row A", BERLIN, "ocpp1.6", "Post 22"),
+    _ac("HF-BER-02", "Car park, row B", BERLIN, "ocpp1.6", "Post 22"),
+    _ac("HF-BER-03", "Car park, row C", BERLIN, "ocpp2.0.1", "Post 22 S"),
+    _dc("HF-BER-04", "Entrance, left", BERLIN, "ocpp1.6", 150_000),
+    _dc("HF-BER-05", "Entrance, right", BERLIN, "ocpp2.0.1", 300_000),
+    _ac("HF-AMS-01", "Quay 1", AMSTERDAM, "ocpp1.6", "Post 22"),
+    _ac("HF-AMS-02", "Quay 2", AMSTERDAM, "ocpp1.6", "Post 22"),
+    _ac("HF-AMS-03", "Quay 3", AMSTERDAM, "ocpp2.0.1", "Post 22 S"),
+    _dc("HF-AMS-04", "Ferry square", AMSTERDAM, "ocpp1.6", 50_000),
+    _ac("HF-LIS-01", "Station, level -1", LISBON, "ocpp1.6", "Post 22"),
+    _ac("HF-LIS-02", "Station, level -2", LISBON, "ocpp1.6", "Post 22"),
+    _dc("HF-LIS-03", "Forecourt", LISBON, "ocpp2.0.1", 180_000),
+)
+
+
+def _component(kind: str, price: str, *, step_size: int = 1) -> dict[str, Any]:
+    return {"type": kind, "price": price, "vat": "20", "step_size": step_size}
+
+
+# OCPI shape, prices before tax; read through `domain.tariff_json` before they are stored.
+TARIFFS: dict[str, dict[str, Any]] = {
+    AC_TARIFF: {
+        "elements": [
+            {
+                "price_components": [
+                    _component("ENERGY", "0.42"),
+                    _component("PARKING_TIME", "1.80", step_size=60),
+                ]
+            }
+        ],
+        "idle_grace_s": 1800,
+    },
+    DC_TARIFF: {
+        "elements": [
+            {
+                "price_components": [
+                    _component("FLAT", "0.50"),
+                    _component("ENERGY", "0.58"),
+                    _component("PARKING_TIME", "6.00", step_size=60),
+                ]
+            }
+        ],
+        "idle_grace_s": 600,
+    },
+    NIGHT_TARIFF: {
+        "elements": [
+            {
+                "price_components": [_component("ENERGY", "0.31")],
+                "restrictions": {"start_time": "22:00", "end_time": "06:00"},
+            },
+            {"price_components": [_component("ENERGY", "0.45"), _component("TIME", "0.30")]},
+        ],
+        "idle_grace_s": 3600,
+    },
+}
+
+_GIVEN = "Ada Bruno Carla Dario Edda Farid Greta Hugo Ines Jonas Kaja Luca Mira Nils Olga Pavel"
+_FAMILY = "Abend Brook Castel Dorn Ekman Falk"
+_FLEETS = ("Bakery on wheels", "City couriers", "Harbour taxis", "Green vans")
+
+ACCOUNTS = (
+    *(
+        DemoAccount(
+            name=f"{given} {_FAMILY.split()[index % 6]}",
+            email=f"{given.lower()}@drivers.example",
+            billing="card",
+        )
+        for index, given in enumerate(_GIVEN.split())
+    ),
+    *(
+        DemoAccount(
+            name=name, email=f"invoices@{name.split()[0].lower()}.example", billing="invoice"
+        )
+        for name in _FLEETS
+    ),
+    DemoAccount(name="Demo staff", email="staff@demo.example", billing="free"),
+)
+
+
+def token_uid(number: int) -> str:
+    """The uid of the n-th demo card: seven bytes, as of an ISO 14443 card."""
+    return "04" + blake2b(f"demo token {number}".encode(), digest_size=6).hexdigest().upper()
+
+
+def token_accounts() -> list[DemoAccount]:
+    """Whom each of the 30 tokens belongs to: every account has one, the fleets have more."""
+    shared = [account for account in ACCOUNTS if account.billing == "invoice"] * 2
+    return [*ACCOUNTS, *shared, ACCOUNTS[-1]]
+
+
+BLOCKED_TOKEN, EXPIRED_TOKEN = token_uid(31), token_uid(32)

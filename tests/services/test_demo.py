@@ -1,0 +1,131 @@
+"""The demo network: complete, repeatable, and readable by the simulated fleet."""
+
+from sqlalchemy import func, select, update
+
+from holdfast.services import api_keys, demo, demo_network
+from holdfast.services.passwords import hash_password, matches
+from holdfast.store.database import Sessions
+from holdfast.store.tables import (
+    Account,
+    ApiKey,
+    Connector,
+    Evse,
+    Organization,
+    Site,
+    Station,
+    Tariff,
+    TariffAssignment,
+    TariffVersion,
+    Token,
+)
+from simulator.stations.config import parse_fleet
+
+SECRET = "a secret for tests only, forty characters"  # noqa: S105 - guards nothing
+TABLES = (
+    *(Organization, ApiKey, Site, Station, Evse, Connector),
+    *(Tariff, TariffVersion, TariffAssignment, Account, Token),
+)
+
+
+async def counts(sessions: Sessions) -> dict[str, int]:
+    async with sessions() as db:
+        return {
+            table.__tablename__: await db.scalar(select(func.count()).select_from(table)) or 0
+            for table in TABLES
+        }
+
+
+async def seeded(
+    sessions: Sessions, *, api_key: str | None = None, network: bool = True
+) -> demo.Demo:
+    async with sessions.begin() as db:
+        return await demo.seed(db, SECRET, api_key=api_key, network=network)
+
+
+async def test_the_demo_network_is_complete(db_sessions: Sessions) -> None:
+    await seeded(db_sessions)
+
+    assert await counts(db_sessions) == {
+        "organizations": 1,
+        "api_keys": 1,
+        "sites": 3,
+        "stations": 12,
+        "evses": 24,
+        "connectors": 28,
+        "tariffs": 3,
+        "tariff_versions": 3,
+        "tariff_assignments": 6,
+        "accounts": 21,
+        "tokens": 32,
+    }
+
+
+async def test_a_second_seed_changes_nothing(db_sessions: Sessions) -> None:
+    first = await seeded(db_sessions)
+    before = await counts(db_sessions)
+
+    second = await seeded(db_sessions)
+
+    assert second == first
+    assert await counts(db_sessions) == before
+
+
+async def test_the_fleet_simulator_reads_the_fleet_and_its_passwords_are_those_stored(
+    db_sessions: Sessions,
+) -> None:
+    made = await seeded(db_sessions)
+
+    stations = parse_fleet(made.fleet).stations
+
+    assert sorted(station.protocol for station in stations) == ["ocpp1.6"] * 8 + ["ocpp2.0.1"] * 4
+    async with db_sessions() as db:
+        rows = await db.execute(select(Station.identity, Station.password_hash))
+        hashes = {identity: stored for identity, stored in rows}
+    assert all(
+        station.password is not None and matches(SECRET, station.password, hashes[station.identity])
+        for station in stations
+    )
+
+
+async def test_a_rotated_password_is_left_alone(db_sessions: Sessions) -> None:
+    await seeded(db_sessions)
+    rotated = hash_password(SECRET, "rotated by an operator")
+    async with db_sessions.begin() as db:
+        await db.execute(
+            update(Station).where(Station.identity == "HF-BER-01").values(password_hash=rotated)
+        )
+
+    await seeded(db_sessions)
+
+    async with db_sessions() as db:
+        stored = await db.scalar(
+            select(Station.password_hash).where(Station.identity == "HF-BER-01")
+        )
+    assert stored == rotated
+
+
+async def test_a_known_key_goes_on_working_after_the_database_was_made_anew(
+    db_sessions: Sessions,
+) -> None:
+    known = api_keys.new_key()
+
+    made = await seeded(db_sessions, api_key=known, network=False)
+
+    assert made.api_key == known
+    async with db_sessions() as db:
+        holder = await api_keys.find_holder(db, SECRET, known)
+    assert holder is not None
+    assert (holder.organization, holder.role) == (demo_network.SLUG, "administrator")
+
+
+async def test_a_revoked_key_is_replaced_and_never_revived(db_sessions: Sessions) -> None:
+    first = await seeded(db_sessions, network=False)
+    async with db_sessions.begin() as db:
+        await db.execute(update(ApiKey).values(revoked_at=func.now()))
+
+    second = await seeded(db_sessions, api_key=first.api_key, network=False)
+
+    assert second.api_key != first.api_key
+    async with db_sessions() as db:
+        assert await api_keys.find_holder(db, SECRET, first.api_key) is None
+        assert await api_keys.find_holder(db, SECRET, second.api_key) is not None
