@@ -1,0 +1,1 @@
+"""Independent witnesses: programs that speak to Holdfast over the wire and import nothing of it."""

@@ -1,0 +1,41 @@
+"""A station's settings under neutral names; each dialect maps its own keys on to these."""
+
+from simulator.stations.ledger import Ledger
+
+VALUE_LENGTH_MAX = 500
+
+
+class Settings:
+    """Factory values, overlaid by what was changed and kept on disk."""
+
+    def __init__(self, station: str, ledger: Ledger, factory: dict[str, str]) -> None:
+        self._station = station
+        self._ledger = ledger
+        self._values = factory | ledger.settings(station)
+
+    def text(self, name: str) -> str | None:
+        """The value, or None where there is none."""
+        return self._values.get(name)
+
+    def seconds(self, name: str) -> float:
+        """A duration; never below 0.05 s, so that a zero cannot spin the station."""
+        return max(float(self._values[name]), 0.05)
+
+    def flag(self, name: str) -> bool:
+        """A yes or no."""
+        return self._values.get(name, "false").lower() == "true"
+
+    def is_valid(self, name: str, value: str) -> bool:
+        """Whether a new value could be used."""
+        if len(value) > VALUE_LENGTH_MAX:
+            return False
+        if name.endswith("_s"):
+            return value.isdecimal() and 1 <= int(value) <= 86_400
+        if name.startswith("is_"):
+            return value.lower() in ("true", "false")
+        return bool(value)
+
+    def change(self, name: str, value: str) -> None:
+        """Use a new value from now on, also after a reboot."""
+        self._values[name] = value
+        self._ledger.save_setting(self._station, name, value)
