@@ -40,6 +40,8 @@ class Plan:
     database_url: str | None = None
     temporal_address: str | None = None
     temporal_ui_url: str | None = None
+    source_root: Path = SOURCE_ROOT
+    """Where `python -m` finds our packages, installed or not."""
 
     def listening(self) -> dict[str, int]:
         """The ports that this plan will use, by the server's name."""
@@ -223,7 +225,7 @@ class Programs:
                 },
                 log_path=self._plan.state.logs / f"{name}.log",
                 ready=ready,
-                cwd=SOURCE_ROOT,  # `-m` finds our packages there, installed or not
+                cwd=self._plan.source_root,
             ),
             self._on_spawn,
         )
