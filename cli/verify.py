@@ -1,6 +1,7 @@
 """`holdfast verify`: one line of JSON, exit 1 when an invariant is broken."""
 
 import asyncio
+from pathlib import Path
 from typing import Annotated, Any
 
 import orjson
@@ -8,8 +9,9 @@ import typer
 from temporalio.client import Client
 from temporalio.service import RPCError
 
+from cli.environment import STATE_DIR, known_settings
 from holdfast.services.verify import ALWAYS, QUIESCENT, find_breaches
-from holdfast.settings import BadSettings, Settings
+from holdfast.settings import Settings
 from holdfast.store.database import open_engine, open_sessions
 
 CONNECT_TIMEOUT_S = 5.0
@@ -73,18 +75,16 @@ async def settled_report(settings: Settings, *, quiescent: bool) -> dict[str, An
         await asyncio.sleep(0.25)
 
 
-def verify_command(
+def verify(
     quiescent: Annotated[
         bool, typer.Option("--quiescent", help="Also demand that no work is open at all.")
     ] = False,
+    state_dir: Annotated[
+        Path, typer.Option(help="Folder of the installation that `up` made.")
+    ] = STATE_DIR,
 ) -> None:
     """Ask the database whether every promise holds; one line of JSON, exit 1 if one is broken."""
-    try:
-        settings = Settings.from_environment()
-    except BadSettings as problem:
-        typer.echo(f"Cannot verify: {problem}", err=True)
-        raise typer.Exit(2) from None
-    answer = asyncio.run(settled_report(settings, quiescent=quiescent))
+    answer = asyncio.run(settled_report(known_settings(state_dir), quiescent=quiescent))
     typer.echo(orjson.dumps(answer).decode())
     if not answer["ok"]:
         raise typer.Exit(1)
