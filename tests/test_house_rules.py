@@ -29,8 +29,6 @@ FUNCTION_LINES_MAX = 60
 BANNED_NAMES = frozenset(
     {"utils", "util", "helpers", "helper", "common", "manager", "base", "misc"}
 )
-    ["utils", "util", "helpers", "helper", "common", "manager", "base", "misc"]
-)
 CLOCKS_AND_CHANCE = frozenset(
     {
         "datetime.now",
