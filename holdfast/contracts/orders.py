@@ -66,6 +66,7 @@ class Whereabouts(Message):
     task_queue: str | None = None
     generation: int | None = None
     closed: bool = False  # the order's row is already final
+    state: str | None = None  # of the row
 
 
 class SendOrder(Message):

@@ -30,8 +30,9 @@ class StartPayment(Message):
     session_id: UUID | None = None
     state: str = "created"  # of the row, when built again
     settle: "AmountSignal | None" = None  # when built again after the capture was asked for
-    hold_timeout_s: int = 900  # an unconfirmed hold is given up after this
+    hold_timeout_s: int = 900  # an unconfirmed or unclaimed hold is given up after this
     rebuilt: bool = False
+    release: "ReasonSignal | None" = None  # when built again after the release was asked for
 
 
 class AmountSignal(Message):
@@ -100,6 +101,13 @@ class WriteOffOrder(Message):
     actor: str
 
 
+class PaymentAttentionOrder(Message):
+    """Raise (reason) or clear (null) a payment's attention on its row."""
+
+    payment_id: UUID
+    reason: str | None
+
+
 class PaymentSeen(Message):
     """The payment as the provider has it now, already written to the row."""
 
@@ -108,6 +116,7 @@ class PaymentSeen(Message):
     captured_minor: int = 0
     capture_before: datetime | None = None
     decline_code: str | None = None
+    claimed: bool = False  # a session that is still open will decide what becomes of the hold
 
 
 class PaymentResult(Message):
@@ -151,6 +160,12 @@ async def release_payment(order: ReleaseOrder) -> PaymentSeen:
 @activity.defn(name="payments.write_off")
 async def write_off_payment(order: WriteOffOrder) -> PaymentSeen:
     """Close the settlement as uncollectible, with a person's reason."""
+    declared()
+
+
+@activity.defn(name="payments.attention")
+async def raise_payment_attention(order: PaymentAttentionOrder) -> None:
+    """Write or clear the attention that lists and pages show."""
     declared()
 
 

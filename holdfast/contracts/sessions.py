@@ -37,6 +37,12 @@ class StartSession(Message):
     start_timeout_s: int = 300
     rebuilt: bool = False
 
+    def initial_state(self) -> str:
+        """The search attribute at the start; the workflow writes it again only on change."""
+        if self.ended_at is not None:
+            return "ended"
+        return "authorised" if self.started_at is None else "charging"
+
 
 class TransactionStartedSignal(Message):
     """The station reported the start of an ordered session."""
@@ -109,6 +115,9 @@ class SessionPlan(Message):
     final_wait_s: int
     stop_retry_s: int
     tariff_version_id: UUID | None = None
+    tripwire_version: int = 0
+    ended: bool = False  # the row knows an end that no signal told yet
+    complete: bool = True
 
 
 Verdict = Literal["go_on", "stop", "silent", "zombie"]
@@ -119,6 +128,7 @@ class CheckOrder(Message):
 
     session_id: UUID
     version: int
+    stopping: bool = False  # a stop was ordered: only silence is still watched
 
 
 class Check(Message):
@@ -127,6 +137,7 @@ class Check(Message):
     verdict: Verdict
     reason: str | None = None
     summary: str = ""  # for the on-call engineer: figures, never a person
+    tripwire_version: int = 0
 
 
 class StopOrder(Message):
@@ -135,6 +146,7 @@ class StopOrder(Message):
     session_id: UUID
     attempt: int
     reason: str
+    valid_s: int = 60  # the order lapses when the next attempt is due
 
 
 class EndOrder(Message):
@@ -151,6 +163,14 @@ class CancelOrder(Message):
 
     session_id: UUID
     reason: str  # start_timeout, start_refused, forced
+    actor: str = "system:session"
+    note: str | None = None
+
+
+class Cancelled(Message):
+    """`closed` is false where the station had reported a start after all: then it goes on."""
+
+    closed: bool
 
 
 class SettleOrder(Message):
@@ -216,7 +236,7 @@ async def end_session(order: EndOrder) -> None:
 
 
 @activity.defn(name="sessions.cancel")
-async def cancel_session(order: CancelOrder) -> None:
+async def cancel_session(order: CancelOrder) -> Cancelled:
     """Close a session that never started and let its payment be released."""
     declared()
 

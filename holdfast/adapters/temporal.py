@@ -1,0 +1,128 @@
+"""The Temporal client that gateway, api, workers and the command line share.
+
+One data converter everywhere, with one place for a payload codec; starting a workflow sets its
+queue, ids and search attributes the same way whoever starts it.
+"""
+
+import asyncio
+import random
+from dataclasses import replace
+
+import structlog
+from temporalio.client import Client
+from temporalio.common import (
+    SearchAttributePair,
+    TypedSearchAttributes,
+    WorkflowIDConflictPolicy,
+    WorkflowIDReusePolicy,
+)
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.converter import (
+    DataConverter,
+    DefaultFailureConverterWithEncodedAttributes,
+    PayloadCodec,
+)
+
+from holdfast.contracts.catalogue import workflow_contract
+from holdfast.contracts.late_truth import StartLateTruth
+from holdfast.contracts.message import Message
+from holdfast.contracts.names import ORGANIZATION, PAYMENT_STATE, SESSION_STATE, SITE, STATION
+from holdfast.contracts.orders import StartOrder
+from holdfast.contracts.payments import StartPayment
+from holdfast.contracts.sessions import StartSession
+from holdfast.settings import Settings
+
+CONNECT_PAUSE_MAX_S = 5.0
+
+log = structlog.get_logger()
+
+
+def data_converter(codec: PayloadCodec | None = None) -> DataConverter:
+    """Pydantic messages as JSON. With a codec, failures are encoded as well."""
+    if codec is None:
+        return pydantic_data_converter
+    return replace(
+        pydantic_data_converter,
+        payload_codec=codec,
+        failure_converter_class=DefaultFailureConverterWithEncodedAttributes,
+    )
+
+
+async def connect(
+    settings: Settings, *, identity: str | None = None, codec: PayloadCodec | None = None
+) -> Client:
+    """Connect once. Raises RuntimeError where Temporal does not answer."""
+    return await Client.connect(
+        settings.temporal_address,
+        namespace=settings.temporal_namespace,
+        data_converter=data_converter(codec),
+        identity=identity,
+    )
+
+
+async def connect_for_ever(settings: Settings, *, identity: str | None = None) -> Client:
+    """Connect, however long Temporal takes to come: run it as a task, ports open first."""
+    pause = 0.2
+    while True:
+        try:
+            return await connect(settings, identity=identity)
+        except RuntimeError as error:
+            log.warning(
+                "temporal does not answer", address=settings.temporal_address, error=str(error)
+            )
+        await asyncio.sleep(pause * random.uniform(0.7, 1.3))  # noqa: S311 - only spreads retries
+        pause = min(CONNECT_PAUSE_MAX_S, pause * 1.6)
+
+
+async def start_workflow(client: Client, name: str, workflow_id: str, message: Message) -> None:
+    """Start by type name. Raises WorkflowAlreadyStartedError, RPCError, `UnknownName`.
+
+    An id is used once, also after its workflow closed: a late event must not bring a billed
+    session back. Only what was built again from its rows, and LateTruth, may run again.
+    """
+    contract = workflow_contract(name)
+    again = isinstance(message, StartLateTruth) or bool(getattr(message, "rebuilt", False))
+    await client.start_workflow(
+        name,
+        message,
+        id=workflow_id,
+        task_queue=contract.queue,
+        id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE
+        if again
+        else WorkflowIDReusePolicy.REJECT_DUPLICATE,
+        id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
+        search_attributes=_search_attributes(message),
+        static_summary=_summary(message),
+    )
+
+
+def _search_attributes(message: Message) -> TypedSearchAttributes:
+    pairs: list[SearchAttributePair[str]] = []
+    organization = getattr(message, "organization", None)
+    station = getattr(message, "station", None)
+    site = getattr(message, "site_id", None)
+    if organization:
+        pairs.append(SearchAttributePair(ORGANIZATION, str(organization)))
+    if station:
+        pairs.append(SearchAttributePair(STATION, str(station)))
+    if site:
+        pairs.append(SearchAttributePair(SITE, str(site)))
+    if isinstance(message, StartSession):
+        pairs.append(SearchAttributePair(SESSION_STATE, message.initial_state()))
+    if isinstance(message, StartPayment):
+        pairs.append(SearchAttributePair(PAYMENT_STATE, message.state))
+    return TypedSearchAttributes(pairs)
+
+
+def _summary(message: Message) -> str:
+    """One line for the list in the Temporal UI: places and kinds, never a person."""
+    if isinstance(message, StartSession):
+        connector = "" if message.connector is None else f"/{message.connector}"
+        return f"{message.station} · EVSE {message.evse}{connector}"
+    if isinstance(message, StartPayment):
+        return f"{message.kind} {message.amount_minor} {message.currency} (minor units)"
+    if isinstance(message, StartOrder):
+        return f"{message.kind} · {message.station}"
+    if isinstance(message, StartLateTruth):
+        return f"late facts · {message.station}"
+    return ""

@@ -1,0 +1,97 @@
+"""What adapters must be able to do: the outside world as our rooms see it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
+
+IntentStatus = str
+"""Stripe's own: requires_payment_method, requires_confirmation, requires_action, processing,
+requires_capture, succeeded, canceled."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intent:
+    """A payment at the provider as it is now. Amounts in the provider's integer units."""
+
+    id: str
+    status: IntentStatus
+    currency: str
+    amount: int
+    capturable: int = 0
+    received: int = 0
+    decline_code: str | None = None
+    capture_before: datetime | None = None
+    next_action_url: str | None = None
+    cancellation_reason: str | None = None
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """What is kept of it with an operation: no secret, no card."""
+        return {
+            "id": self.id,
+            "status": self.status,
+            "amount": self.amount,
+            "capturable": self.capturable,
+            "received": self.received,
+            "decline_code": self.decline_code,
+        }
+
+
+class ProviderRefused(Exception):
+    """A definite no: it was not done and will not be. `intent` is what the provider has instead."""
+
+    def __init__(
+        self, code: str, *, decline_code: str | None = None, intent: Intent | None = None
+    ) -> None:
+        super().__init__(code if decline_code is None else f"{code}: {decline_code}")
+        self.code = code
+        self.decline_code = decline_code
+        self.intent = intent
+
+
+class ProviderUnsure(Exception):
+    """No answer, or one that does not say whether it was done. Neither success nor failure (M5).
+
+    `replayed`: the provider stored a failure of its own under our key and repeats it.
+    """
+
+    def __init__(
+        self, what: str, *, replayed: bool = False, retry_after_s: float | None = None
+    ) -> None:
+        super().__init__(what)
+        self.replayed = replayed
+        self.retry_after_s = retry_after_s
+
+
+class ProviderUnusable(Exception):
+    """A person must act: the key was revoked, nothing is configured, or a key was reused."""
+
+
+class PaymentProvider(Protocol):
+    """Payment intents. Parameters and key are sent verbatim, as they were stored.
+
+    Each raises `ProviderRefused`, `ProviderUnsure` or `ProviderUnusable`.
+    """
+
+    async def create_intent(self, parameters: Mapping[str, Any], key: str) -> Intent:
+        """Create, and confirm where the parameters say so."""
+        ...
+
+    async def capture_intent(self, intent: str, parameters: Mapping[str, Any], key: str) -> Intent:
+        """Take an amount out of a hold and release the rest."""
+        ...
+
+    async def cancel_intent(self, intent: str, parameters: Mapping[str, Any], key: str) -> Intent:
+        """Give a hold back, or give up on an unconfirmed one."""
+        ...
+
+    async def read_intent(self, intent: str) -> Intent:
+        """As it is now."""
+        ...
+
+    async def find_intent(
+        self, payment_id: str, created_after: datetime, customer: str | None
+    ) -> Intent | None:
+        """The intent that carries this payment id in its metadata, by listing, not by search."""
+        ...

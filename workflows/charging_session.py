@@ -1,0 +1,420 @@
+"""A charging session: waits for the car to finish, settles what it cost, hands over the money.
+
+Meter values never come here. The gateway's writer and the relay watch planted tripwires and say
+when one was crossed; what that means is decided by an activity that reads the rows.
+"""
+
+import asyncio
+from datetime import datetime, timedelta
+from typing import Literal
+
+from temporalio import workflow
+from temporalio.common import VersioningBehavior
+from temporalio.exceptions import ApplicationError
+
+from holdfast.contracts import sessions as contract
+from holdfast.contracts.late_truth import LateOrder, reprice_session
+from holdfast.contracts.names import SESSION_STATE
+from holdfast.contracts.sessions import (
+    AttentionOrder,
+    CancelOrder,
+    ChargingStateSignal,
+    CheckOrder,
+    EndOrder,
+    EventSignal,
+    OperatorDecision,
+    SessionOrder,
+    SessionPlan,
+    SessionResult,
+    Settled,
+    SettleOrder,
+    StartRefusedSignal,
+    StartSession,
+    StopOrder,
+    TransactionEndedSignal,
+    TransactionStartedSignal,
+    TripwireSignal,
+)
+from workflows.attention import Attention
+from workflows.seen_events import SeenEvents
+from workflows.step import Refused, step
+
+STOP_ATTEMPTS_BEFORE_ATTENTION = 3
+STOP_ATTEMPTS_MAX = 40
+STOP_PAUSE_MAX_S = 3600
+DECISIONS_MAX = 20
+
+Outcome = Literal["started", "refused"]
+
+
+@workflow.defn(name=contract.WORKFLOW, versioning_behavior=VersioningBehavior.PINNED)
+class ChargingSession:
+    """Waits for the end, settles, hands over. Ends when money is another workflow's business."""
+
+    @workflow.init
+    def __init__(self, start: StartSession) -> None:
+        self.session_id = start.session_id
+        self.started = start.started_at is not None or start.ended_at is not None
+        self.ended = start.ended_at is not None
+        self.complete = start.complete
+        self.state = start.initial_state()
+        self.refusal: str | None = None
+        self.tripwire: int | None = None
+        self.tripwire_planted = 0
+        self.suspensions = 0
+        self.corrections = 0
+        self.stop_reason: str | None = None
+        self.stop_attempts = 0
+        self.stop_due: datetime | None = None
+        self.waive: OperatorDecision | None = None
+        self.override: OperatorDecision | None = None
+        self.decisions: list[OperatorDecision] = []
+        self.seen = SeenEvents()
+        self.attention = Attention(self._write_attention)
+
+    @workflow.run
+    async def run(self, start: StartSession) -> SessionResult:
+        """See the session through to its settlement."""
+        plan = await self._begin()
+        if not self.started:
+            outcome = await self._wait_for_start(start.start_timeout_s)
+            if outcome == "refused":
+                await workflow.wait_condition(workflow.all_handlers_finished)
+                return SessionResult(state="failed")
+            plan = await self._begin()
+        await self._watch(plan)
+        await self._wait_for_the_rest(plan)
+        settled = await self._settle()
+        await workflow.wait_condition(workflow.all_handlers_finished)
+        return SessionResult(
+            state=self.state,
+            outcome=settled.outcome,
+            amount_minor=settled.amount_minor,
+            currency=settled.currency,
+            energy_wh=settled.energy_wh,
+        )
+
+    # what it hears
+
+    @workflow.signal
+    def transaction_started(self, fact: TransactionStartedSignal) -> None:
+        """The station reported the start of what was ordered."""
+        if self.seen.is_new(fact.event_id):
+            self.started = True
+
+    @workflow.signal
+    def charging_state_changed(self, fact: ChargingStateSignal) -> None:
+        """The car suspended or resumed. Informative: prices are cut from the rows."""
+        if not self.seen.is_new(fact.event_id):
+            return
+        self.started = True
+        suspended = fact.state in ("suspended_ev", "suspended_evse")
+        if suspended and self.state != "suspended":
+            self.suspensions += 1
+        if not self.ended:
+            self._move("suspended" if suspended else "idle" if fact.state == "idle" else "charging")
+
+    @workflow.signal
+    def transaction_ended(self, fact: TransactionEndedSignal) -> None:
+        """The station reported the end. A repeated report changes nothing."""
+        if self.seen.is_new(fact.event_id) and not self.ended:
+            self.started = True
+            self.ended = True
+            self.complete = fact.complete
+
+    @workflow.signal
+    def tripwire_crossed(self, fact: TripwireSignal) -> None:
+        """A planted tripwire was crossed; the rows say what it means."""
+        if self.seen.is_new(fact.event_id):
+            self.tripwire = max(fact.version, self.tripwire or 0)
+
+    @workflow.signal
+    def start_refused(self, fact: StartRefusedSignal) -> None:
+        """The order to start was refused, or nobody could be told in time."""
+        if self.seen.is_new(fact.event_id):
+            self.refusal = fact.order_state
+
+    @workflow.signal
+    def gaps_closed(self, fact: EventSignal) -> None:
+        """What the station still owed has come."""
+        if self.seen.is_new(fact.event_id):
+            self.complete = True
+            self.corrections += 1
+
+    @workflow.signal
+    def meter_corrected(self, fact: EventSignal) -> None:
+        """The energy changed after the end."""
+        if self.seen.is_new(fact.event_id):
+            self.corrections += 1
+
+    @workflow.signal
+    def operator_decided(self, decision: OperatorDecision) -> None:
+        """A person decided, by the API."""
+        if self.seen.is_new(decision.event_id) and len(self.decisions) < DECISIONS_MAX:
+            self.decisions.append(decision)
+
+    @workflow.update
+    def resolve(self, decision: OperatorDecision) -> str:
+        """The same decision, from the Temporal UI."""
+        self.operator_decided(decision)
+        return f"noted: {decision.action}"
+
+    @resolve.validator
+    def _may_resolve(self, decision: OperatorDecision) -> None:
+        if not decision.reason.strip():
+            raise ApplicationError("say why: reason is empty", type="ReasonMissing")
+        if decision.action == "force_end" and self.ended:
+            raise ApplicationError("the session has ended", type="AlreadyEnded")
+        if len(self.decisions) >= DECISIONS_MAX:
+            raise ApplicationError("too many decisions are waiting", type="TooManyDecisions")
+
+    # what it does
+
+    async def _begin(self) -> SessionPlan:
+        while True:
+            try:
+                plan = await step(
+                    contract.begin_session,
+                    SessionOrder(session_id=self.session_id),
+                    summary="freeze the tariff, plant tripwires",
+                )
+            except Refused as error:
+                await self._wait_for_decision(f"cannot begin: {error.type}", error.message)
+                continue
+            self.tripwire_planted = plan.tripwire_version
+            if plan.ended and not self.ended:
+                # Signals may be behind the rows, above all after a rebuild.
+                self.started, self.ended, self.complete = True, True, plan.complete
+            return plan
+
+    async def _wait_for_start(self, timeout_s: int) -> Outcome:
+        """Until the station reports a start, refuses, the time is up, or a person ends it."""
+        deadline = workflow.now() + timedelta(seconds=timeout_s)
+        self._say("waiting for the station to report the start")
+        reason, actor, note = "start_timeout", "system:session", None
+        while not self.started:
+            left = deadline - workflow.now()
+            if not await self._heard(left, "start timeout"):
+                break
+            if self.refusal is not None:
+                reason = "start_refused"
+                break
+            if self.decisions:
+                decision = self.decisions.pop(0)
+                if decision.action == "waive":
+                    self.waive = decision
+                elif decision.action == "force_end":
+                    reason, actor, note = "forced", decision.actor, decision.reason
+                    break
+        if self.started:
+            return "started"
+        cancelled = await step(
+            contract.cancel_session,
+            CancelOrder(session_id=self.session_id, reason=reason, actor=actor, note=note),
+            summary=f"close: {reason}",
+        )
+        if not cancelled.closed:
+            self.started = True
+            return "started"
+        self._move("failed")
+        self._say(f"never started: {reason}")
+        return "refused"
+
+    async def _watch(self, plan: SessionPlan) -> None:
+        """Until the session has ended: by the station's word, or in our own name."""
+        if not self.ended and self.state == "authorised":
+            self._move("charging")
+        while not self.ended:
+            self._say_watching()
+            due = None if self.stop_due is None else self.stop_due - workflow.now()
+            await self._heard(due, "until the stop is ordered again")
+            if self.ended:
+                break
+            if self.decisions:
+                await self._decide(self.decisions.pop(0))
+            elif self.tripwire is not None:
+                version, self.tripwire = self.tripwire, None
+                await self._check(version)
+            elif self.stop_due is not None and workflow.now() >= self.stop_due:
+                await self._stop(plan.stop_retry_s)
+        self._move("ended")
+
+    async def _heard(self, left: timedelta | None, what: str) -> bool:
+        """Wait for news; false when the time is up."""
+        if left is not None and left <= timedelta(0):
+            return False
+
+        def news() -> bool:
+            return (
+                self.ended
+                or bool(self.decisions)
+                or (self.started and self.state == "authorised")
+                or (self.refusal is not None and not self.started)
+                or self.tripwire is not None
+            )
+
+        try:
+            await workflow.wait_condition(news, timeout=left, timeout_summary=what)
+        except asyncio.TimeoutError:
+            return False
+        return True
+
+    async def _decide(self, decision: OperatorDecision) -> None:
+        """A person's decision while the session is open."""
+        if decision.action == "force_end":
+            await self._end("forced", decision)
+        elif decision.action == "waive":
+            self.waive = decision
+        elif decision.action == "settle_anyway":
+            self.override = decision
+        elif self.stop_reason is not None:
+            self.stop_attempts, self.stop_due = 0, workflow.now()
+            await self.attention.clear()
+
+    async def _check(self, version: int) -> None:
+        """Ask the rows what a crossed tripwire means, and act on it."""
+        check = await step(
+            contract.check_session,
+            CheckOrder(
+                session_id=self.session_id, version=version, stopping=self.stop_reason is not None
+            ),
+            summary=f"tripwire v{version} crossed",
+        )
+        self.tripwire_planted = check.tripwire_version
+        if check.verdict == "zombie":
+            await self._end("zombie", None)
+        elif check.verdict == "silent":
+            await self.attention.ask("silent")
+        elif check.verdict == "stop" and self.stop_reason is None:
+            self.stop_reason, self.stop_due = check.reason or "limit", workflow.now()
+        elif check.verdict == "go_on" and self.attention.reason == "silent":
+            await self.attention.clear()
+
+    async def _stop(self, retry_s: int) -> None:
+        """Order the stop again: some chargers need to be told more than once, some ignore it."""
+        self.stop_attempts += 1
+        slower = max(0, self.stop_attempts - STOP_ATTEMPTS_BEFORE_ATTENTION)
+        pause_s = max(retry_s, min(STOP_PAUSE_MAX_S, retry_s * 2 ** min(slower, 16)))
+        more = self.stop_attempts < STOP_ATTEMPTS_MAX
+        self.stop_due = workflow.now() + timedelta(seconds=pause_s) if more else None
+        await step(
+            contract.stop_session,
+            StopOrder(
+                session_id=self.session_id,
+                attempt=self.stop_attempts,
+                reason=self.stop_reason or "limit",
+                valid_s=pause_s,
+            ),
+            summary=f"order stop {self.stop_attempts}: {self.stop_reason}",
+        )
+        if self.stop_attempts > STOP_ATTEMPTS_BEFORE_ATTENTION and not self.ended:
+            await self.attention.ask("stop_ignored")
+
+    async def _end(self, reason: str, decision: OperatorDecision | None) -> None:
+        """End it at the last register, without the station's word."""
+        await step(
+            contract.end_session,
+            EndOrder(session_id=self.session_id, reason=reason)
+            if decision is None
+            else EndOrder(
+                session_id=self.session_id,
+                reason=reason,
+                actor=decision.actor,
+                note=decision.reason,
+            ),
+            summary=f"end at the last register: {reason}",
+        )
+        self.ended, self.complete = True, True
+
+    async def _wait_for_the_rest(self, plan: SessionPlan) -> None:
+        """What the station still owes may change the price: wait for it, but not for ever."""
+        if self.complete or plan.final_wait_s == 0:
+            return
+        self._say("ended; waiting for earlier messages that the station still owes")
+        with_time = timedelta(seconds=plan.final_wait_s)
+        try:
+            await workflow.wait_condition(
+                lambda: self.complete or bool(self.decisions),
+                timeout=with_time,
+                timeout_summary="late final values",
+            )
+        except asyncio.TimeoutError:
+            self._say("ended; what the station owed did not come in time")
+
+    async def _settle(self) -> Settled:
+        """Price and settle; where a rule objects, a person decides."""
+        await self.attention.clear(row=False)
+        while True:
+            self._take_decisions()
+            corrections = self.corrections
+            self._say("pricing and settling")
+            by = self.waive or self.override
+            order = SettleOrder(
+                session_id=self.session_id,
+                waive=self.waive is not None,
+                override=self.override is not None,
+                actor=by.actor if by else None,
+                reason=by.reason if by else None,
+            )
+            try:
+                settled = await step(
+                    contract.settle_session, order, summary="waive" if self.waive else "settle"
+                )
+            except Refused as error:
+                await self._wait_for_decision(f"cannot settle: {error.type}", error.message)
+                continue
+            if settled.blocked is None:
+                break
+            await self._wait_for_decision(f"quality: {settled.blocked}", "settle anyway, or waive?")
+        if self.corrections != corrections:
+            # It came while the price was being written: treat it as any later truth.
+            await step(reprice_session, LateOrder(session_id=self.session_id), summary="reprice")
+        await self.attention.clear()
+        self._move("settled" if settled.outcome else "priced")
+        self._say(
+            f"settled: {settled.outcome}" if settled.outcome else "priced; the payment decides"
+        )
+        return settled
+
+    def _take_decisions(self) -> None:
+        while self.decisions:
+            decision = self.decisions.pop(0)
+            if decision.action == "waive":
+                self.waive = decision
+            elif decision.action == "settle_anyway":
+                self.override = decision
+
+    async def _wait_for_decision(self, reason: str, remedy: str) -> None:
+        """Pause and let a person, or a correction from the station, change something."""
+        await self.attention.ask(reason)
+        self._say(f"needs attention: {reason}; {remedy[:500]}")
+        corrections = self.corrections
+        await workflow.wait_condition(
+            lambda: bool(self.decisions) or self.corrections != corrections
+        )
+
+    # how it shows
+
+    async def _write_attention(self, reason: str | None) -> None:
+        await step(
+            contract.raise_attention,
+            AttentionOrder(session_id=self.session_id, reason=reason),
+            summary=f"attention: {reason}" if reason else "attention cleared",
+        )
+
+    def _move(self, state: str) -> None:
+        if state != self.state:
+            self.state = state
+            workflow.upsert_search_attributes([SESSION_STATE.value_set(state)])
+
+    def _say(self, text: str) -> None:
+        workflow.set_current_details(text)
+
+    def _say_watching(self) -> None:
+        parts = ["waiting for the car to finish", f"{self.suspensions} suspensions"]
+        parts.append(f"tripwire v{self.tripwire_planted} planted")
+        if self.stop_reason is not None:
+            parts.append(f"stop ordered {self.stop_attempts} times ({self.stop_reason})")
+        if self.attention.reason is not None:
+            parts.append(f"needs attention: {self.attention.reason}")
+        self._say("; ".join(parts))

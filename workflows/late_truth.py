@@ -1,0 +1,50 @@
+"""Facts that came after a session's workflow had closed: gather them, then price again."""
+
+from datetime import timedelta
+
+from temporalio import workflow
+from temporalio.common import VersioningBehavior
+
+from holdfast.contracts import late_truth as contract
+from holdfast.contracts.late_truth import EventSignal, LateOrder, LateResult, StartLateTruth
+from workflows.seen_events import SeenEvents
+from workflows.step import step
+
+ROUNDS_MAX = 50
+
+
+@workflow.defn(name=contract.WORKFLOW, versioning_behavior=VersioningBehavior.PINNED)
+class LateTruth:
+    """May run many times for one session; each run ends when nothing new came while it priced."""
+
+    @workflow.init
+    def __init__(self, start: StartLateTruth) -> None:
+        self.facts = 1
+        self.seen = SeenEvents()
+
+    @workflow.run
+    async def run(self, start: StartLateTruth) -> LateResult:
+        """Gather, reprice, and again if more came meanwhile."""
+        rounds = 0
+        while True:
+            known = self.facts
+            workflow.set_current_details(f"{known} late facts; waiting for more of them")
+            await workflow.sleep(timedelta(seconds=start.gather_s), summary="gather late facts")
+            known = self.facts
+            result = await step(
+                contract.reprice_session,
+                LateOrder(session_id=start.session_id),
+                summary=f"reprice after {known} late facts",
+            )
+            rounds += 1
+            if self.facts == known or rounds >= ROUNDS_MAX:
+                break
+        await workflow.wait_condition(workflow.all_handlers_finished)
+        workflow.set_current_details(f"difference: {result.difference_minor} minor units")
+        return result
+
+    @workflow.signal
+    def fact_came_late(self, fact: EventSignal) -> None:
+        """One more late fact is stored."""
+        if self.seen.is_new(fact.event_id):
+            self.facts += 1
