@@ -123,6 +123,7 @@ class CompiledTariff:
 
     tariff: TariffVersion
     walks: dict[DimensionType, Walk]
+    conditions: tuple[Conditions, ...]
     by_clock: bool
     by_measurement: bool
     includes_tax: bool
@@ -158,6 +159,7 @@ def compile_tariff(tariff: TariffVersion) -> CompiledTariff:
     return CompiledTariff(
         tariff=tariff,
         walks={kind: tuple(walk) for kind, walk in walks.items()},
+        conditions=tuple(seen),
         by_clock=any(conditions.by_clock for conditions in seen),
         by_measurement=any(conditions.measured is not None for conditions in seen),
         includes_tax=tariff.tax_included is TaxIncluded.YES,

@@ -34,9 +34,9 @@ class AdjustmentReason(StrEnum):
     MAX_PRICE = "max_price"
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PricedLine:
-    """A quantity at a price. Not frozen only because building a frozen one takes twice as long.
+    """A quantity at a price. Its amounts are worked out when asked for, so pricing stays cheap.
 
     `quantity` is in mWh, seconds or times; `period` is the number of the charging period.
     """
