@@ -62,6 +62,11 @@ def up(
         temporal_address=os.environ.get("HOLDFAST_TEMPORAL_ADDRESS"),
         temporal_ui_url=os.environ.get("HOLDFAST_TEMPORAL_UI_URL"),
     )
+    keep_up(plan)
+
+
+def keep_up(plan: Plan) -> None:
+    """Run `plan` until asked to stop. Raises `CannotStart`, with nothing left running."""
     terminal = Terminal()
     try:
         plan.state.create()

@@ -79,6 +79,11 @@ def modules() -> list[Path]:
     return sorted(path for path in found if "node_modules" not in path.parts)
 
 
+def growing_modules() -> list[Path]:
+    """All but migrations: those record one change, are never edited, and so cannot grow."""
+    return [path for path in modules() if "migrations" not in path.parts]
+
+
 def functions(path: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
     """Every function of a module, inner ones too."""
     for node in ast.walk(ast.parse(path.read_text())):
@@ -96,7 +101,9 @@ def test_the_rooms_are_there_to_be_checked() -> None:
 
 
 def test_no_module_is_longer_than_four_hundred_lines() -> None:
-    too_long = [path for path in modules() if len(path.read_text().splitlines()) > LINES_MAX]
+    too_long = [
+        path for path in growing_modules() if len(path.read_text().splitlines()) > LINES_MAX
+    ]
 
     assert shown(too_long) == []
 
@@ -104,7 +111,7 @@ def test_no_module_is_longer_than_four_hundred_lines() -> None:
 def test_functions_fit_on_a_screen() -> None:
     too_long = [
         f"{path.relative_to(ROOT)}:{function.lineno} {function.name}"
-        for path in modules()
+        for path in growing_modules()
         for function in functions(path)
         if (function.end_lineno or 0) - function.lineno >= FUNCTION_LINES_MAX
     ]
