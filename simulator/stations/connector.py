@@ -143,7 +143,7 @@ class Connector:
         self.was_charged = True
         self.announce()
         self._poked.set()
-        station.orders.transaction_ended()
+        station.ended(transaction)
 
     def depart(self) -> None:
         """The driver is back: the transaction ends, the car leaves."""

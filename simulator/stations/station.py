@@ -83,6 +83,7 @@ class SimulatedStation:
         self.is_powered = True
         self._tasks: set[asyncio.Task[None]] = set()
         self.connectors: dict[int, Connector] = {}
+        self._owed: dict[str, Transaction] = {}
         self._build_connectors()
 
     async def __aenter__(self) -> Self:
@@ -280,22 +281,33 @@ class SimulatedStation:
         if self.is_online:
             self.delivery.ask(message)
 
+    def ended(self, transaction: Transaction) -> None:
+        """A transaction has ended; whoever holds the object sees when its end is confirmed."""
+        if "skip_stop" not in transaction.faults:
+            self._owed[transaction.key] = transaction
+        self.orders.transaction_ended()
+
     def _running(self, key: str) -> Transaction | None:
         for connector in self.connectors.values():
             if connector.transaction is not None and connector.transaction.key == key:
                 return connector.transaction
         return None
 
+    def _known(self, key: str) -> Transaction | None:
+        return self._running(key) or self._owed.get(key) or self.ledger.transaction(key)
+
     def _complete(self, waiting: Waiting) -> Json:
         key = waiting.transaction_key
-        return self.dialect.complete(waiting, self._running(key) or self.ledger.transaction(key))
+        return self.dialect.complete(waiting, self._known(key))
 
     def _learn(self, waiting: Waiting, answer: Json | None) -> None:
         key = waiting.transaction_key
         running = self._running(key)
-        transaction = running or self.ledger.transaction(key)
+        transaction = self._known(key)
         if transaction is None:
             return
+        if waiting.role == "stop":
+            self._owed.pop(key, None)
         if answer is None:
             transaction.faults.append(f"dropped {waiting.action}")
             self.ledger.save_transaction(transaction)
