@@ -270,7 +270,8 @@ def authenticate(request: Request) -> None:
             "YOUR_SECRET_KEY')."
         )
     if scheme.lower() not in ("bearer", "basic") or not KEY.fullmatch(value):
-        raise errors.unauthorized(f"Invalid API Key provided: {value[:8]}****")
+        shown = value[:8] if len(value) > 16 else ""
+        raise errors.unauthorized(f"Invalid API Key provided: {shown}****")
 
 
 async def pairs(request: Request) -> list[tuple[str, str]]:

@@ -21,10 +21,11 @@ def card_details(
         for name in ("brand", "country", "exp_month", "exp_year", "fingerprint", "funding",
                      "last4", "regulated_status", "wallet")
     }  # fmt: skip
+    if capture_before is not None:
+        details["capture_before"] = capture_before
     return details | {
         "amount_authorized": amount,
         "authorization_code": random_tail(6).upper(),
-        "capture_before": capture_before,
         "checks": {**card["checks"], "cvc_check": "pass"},
         "extended_authorization": {"status": "disabled"},
         "incremental_authorization": {"status": "unavailable"},

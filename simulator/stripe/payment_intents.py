@@ -72,7 +72,8 @@ def create(call: Call) -> JsonObject:
 def blank(account: Account, params: JsonObject, currency: str) -> JsonObject:
     intent_id = new_id("pi")
     automatic = params.get("automatic_payment_methods")
-    if "payment_method_types" not in params and automatic is None:
+    allowed = params.get("allowed_payment_method_types")
+    if allowed is None and automatic is None:
         automatic = {"enabled": True}
     if automatic and automatic.get("enabled"):
         automatic = {"allow_redirects": automatic.get("allow_redirects", "always"), "enabled": True}
@@ -89,6 +90,7 @@ def blank(account: Account, params: JsonObject, currency: str) -> JsonObject:
         **nothing,
         "id": intent_id,
         "object": "payment_intent",
+        "allowed_payment_method_types": allowed,
         "amount": params["amount"],
         "amount_capturable": 0,
         "amount_details": {"tip": {}},
@@ -103,7 +105,7 @@ def blank(account: Account, params: JsonObject, currency: str) -> JsonObject:
         "livemode": False,
         "metadata": form.merged({}, params.get("metadata", {})),
         "payment_method_options": {"card": card_options(params)},
-        "payment_method_types": params.get("payment_method_types") or ["card"],
+        "payment_method_types": ["card"],
         "status": "requires_payment_method",
         "_sim": {"off_session": False},
     }
@@ -177,16 +179,16 @@ def confirm(call: Call) -> JsonObject:
 
 
 def change(call: Call, intent: JsonObject) -> None:
-    """Apply the parameters that update and confirm share."""
+    """Apply what an update or a confirmation says about the intent itself."""
     params = call.params
     if "metadata" in params:
         intent["metadata"] = form.merged(intent["metadata"], params["metadata"])
     intent |= subset(params, (*PLAIN, "capture_method"))
     given = params.get("payment_method_options", {}).get("card", {})
     intent["payment_method_options"]["card"] |= given
-    if params.get("payment_method_types"):
+    if params.get("allowed_payment_method_types"):
         intent |= {
-            "payment_method_types": params["payment_method_types"],
+            "allowed_payment_method_types": params["allowed_payment_method_types"],
             "automatic_payment_methods": None,
         }
     if params.get("payment_method"):
@@ -262,16 +264,19 @@ def list_all(call: Call) -> JsonObject:
 
 
 FUTURE: Check = form.one_of("off_session", "on_session", unset=True)
+# Since 2026-10-28.endive `payment_method_types` is no parameter any more, only an answer.
 SHARED: dict[str, Check] = {
+    "allowed_payment_method_types": form.items(form.one_of("card")),
     "capture_method": form.one_of("automatic", "automatic_async", "manual"),
-    "description": optional,
     "expand": form.expand,
-    "metadata": form.metadata,
     "payment_method": form.filled,
     "payment_method_options": OPTIONS,
-    "payment_method_types": form.items(form.one_of("card")),
     "receipt_email": optional,
     "setup_future_usage": FUTURE,
+}
+DESCRIBING: dict[str, Check] = {
+    "description": optional,
+    "metadata": form.metadata,
     "statement_descriptor": optional,
     "statement_descriptor_suffix": optional,
     "transfer_group": optional,
@@ -289,6 +294,7 @@ TERMS: dict[str, Check] = {
 }
 CREATE: dict[str, Check] = {
     **SHARED,
+    **DESCRIBING,
     **CONFIRMING,
     **TERMS,
     "automatic_payment_methods": form.nested(
@@ -315,7 +321,7 @@ OPERATIONS = (
     Operation(name="payment_intents.retrieve", method="GET", path=PATH + "/{id}", handler=named,
               params={"expand": form.expand, "client_secret": form.filled}),
     Operation(name="payment_intents.update", method="POST", path=PATH + "/{id}", handler=update,
-              params={**SHARED, **TERMS}),
+              params={**SHARED, **DESCRIBING, **TERMS}),
     Operation(name="payment_intents.confirm", method="POST", path=PATH + "/{id}/confirm",
               handler=confirm, params={**SHARED, **CONFIRMING}),
     Operation(name="payment_intents.capture", method="POST", path=PATH + "/{id}/capture",

@@ -42,7 +42,8 @@ def create(call: Call) -> JsonObject:
 def blank(account: Account, params: JsonObject) -> JsonObject:
     intent_id = new_id("seti")
     given = params.get("automatic_payment_methods")
-    if given is None and "payment_method_types" not in params:
+    allowed = params.get("allowed_payment_method_types")
+    if given is None and allowed is None:
         given = {"enabled": True}
     automatic = None
     if given and given.get("enabled"):
@@ -57,6 +58,7 @@ def blank(account: Account, params: JsonObject) -> JsonObject:
         **nothing,
         "id": intent_id,
         "object": "setup_intent",
+        "allowed_payment_method_types": allowed,
         "automatic_payment_methods": automatic,
         "client_secret": client_secret(intent_id),
         "created": account.now(),
@@ -71,7 +73,7 @@ def blank(account: Account, params: JsonObject) -> JsonObject:
                 **params.get("payment_method_options", {}).get("card", {}),
             }
         },
-        "payment_method_types": params.get("payment_method_types") or ["card"],
+        "payment_method_types": ["card"],
         "status": "requires_payment_method",
         "usage": params.get("usage", "off_session"),
         **subset(params, PLAIN),
@@ -231,12 +233,12 @@ SHARED: dict[str, Check] = {
 }
 CREATE: dict[str, Check] = {
     **SHARED,
+    "allowed_payment_method_types": form.items(form.one_of("card")),
     "automatic_payment_methods": form.nested(
         enabled=form.boolean, allow_redirects=form.one_of("always", "never")
     ),
     "confirm": form.boolean,
     "payment_method_options": OPTIONS,
-    "payment_method_types": form.items(form.one_of("card")),
     "return_url": form.filled,
     "usage": form.one_of("off_session", "on_session"),
     "use_stripe_sdk": form.boolean,

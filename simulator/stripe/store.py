@@ -41,6 +41,8 @@ CREATE TABLE IF NOT EXISTS faults (
     body BLOB NOT NULL);
 """
 
+# A server that was just killed lets go of its lock at once; another one never does.
+LOCK_PATIENCE_S = 1.0
 FILTERABLE = {"customer", "payment_intent", "payment_method", "email", "type"}
 
 
@@ -58,12 +60,11 @@ class Wanted:
 
 class Store:
     def __init__(self, path: str) -> None:
-        self.db = sqlite3.connect(path, isolation_level=None)
+        self.db = sqlite3.connect(path, isolation_level=None, timeout=LOCK_PATIENCE_S)
         # Two servers on one file would each believe in their own in-flight keys.
         self.db.execute("PRAGMA locking_mode=EXCLUSIVE")
         self.db.execute("PRAGMA journal_mode=WAL")
         self.db.execute("PRAGMA synchronous=NORMAL")
-        self.db.execute("PRAGMA busy_timeout=2000")
         self.db.executescript(SCHEMA)
 
     def close(self) -> None:

@@ -1,6 +1,5 @@
 """The server as tests meet it: a process of its own, clients of the official SDK, a receiver."""
 
-import asyncio
 import os
 import queue
 import signal
@@ -8,13 +7,16 @@ import subprocess
 import sys
 import threading
 import time
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import httpx
+import pytest
 import stripe
 
 ROOT = Path(__file__).parents[3]
@@ -23,14 +25,20 @@ KEY = "sk_test_tests"
 PATIENCE_S = 10.0
 
 
-def client_for(url: str, key: str = KEY) -> stripe.StripeClient:
+@contextmanager
+def client_for(url: str) -> Iterator[stripe.StripeClient]:
     """Without retries of its own: tests see every answer."""
-    return stripe.StripeClient(
-        key,
-        base_addresses={"api": url},
-        max_network_retries=0,
-        http_client=stripe.HTTPXClient(timeout=20, allow_sync_methods=True),
+    http = stripe.HTTPXClient(timeout=20, allow_sync_methods=True)
+    yield stripe.StripeClient(
+        KEY, base_addresses={"api": url}, max_network_retries=0, http_client=http
     )
+    http.close()  # type: ignore[no-untyped-call] # the SDK's
+
+
+def error_of(caught: pytest.ExceptionInfo[Any]) -> dict[str, Any]:
+    """The error object of a refused call."""
+    error: dict[str, Any] = caught.value.json_body["error"]
+    return error
 
 
 class SimulatorProcess:
@@ -74,14 +82,15 @@ class World:
     """A private account on the shared server."""
 
     base_url: str
-    client: stripe.StripeClient = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.client = client_for(self.base_url)
+    client: stripe.StripeClient
 
     @classmethod
-    def fresh(cls, server: SimulatorProcess) -> "World":
-        return cls(f"{server.url}/a/{uuid4().hex}")
+    @contextmanager
+    def on(cls, server: SimulatorProcess, account: str = "") -> Iterator["World"]:
+        """The named account, or a fresh one."""
+        url = f"{server.url}/a/{account or uuid4().hex}"
+        with client_for(url) as client:
+            yield cls(url, client)
 
     def sim(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
         answer = httpx.request(method, f"{self.base_url}/_sim/{path}", json=body, timeout=10)
@@ -114,7 +123,7 @@ def hold_params(amount: int = 5_000, **more: Any) -> Any:
         "currency": "eur",
         "capture_method": "manual",
         "payment_method": "pm_card_visa",
-        "payment_method_types": ["card"],
+        "allowed_payment_method_types": ["card"],
         "confirm": True,
         **more,
     }
@@ -174,8 +183,3 @@ class Receiver:
         self.server.shutdown()
         self.server.server_close()
         self.thread.join(timeout=5)
-
-
-async def both(*calls: Any) -> list[Any]:
-    """At the same time; exceptions are results."""
-    return await asyncio.gather(*calls, return_exceptions=True)
