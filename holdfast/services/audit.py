@@ -1,0 +1,67 @@
+"""The audit log: who did what, to what, and why. Append-only (a trigger refuses the rest)."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from holdfast.services.scope import owned
+from holdfast.services.slices import Slice, SliceAsked, take
+from holdfast.store.tables import AuditEntry
+
+
+async def record(
+    db: AsyncSession,
+    organization_id: UUID,
+    *,
+    actor: str,
+    action: str,
+    subject: str,
+    reason: str | None = None,
+    details: Mapping[str, Any] | None = None,
+) -> UUID:
+    """Write one entry in the transaction of the change; returns its id.
+
+    `actor` is "key:<id>" or "system:<process>", `subject` "site:<id>". `details` name what was
+    changed; no secret, no token's uid, no card.
+    """
+    row = await db.execute(
+        insert(AuditEntry)
+        .values(
+            organization_id=organization_id,
+            actor=actor,
+            action=action,
+            subject=subject,
+            reason=reason,
+            details=dict(details or {}),
+        )
+        .returning(AuditEntry.id)
+    )
+    return row.scalar_one()
+
+
+async def list_entries(
+    db: AsyncSession,
+    organization_id: UUID,
+    asked: SliceAsked,
+    *,
+    actor: str | None = None,
+    action: str | None = None,
+    subject: str | None = None,
+    since: datetime | None = None,
+) -> Slice[AuditEntry]:
+    """Newest first."""
+    statement = owned(AuditEntry, organization_id)
+    for column, wanted in (
+        (AuditEntry.actor, actor),
+        (AuditEntry.action, action),
+        (AuditEntry.subject, subject),
+    ):
+        if wanted is not None:
+            statement = statement.where(column == wanted)
+    if since is not None:
+        statement = statement.where(AuditEntry.at >= since)
+    return await take(db, statement, AuditEntry.id, asked, newest_first=True)
