@@ -25,6 +25,19 @@ STOP_ORDER = (
     "postgres",
 )
 SOURCE_ROOT = Path(__file__).resolve().parent.parent
+TOLD = frozenset(
+    {
+        "HOLDFAST_SECRET_KEY",
+        "HOLDFAST_TEMPORAL_NAMESPACE",
+        "HOLDFAST_GATEWAY_HOST",
+        "HOLDFAST_API_HOST",
+        "HOLDFAST_ADMIN_HOST",
+        "HOLDFAST_GATEWAY_ID",
+        "HOLDFAST_ONBOARDING",
+        "HOLDFAST_ONBOARDING_ORGANIZATION",
+    }
+)
+"""Settings that are taken from the environment of `up` where they are set there."""
 DEMO_SEED = 1
 DEMO_ACCELERATION = 30
 """A four-hour stay takes eight minutes: long enough to watch, short enough to see it settle."""
@@ -93,10 +106,10 @@ class Plan:
 
 def shared_environment(plan: Plan, secrets: Secrets, database_url: str) -> dict[str, str]:
     """HOLDFAST_* settings that all our processes share."""
-    return {
+    ours = {
         "HOLDFAST_DATABASE_URL": database_url,
         "HOLDFAST_TEMPORAL_ADDRESS": plan.urls()["temporal"],
-        "HOLDFAST_TEMPORAL_NAMESPACE": os.environ.get("HOLDFAST_TEMPORAL_NAMESPACE", NAMESPACE),
+        "HOLDFAST_TEMPORAL_NAMESPACE": NAMESPACE,
         "HOLDFAST_TEMPORAL_UI_URL": plan.temporal_ui(),
         "HOLDFAST_SECRET_KEY": secrets.secret_key,
         "HOLDFAST_STRIPE_API_BASE": plan.stripe_url,
@@ -111,6 +124,8 @@ def shared_environment(plan: Plan, secrets: Secrets, database_url: str) -> dict[
         "HOLDFAST_ONBOARDING": "accept",
         "HOLDFAST_ONBOARDING_ORGANIZATION": "demo",
     }
+    told = {name: os.environ[name] for name in ours if name in TOLD and os.environ.get(name)}
+    return ours | told
 
 
 def embedded_postgres(plan: Plan, on_spawn: Spawned) -> EmbeddedPostgres:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import resource
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -54,7 +55,12 @@ def up(
     Postgres and Temporal are started too, unless HOLDFAST_DATABASE_URL and
     HOLDFAST_TEMPORAL_ADDRESS name others. The next `up` goes on where this one stopped.
     """
-    plan = Plan(
+    keep_up(make_plan(state_dir, port_base, demo=demo))
+
+
+def make_plan(state_dir: Path, port_base: int | None, *, demo: bool) -> Plan:
+    """What was asked for on the command line and in the environment."""
+    return Plan(
         state=StateDir(state_dir),
         ports=Ports() if port_base is None else Ports.from_base(port_base),
         demo=demo,
@@ -62,12 +68,12 @@ def up(
         temporal_address=os.environ.get("HOLDFAST_TEMPORAL_ADDRESS"),
         temporal_ui_url=os.environ.get("HOLDFAST_TEMPORAL_UI_URL"),
     )
-    keep_up(plan)
 
 
 def keep_up(plan: Plan) -> None:
     """Run `plan` until asked to stop. Raises `CannotStart`, with nothing left running."""
     terminal = Terminal()
+    allow_open_files()
     try:
         plan.state.create()
         with plan.state.locked():
@@ -78,6 +84,13 @@ def keep_up(plan: Plan) -> None:
         raise from_os_error(error, plan.state.path) from None
     finally:
         terminal.close()
+
+
+def allow_open_files() -> None:
+    """Let the children open as many files as the system allows: each station is a socket."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 class StopRequests:
@@ -99,12 +112,15 @@ class StopRequests:
     def from_signals(self) -> Iterator[None]:
         """Let SIGINT, SIGTERM and SIGHUP ask."""
         loop = asyncio.get_running_loop()
-        for number in SIGNALS:
+        # Under nohup a closed terminal is to change nothing.
+        ignored = signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+        numbers = [one for one in SIGNALS if not (ignored and one == signal.SIGHUP)]
+        for number in numbers:
             loop.add_signal_handler(number, self.ask)
         try:
             yield
         finally:
-            for number in SIGNALS:
+            for number in numbers:
                 loop.remove_signal_handler(number)
 
 

@@ -171,6 +171,7 @@ class EmbeddedTemporal:
             [
                 *(str(program()), "operator", *arguments),
                 *("--namespace", NAMESPACE, "--address", self.address),
+                *("--disable-config-file", "--disable-config-env"),
             ],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,

@@ -5,6 +5,7 @@ what is tested is `up` itself. `python -m tests.cli.stand_ins ROOT STATE BASE [-
 """
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 SERVED = """
@@ -76,14 +77,9 @@ def write_programs(root: Path) -> None:
 
 def run(root: Path, state_dir: Path, base: int, *, demo: bool) -> None:
     """`holdfast up` with the programs below `root` instead of ours."""
-    from cli.installation import Plan
-    from cli.ports import Ports
-    from cli.state import StateDir
-    from cli.up import keep_up
+    from cli.up import keep_up, make_plan
 
-    keep_up(
-        Plan(state=StateDir(state_dir), ports=Ports.from_base(base), demo=demo, source_root=root)
-    )
+    keep_up(replace(make_plan(state_dir, base, demo=demo), source_root=root))
 
 
 if __name__ == "__main__":

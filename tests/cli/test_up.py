@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,12 @@ from typing import Any
 import psutil
 import pytest
 
+from cli.child import ChildFailed
+from cli.embedded.postgres import EmbeddedPostgres
+from cli.embedded.temporal import EmbeddedTemporal, TemporalPorts
+from cli.embedded.unprivileged import namespace_launcher
 from cli.ports import Ports, is_free
+from cli.up import in_one_sentence
 from tests.cli.stand_ins import write_programs
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -38,16 +43,22 @@ class Installation:
         self.runs: list[subprocess.Popen[bytes]] = []
         write_programs(self.programs)
 
-    def up(self, *options: str, **other: Any) -> subprocess.Popen[bytes]:
-        """Start `up` without waiting."""
+    def up(
+        self,
+        *options: str,
+        prefix: Sequence[str] = (),
+        settings: Mapping[str, str] | None = None,
+        **other: Any,
+    ) -> subprocess.Popen[bytes]:
+        """Start `up` without waiting; `prefix` is a command that runs it."""
         with self.output.open("ab") as output:
             run = subprocess.Popen(  # noqa: S603 - our own command
                 [
-                    *(sys.executable, "-m", "tests.cli.stand_ins"),
+                    *(*prefix, sys.executable, "-m", "tests.cli.stand_ins"),
                     *(str(self.programs), str(self.state), str(self.base), *options),
                 ],
                 cwd=ROOT,
-                env={**os.environ, "STAND_IN_DIARY": str(self.diary)},
+                env={**os.environ, "STAND_IN_DIARY": str(self.diary), **(settings or {})},
                 start_new_session=True,
                 **{"stdin": subprocess.DEVNULL, "stdout": output, "stderr": output, **other},
             )
@@ -117,8 +128,14 @@ async def ended(run: subprocess.Popen[bytes], within_s: float = 40) -> int:
 
 
 def alive(pids: dict[str, int]) -> list[str]:
-    """Which of the named processes run."""
-    return [name for name, pid in pids.items() if psutil.pid_exists(pid)]
+    """Which of the named processes run. An orphan that ended may wait for init to notice."""
+
+    def runs(pid: int) -> bool:
+        with suppress(psutil.NoSuchProcess):
+            return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+        return False
+
+    return [name for name, pid in pids.items() if runs(pid)]
 
 
 @pytest.fixture
@@ -295,3 +312,83 @@ async def test_a_second_ctrl_c_is_explained_and_a_third_kills(installation: Inst
 
     assert await ended(run, within_s=15) == 0
     assert alive(ready["pids"]) == []
+
+
+def as_nobody() -> tuple[str, ...]:
+    """A prefix under which a command is not root."""
+    return namespace_launcher() if os.geteuid() == 0 else ()
+
+
+async def test_up_runs_for_an_ordinary_user(installation: Installation) -> None:
+    run = installation.up(prefix=as_nobody())
+
+    ready = await installation.until_ready(run)
+
+    assert sorted(ready["pids"]) == sorted(NAMES)
+
+
+async def test_a_folder_that_may_not_be_written_is_one_sentence(
+    installation: Installation, tmp_path: Path
+) -> None:
+    locked = tmp_path / "locked"
+    locked.mkdir(mode=0o555)
+    installation.state = locked / "state"
+
+    code = await ended(installation.up(prefix=as_nobody()))
+
+    assert code == 1
+    words = installation.said().splitlines()
+    assert len(words) == 1
+    assert words[0].startswith(f"holdfast: No permission to write to {installation.state}")
+
+
+async def test_a_small_full_disk_is_one_sentence(
+    installation: Installation, tmp_path: Path
+) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = f"mount -t tmpfs -o size=1m tmpfs '{disk}'"
+    if subprocess.run(["unshare", "--mount", "sh", "-c", mount], check=False).returncode != 0:  # noqa: ASYNC221, S603, S607
+        pytest.skip("may not mount a small disk here")
+    installation.state = disk / "state"
+
+    code = await ended(
+        installation.up(prefix=("unshare", "--mount", "sh", "-c", f'{mount} && exec "$@"', "sh"))
+    )
+
+    assert code == 1
+    words = installation.said().splitlines()
+    assert len(words) == 1
+    assert words[0].startswith(f"holdfast: The disk that holds {installation.state} is full")
+
+
+def test_a_disk_that_fills_up_during_the_start_is_told_as_such(tmp_path: Path) -> None:
+    failure = ChildFailed(
+        "initdb", "ended with code 1", ['could not write file "x": No space left on device']
+    )
+
+    assert str(in_one_sentence(failure, tmp_path)).startswith(f"The disk that holds {tmp_path} is")
+
+
+async def test_a_given_postgres_and_temporal_are_used_and_left_running(
+    installation: Installation, cluster: EmbeddedPostgres, tmp_path: Path
+) -> None:
+    temporal = EmbeddedTemporal(tmp_path / "temporal", TemporalPorts.any_free())
+    given = {
+        "HOLDFAST_DATABASE_URL": cluster.dsn,
+        "HOLDFAST_TEMPORAL_ADDRESS": await temporal.start(),
+        "HOLDFAST_TEMPORAL_UI_URL": temporal.ui_url,
+    }
+
+    try:
+        run = installation.up(settings=given)
+        ready = await installation.until_ready(run)
+        run.terminate()
+
+        assert await ended(run) == 0
+        assert set(NAMES) - set(ready["pids"]) == {"postgres", "temporal"}
+        assert ready["urls"]["temporal_ui"] == temporal.ui_url
+        assert cluster.pid is not None
+        assert temporal.pid is not None
+    finally:
+        await temporal.stop()
