@@ -1,9 +1,11 @@
 """A back office per test, and stations that live fast."""
 
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from simulator.stations.car import Car
 from simulator.stations.config import EvseConfig, StationConfig, Timing
 from tests.simulator.stations.back_office import BackOffice, back_office
 
@@ -48,5 +50,15 @@ def station_201(identity: str = "CS-201", **changes: object) -> StationConfig:
             EvseConfig(max_power_w=22_000),
             EvseConfig(max_power_w=50_000, current_type="DC"),
         ),
+        **changes,  # type: ignore[arg-type] # the tests' own words, checked when they run
+    )
+
+
+def hungry_car(*, energy_wh: int, stay_s: float, max_power_w: int, **changes: int | float) -> Car:
+    """A car that behaves exactly as told."""
+    return Car(
+        wanted_mwh=energy_wh * 1_000,
+        max_power_w=max_power_w,
+        departs_at=datetime.now(UTC) + timedelta(seconds=stay_s),
         **changes,  # type: ignore[arg-type] # the tests' own words, checked when they run
     )

@@ -6,7 +6,7 @@ import pytest
 
 from simulator.stations.station import ConnectorBusy, SimulatedStation, TokenRefused
 from tests.simulator.stations.back_office import BackOffice
-from tests.simulator.stations.conftest import FAST, station_16
+from tests.simulator.stations.conftest import FAST, hungry_car, station_16
 
 
 async def test_a_station_boots_and_tells_the_status_of_each_connector(office: BackOffice) -> None:
@@ -86,7 +86,8 @@ async def test_meter_values_carry_register_power_currents_and_voltages(office: B
 async def test_a_full_car_suspends_and_stays_until_its_driver_comes(office: BackOffice) -> None:
     async with SimulatedStation(station_16(), office.url, timing=FAST) as station:
         await office.until(lambda: station.is_online)
-        running = await station.plug_in(1, "CARD1", energy_wh=1, stay_s=2.5)
+        car = hungry_car(energy_wh=1, stay_s=0.8, max_power_w=11_000)
+        running = await station.plug_in(1, "CARD1", car=car)
         await office.until(lambda: office.of("StopTransaction"))
 
     words = [
