@@ -61,7 +61,7 @@ ACCOUNT_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 KEY = re.compile(r"(sk|rk)_test_[A-Za-z0-9_]{1,200}")
 BODY_MAX = 256 * 1024
 TICK_S = 1.0
-PRUNE_EVERY = 60
+PRUNE_EVERY = 3_600
 DELIVERY_PATIENCE_S = 10.0
 METHODS = ["GET", "POST", "DELETE", "PUT", "PATCH"]
 
@@ -179,7 +179,7 @@ class Server:
                         expire_due(self.account(name)) for name in self.store.accounts_with_due()
                     )
                     if rounds % PRUNE_EVERY == 0:
-                        idempotency.prune(self.store, int(time.time()))
+                        self.store.prune(int(time.time()))
                 if expired:
                     self.deliverer.wake()
             except Exception:

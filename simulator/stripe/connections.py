@@ -30,6 +30,8 @@ class Hangup(Response):
     """The caller sees its connection close, and cannot know what happened."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        TrackedConnection.open[tuple(scope["client"])].abort()
+        transport = TrackedConnection.open.get(tuple(scope["client"]))
+        if transport is not None:  # else the peer was faster
+            transport.abort()
         while (await receive())["type"] != "http.disconnect":
             continue

@@ -2,7 +2,7 @@
 
 from simulator.stripe import form
 from simulator.stripe.account import Account, subset
-from simulator.stripe.errors import JsonObject, invalid
+from simulator.stripe.errors import JsonObject, invalid, missing
 from simulator.stripe.form import Check, optional
 from simulator.stripe.ids import new_id, random_tail
 from simulator.stripe.listing import listed
@@ -86,7 +86,7 @@ def living(account: Account, customer_id: str, *, in_path: bool = False) -> Json
     param = "id" if in_path else "customer"
     customer = account.get("customer", customer_id, param=param, in_path=in_path)
     if customer.get("deleted"):
-        raise invalid(f"No such customer: '{customer_id}'", code="resource_missing", param=param)
+        raise missing("customer", customer_id, param=param, in_path=in_path)
     return customer
 
 

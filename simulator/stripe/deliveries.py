@@ -10,7 +10,9 @@ import asyncio
 import hashlib
 import hmac
 import logging
+import sqlite3
 import time
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
@@ -148,11 +150,14 @@ class Deliverer:
         try:
             while True:
                 self.woken.clear()
-                self.start_workers()
                 try:
-                    await asyncio.wait_for(self.woken.wait(), timeout=self.pause_s())
-                except TimeoutError:
-                    continue
+                    self.start_workers()
+                    pause_s = self.pause_s()
+                except sqlite3.Error:
+                    log.exception("cannot read the queue")
+                    pause_s = IDLE_S
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self.woken.wait(), timeout=pause_s)
         finally:
             for worker in list(self.workers.values()):
                 worker.cancel()

@@ -16,7 +16,6 @@ from simulator.stripe.store import Store
 
 KEPT_S = 86_400
 KEY_MAX = 255
-PRUNE_S = 2 * KEPT_S
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,11 +70,6 @@ def keep(
         "INSERT OR REPLACE INTO idempotency VALUES (?,?,?,?,?,?,?,?)",
         (account, key, path, mark, answer.status, answer.body, answer.request_id, now),
     )
-
-
-def prune(store: Store, now: int) -> None:
-    """Accounts' clocks only run ahead of the real one, so this never drops a key too early."""
-    store.db.execute("DELETE FROM idempotency WHERE stored_at < ?", (now - PRUNE_S,))
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,9 @@ TAIL_LENGTH = 24
 
 
 def random_tail(length: int = TAIL_LENGTH) -> str:
-    return "".join(secrets.choice(ALPHABET) for _ in range(length))
+    # A byte modulo 62 favours some letters a little, which does not matter here; a choice per
+    # letter took a tenth of the time of a request.
+    return "".join(ALPHABET[byte % len(ALPHABET)] for byte in secrets.token_bytes(length))
 
 
 def new_id(prefix: str) -> str:

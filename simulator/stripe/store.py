@@ -22,6 +22,7 @@ CREATE TABLE IF NOT EXISTS objects (
     account TEXT NOT NULL, kind TEXT NOT NULL, id TEXT NOT NULL, created INTEGER NOT NULL,
     due_at INTEGER, body BLOB NOT NULL, UNIQUE (account, id));
 CREATE INDEX IF NOT EXISTS objects_by_kind ON objects (account, kind, seq);
+CREATE INDEX IF NOT EXISTS objects_by_time ON objects (account, kind, created);
 CREATE INDEX IF NOT EXISTS objects_due ON objects (account, due_at) WHERE due_at IS NOT NULL;
 CREATE TABLE IF NOT EXISTS idempotency (
     account TEXT NOT NULL, key TEXT NOT NULL, path TEXT NOT NULL, fingerprint TEXT NOT NULL,
@@ -43,6 +44,8 @@ CREATE TABLE IF NOT EXISTS faults (
 
 # A server that was just killed lets go of its lock at once; another one never does.
 LOCK_PATIENCE_S = 1.0
+DAY_S = 86_400
+EVENTS_KEPT_S = 30 * DAY_S
 FILTERABLE = {"customer", "payment_intent", "payment_method", "email", "type"}
 
 
@@ -117,6 +120,19 @@ class Store:
         if wanted.before is not None:
             found.reverse()
         return found, len(rows) > wanted.limit
+
+    def prune(self, now: int) -> None:
+        """Forget what Stripe forgets too: old keys, settled deliveries, events after 30 days.
+
+        `now` is the real time; accounts' clocks only run ahead of it, so nothing goes too early.
+        """
+        self.db.execute("DELETE FROM idempotency WHERE stored_at < ?", (now - 2 * DAY_S,))
+        self.db.execute(
+            "DELETE FROM deliveries WHERE state != 'pending' AND due_at < ?", (now - DAY_S,)
+        )
+        self.db.execute(
+            "DELETE FROM objects WHERE kind = 'event' AND created < ?", (now - EVENTS_KEPT_S,)
+        )
 
     def due(self, account: str, now: int, limit: int) -> list[JsonObject]:
         rows = self.db.execute(

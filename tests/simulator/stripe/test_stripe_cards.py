@@ -288,3 +288,6 @@ def test_a_customer_is_changed_listed_and_deleted_with_its_cards(world: World) -
     assert world.client.v1.payment_methods.retrieve(method).customer is None
     with pytest.raises(stripe.InvalidRequestError):
         world.hold(customer=customer)
+    with pytest.raises(stripe.InvalidRequestError) as caught:
+        customers.update(customer, {"email": "c@example.org"})
+    assert caught.value.http_status == 404

@@ -286,6 +286,20 @@ def test_a_release_can_show_as_a_refund_as_older_accounts_do(world: World) -> No
     assert "charge.refunded" in world.event_types()
 
 
+def test_a_cancelled_hold_can_show_as_a_refund_too(world: World) -> None:
+    world.sim("POST", "shape", {"release_shape": "refunded"})
+    held = world.hold(5_000)
+
+    canceled = world.client.v1.payment_intents.cancel(held.id, {"expand": ["latest_charge"]})
+
+    charge = canceled.latest_charge
+    assert isinstance(charge, stripe.Charge)
+    assert (canceled.status, canceled.amount_received) == ("canceled", 0)
+    assert (charge.amount_refunded, charge.refunded, charge.amount_captured) == (5_000, True, 0)
+    assert charge.refunds is not None
+    assert [refund.amount for refund in charge.refunds.data] == [5_000]
+
+
 def test_the_state_dump_shows_every_intent(world: World) -> None:
     taken, released = world.hold(3_000), world.hold(4_000)
     world.client.v1.payment_intents.capture(taken.id, {"amount_to_capture": 2_000})
