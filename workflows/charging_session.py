@@ -4,72 +4,52 @@ Meter values never come here. The gateway's writer and the relay watch planted t
 when one was crossed; what that means is decided by an activity that reads the rows.
 """
 
-import asyncio
 from datetime import datetime, timedelta
 from typing import Literal
 
 from temporalio import workflow
 from temporalio.common import VersioningBehavior
-from temporalio.exceptions import ApplicationError
 
 from holdfast.contracts import sessions as contract
 from holdfast.contracts.late_truth import LateOrder, reprice_session
-from holdfast.contracts.names import SESSION_STATE
 from holdfast.contracts.sessions import (
     AttentionOrder,
     CancelOrder,
-    ChargingStateSignal,
     CheckOrder,
     EndOrder,
-    EventSignal,
     OperatorDecision,
     SessionOrder,
     SessionPlan,
     SessionResult,
     Settled,
     SettleOrder,
-    StartRefusedSignal,
     StartSession,
     StopOrder,
-    TransactionEndedSignal,
-    TransactionStartedSignal,
-    TripwireSignal,
 )
 from workflows.attention import Attention
-from workflows.seen_events import SeenEvents
+from workflows.session_hearing import SessionHearing
 from workflows.step import Refused, step
 
 STOP_ATTEMPTS_BEFORE_ATTENTION = 3
 STOP_ATTEMPTS_MAX = 40
 STOP_PAUSE_MAX_S = 3600
-DECISIONS_MAX = 20
 
 Outcome = Literal["started", "refused"]
 
 
 @workflow.defn(name=contract.WORKFLOW, versioning_behavior=VersioningBehavior.PINNED)
-class ChargingSession:
+class ChargingSession(SessionHearing):
     """Waits for the end, settles, hands over. Ends when money is another workflow's business."""
 
     @workflow.init
     def __init__(self, start: StartSession) -> None:
-        self.session_id = start.session_id
-        self.started = start.started_at is not None or start.ended_at is not None
-        self.ended = start.ended_at is not None
-        self.complete = start.complete
-        self.state = start.initial_state()
-        self.refusal: str | None = None
-        self.tripwire: int | None = None
+        super().__init__(start)
         self.tripwire_planted = 0
-        self.suspensions = 0
-        self.corrections = 0
         self.stop_reason: str | None = None
         self.stop_attempts = 0
         self.stop_due: datetime | None = None
         self.waive: OperatorDecision | None = None
         self.override: OperatorDecision | None = None
-        self.decisions: list[OperatorDecision] = []
-        self.seen = SeenEvents()
         self.attention = Attention(self._write_attention)
 
     @workflow.run
@@ -94,82 +74,6 @@ class ChargingSession:
             energy_wh=settled.energy_wh,
         )
 
-    # what it hears
-
-    @workflow.signal
-    def transaction_started(self, fact: TransactionStartedSignal) -> None:
-        """The station reported the start of what was ordered."""
-        if self.seen.is_new(fact.event_id):
-            self.started = True
-
-    @workflow.signal
-    def charging_state_changed(self, fact: ChargingStateSignal) -> None:
-        """The car suspended or resumed. Informative: prices are cut from the rows."""
-        if not self.seen.is_new(fact.event_id):
-            return
-        self.started = True
-        suspended = fact.state in ("suspended_ev", "suspended_evse")
-        if suspended and self.state != "suspended":
-            self.suspensions += 1
-        if not self.ended:
-            self._move("suspended" if suspended else "idle" if fact.state == "idle" else "charging")
-
-    @workflow.signal
-    def transaction_ended(self, fact: TransactionEndedSignal) -> None:
-        """The station reported the end. A repeated report changes nothing."""
-        if self.seen.is_new(fact.event_id) and not self.ended:
-            self.started = True
-            self.ended = True
-            self.complete = fact.complete
-
-    @workflow.signal
-    def tripwire_crossed(self, fact: TripwireSignal) -> None:
-        """A planted tripwire was crossed; the rows say what it means."""
-        if self.seen.is_new(fact.event_id):
-            self.tripwire = max(fact.version, self.tripwire or 0)
-
-    @workflow.signal
-    def start_refused(self, fact: StartRefusedSignal) -> None:
-        """The order to start was refused, or nobody could be told in time."""
-        if self.seen.is_new(fact.event_id):
-            self.refusal = fact.order_state
-
-    @workflow.signal
-    def gaps_closed(self, fact: EventSignal) -> None:
-        """What the station still owed has come."""
-        if self.seen.is_new(fact.event_id):
-            self.complete = True
-            self.corrections += 1
-
-    @workflow.signal
-    def meter_corrected(self, fact: EventSignal) -> None:
-        """The energy changed after the end."""
-        if self.seen.is_new(fact.event_id):
-            self.corrections += 1
-
-    @workflow.signal
-    def operator_decided(self, decision: OperatorDecision) -> None:
-        """A person decided, by the API."""
-        if self.seen.is_new(decision.event_id) and len(self.decisions) < DECISIONS_MAX:
-            self.decisions.append(decision)
-
-    @workflow.update
-    def resolve(self, decision: OperatorDecision) -> str:
-        """The same decision, from the Temporal UI."""
-        self.operator_decided(decision)
-        return f"noted: {decision.action}"
-
-    @resolve.validator
-    def _may_resolve(self, decision: OperatorDecision) -> None:
-        if not decision.reason.strip():
-            raise ApplicationError("say why: reason is empty", type="ReasonMissing")
-        if decision.action == "force_end" and self.ended:
-            raise ApplicationError("the session has ended", type="AlreadyEnded")
-        if len(self.decisions) >= DECISIONS_MAX:
-            raise ApplicationError("too many decisions are waiting", type="TooManyDecisions")
-
-    # what it does
-
     async def _begin(self) -> SessionPlan:
         while True:
             try:
@@ -193,7 +97,7 @@ class ChargingSession:
         self._say("waiting for the station to report the start")
         reason, actor, note = "start_timeout", "system:session", None
         while not self.started:
-            left = deadline - workflow.now()
+            left, self.tripwire = deadline - workflow.now(), None
             if not await self._heard(left, "start timeout"):
                 break
             if self.refusal is not None:
@@ -225,6 +129,9 @@ class ChargingSession:
         if not self.ended and self.state == "authorised":
             self._move("charging")
         while not self.ended:
+            if self.heard_again and self.attention.reason == "silent":
+                await self.attention.clear()
+            self.heard_again = False
             self._say_watching()
             due = None if self.stop_due is None else self.stop_due - workflow.now()
             await self._heard(due, "until the stop is ordered again")
@@ -251,11 +158,12 @@ class ChargingSession:
                 or (self.started and self.state == "authorised")
                 or (self.refusal is not None and not self.started)
                 or self.tripwire is not None
+                or (self.heard_again and self.attention.reason == "silent")
             )
 
         try:
             await workflow.wait_condition(news, timeout=left, timeout_summary=what)
-        except asyncio.TimeoutError:
+        except TimeoutError:
             return False
         return True
 
@@ -338,7 +246,7 @@ class ChargingSession:
                 timeout=with_time,
                 timeout_summary="late final values",
             )
-        except asyncio.TimeoutError:
+        except TimeoutError:
             self._say("ended; what the station owed did not come in time")
 
     async def _settle(self) -> Settled:
@@ -401,11 +309,6 @@ class ChargingSession:
             AttentionOrder(session_id=self.session_id, reason=reason),
             summary=f"attention: {reason}" if reason else "attention cleared",
         )
-
-    def _move(self, state: str) -> None:
-        if state != self.state:
-            self.state = state
-            workflow.upsert_search_attributes([SESSION_STATE.value_set(state)])
 
     def _say(self, text: str) -> None:
         workflow.set_current_details(text)

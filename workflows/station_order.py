@@ -1,13 +1,11 @@
 """An order to a station: wait for its socket until `not_after`, send once, record the answer."""
 
-import asyncio
 from datetime import timedelta
 
 from temporalio import workflow
 from temporalio.common import RetryPolicy, VersioningBehavior
-from temporalio.exceptions import ActivityError, ApplicationError
+from temporalio.exceptions import ActivityError, ApplicationError, TimeoutType
 from temporalio.exceptions import TimeoutError as ActivityTimeout
-from temporalio.exceptions import TimeoutType
 
 from holdfast.contracts import orders as contract
 from holdfast.contracts.orders import (
@@ -87,7 +85,7 @@ class StationOrder:
                 timeout=pause,
                 timeout_summary="until the station connects",
             )
-        except asyncio.TimeoutError:
+        except TimeoutError:
             return
 
     async def _send(self, start: StartOrder, where: Whereabouts) -> OrderAnswer | None:

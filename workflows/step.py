@@ -37,14 +37,14 @@ async def step(
     order: Order,
     *,
     summary: str,
-    timeout: timedelta = STEP_TIMEOUT,
+    within: timedelta = STEP_TIMEOUT,
 ) -> Result:
     """Run an activity on the workflow's own queue. Raises `Refused`."""
     try:
         return await workflow.execute_activity(
             declaration,
             order,
-            start_to_close_timeout=timeout,
+            start_to_close_timeout=within,
             retry_policy=RETRY,
             summary=summary,
         )

@@ -1,0 +1,168 @@
+"""What a session's workflow asks of the rows: begin, order a stop, end, cancel."""
+
+from datetime import datetime, timedelta
+from uuid import UUID, uuid5
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from holdfast.contracts.names import payment_workflow_id
+from holdfast.contracts.payments import RELEASE_ASKED, ReasonSignal
+from holdfast.contracts.sessions import CancelOrder, EndOrder, SessionPlan, StopOrder
+from holdfast.services import tripwires
+from holdfast.services.orders import place_order
+from holdfast.services.outbox import notify, tell
+from holdfast.services.tariff_choice import version_in_force
+from holdfast.services.timeline import audit, record_event
+from holdfast.settings import Settings
+from holdfast.store.tables import Organization, Payment, Session, Station
+
+# Names the stop orders of a session: the same attempt is the same order.
+STOP_ORDERS = UUID("5d7f0a52-3c8e-4a55-9b1c-1f6d2b7e9a10")
+
+
+class SessionNotFound(Exception):
+    """No such session."""
+
+
+async def locked_session(db: AsyncSession, session_id: UUID) -> Session:
+    """The row, locked until the end of the transaction. Raises `SessionNotFound`."""
+    session = await db.get(Session, session_id, with_for_update=True)
+    if session is None:
+        raise SessionNotFound(f"no session {session_id}")
+    return session
+
+
+async def begin(
+    db: AsyncSession, session: Session, settings: Settings, now: datetime
+) -> SessionPlan:
+    """Freeze the tariff version; plant tripwires once the session has started."""
+    if session.tariff_version_id is None:
+        version = await version_in_force(
+            db,
+            organization_id=session.organization_id,
+            site_id=session.site_id,
+            station_id=session.station_id,
+            at=session.started_at or session.ended_at or now,
+        )
+        session.tariff_version_id = None if version is None else version.id
+    ended = session.ended_at is not None or session.ended_by_us_at is not None
+    if session.started_at is not None and not ended:
+        await tripwires.plant(db, session, settings, now, silence_s=settings.session_silence_s)
+    await record_event(
+        db,
+        session,
+        key="begun",
+        kind="begun",
+        at=session.started_at or now,
+        details={"tariff_version": str(session.tariff_version_id or "")},
+    )
+    await notify(db, ["sessions"])
+    return SessionPlan(
+        state="ended" if ended else "started" if session.started_at else "authorised",
+        silence_s=settings.session_silence_s,
+        zombie_s=settings.session_zombie_s,
+        final_wait_s=settings.session_final_wait_s,
+        stop_retry_s=settings.session_stop_retry_s,
+        tariff_version_id=session.tariff_version_id,
+        tripwire_version=session.tripwire_version,
+        ended=ended,
+        complete=session.sequence_gaps == 0,
+    )
+
+
+async def order_stop(
+    db: AsyncSession,
+    session: Session,
+    *,
+    key: str,
+    requested_by: str,
+    valid_s: int,
+    now: datetime,
+) -> None:
+    """Order the station to stop this session's transaction; the same key orders once."""
+    station = await db.get(Station, session.station_id)
+    organization = await db.get(Organization, session.organization_id)
+    if station is None or organization is None or session.transaction_id is None:
+        return
+    await place_order(
+        db,
+        organization=organization,
+        station=station,
+        kind="stop",
+        payload={"transaction_id": session.transaction_id},
+        not_after=now + timedelta(seconds=valid_s),
+        requested_by=requested_by,
+        session_id=session.id,
+        order_id=uuid5(STOP_ORDERS, f"{session.id}:{key}"),
+    )
+
+
+async def stop(db: AsyncSession, session: Session, order: StopOrder, now: datetime) -> None:
+    """One more attempt at stopping; nothing where the session ended meanwhile."""
+    if session.ended_at is not None or session.ended_by_us_at is not None:
+        return
+    # The version of the plan is in the key: attempts count anew after a rebuild or a retry.
+    key = f"{session.tripwire_version}:{order.attempt}"
+    await order_stop(
+        db,
+        session,
+        key=key,
+        requested_by=f"system:session ({order.reason})",
+        valid_s=order.valid_s,
+        now=now,
+    )
+    await record_event(
+        db,
+        session,
+        key=f"stop_ordered:{key}",
+        kind="stop_ordered",
+        at=now,
+        details={"reason": order.reason, "attempt": order.attempt},
+    )
+    await notify(db, ["sessions"])
+
+
+async def end(db: AsyncSession, session: Session, order: EndOrder, now: datetime) -> None:
+    """End it in our own name, at its last register. The station's word, if it came, stands."""
+    if session.ended_at is not None or session.ended_by_us_at is not None:
+        return
+    session.ended_by_us_at = now
+    session.end_reason = order.reason
+    session.wake_at = None
+    if order.reason == "forced":
+        # Nobody pays from here on: the station should not go on charging.
+        await order_stop(db, session, key="forced", requested_by=order.actor, valid_s=3600, now=now)
+        await audit(db, session, actor=order.actor, action="session.force_end", reason=order.note)
+    await record_event(
+        db, session, key="ended_by_us", kind=f"ended.{order.reason}", at=now, details={}
+    )
+    await notify(db, ["sessions"])
+
+
+async def cancel(db: AsyncSession, session: Session, order: CancelOrder, now: datetime) -> bool:
+    """Close a session that never started and give its hold back; false if it had started."""
+    if session.started_at is not None or session.ended_at is not None:
+        return False
+    if session.closed_at is not None:
+        return True
+    session.closed_at = now
+    session.end_reason = order.reason
+    session.attention = None
+    if session.payment_id is not None:
+        hold = await db.get(Payment, session.payment_id)
+        if hold is not None and hold.closed_at is None:
+            await tell(
+                db,
+                session.organization_id,
+                payment_workflow_id(hold.id),
+                operation="signal",
+                name=RELEASE_ASKED,
+                message=ReasonSignal(event_id=f"cancel:{session.id}", reason=order.reason),
+            )
+    if order.reason == "forced":
+        await audit(db, session, actor=order.actor, action="session.force_end", reason=order.note)
+    await record_event(
+        db, session, key="never_started", kind=f"never_started.{order.reason}", at=now
+    )
+    await notify(db, ["sessions", "outbox"])
+    return True

@@ -1,0 +1,280 @@
+"""The one settlement of an ended session: priced once, settled by exactly one rail (M1)."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from holdfast.contracts.names import payment_workflow_id
+from holdfast.contracts.payments import (
+    CAPTURE_ASKED,
+    RELEASE_ASKED,
+    AmountSignal,
+    ReasonSignal,
+)
+from holdfast.contracts.sessions import Settled, SettleOrder
+from holdfast.domain.quality import session_findings
+from holdfast.services.charges import charge_account
+from holdfast.services.outbox import notify, tell
+from holdfast.services.session_course import Bill, bill_session, blocking, end_of
+from holdfast.services.timeline import audit, open_review, record_event
+from holdfast.store.tables import Account, Payment, Session, Settlement
+
+PAYMENT_DEADLINE = timedelta(hours=24)
+# Below the least amount that cards take (Stripe: about 0.50 EUR) an account holder is not charged
+# alone: the amount goes on the account's next invoice.
+CARD_LEAST_MINOR = 50
+GONE = ("released", "failed")
+
+
+class SessionNotEnded(Exception):
+    """Only an ended session can be settled."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rail:
+    """How it is settled: an outcome now, or a payment that decides."""
+
+    outcome: str | None = None
+    reason: str | None = None
+    payment: Payment | None = None
+    review: str | None = None
+
+
+async def settle(db: AsyncSession, session: Session, order: SettleOrder, now: datetime) -> Settled:
+    """Price and settle a locked session row; a repeat answers what was written the first time.
+
+    Raises `SessionNotEnded`, and what pricing raises. Writes nothing where a rule objects
+    (`blocked`), unless an operator overrides or waives.
+    """
+    existing = await db.get(Settlement, session.id)
+    if existing is not None:
+        return _told(existing)
+    ended_at = end_of(session)
+    if ended_at is None:
+        raise SessionNotEnded(f"session {session.id} has not ended")
+    bill = await bill_session(db, session, now)
+    objections = blocking(
+        (
+            *bill.findings,
+            *session_findings(
+                energy_wh=bill.energy_wh,
+                started_at=session.started_at or ended_at,
+                ended_at=ended_at,
+                now=now,
+            ),
+        )
+    )
+    if objections and not (order.override or order.waive):
+        return Settled(
+            blocked=objections[0].code,
+            amount_minor=bill.amount_minor,
+            currency=bill.currency,
+            energy_wh=bill.energy_wh,
+        )
+    rail = await _rail(db, session, bill, order)
+    settlement = _settlement(session, bill, rail, now)
+    db.add(settlement)
+    await db.flush()
+    await _after(db, session, settlement, rail, order, now)
+    return _told(settlement)
+
+
+async def _rail(db: AsyncSession, session: Session, bill: Bill, order: SettleOrder) -> Rail:
+    """Exactly one of: nothing to pay, waived, the hold, the account, nobody."""
+    hold = None if session.payment_id is None else await db.get(Payment, session.payment_id)
+    if order.waive:
+        return Rail(outcome="waived", reason=order.reason, payment=hold)
+    if bill.amount_minor <= 0:
+        return Rail(outcome="free", reason="it costs nothing", payment=hold)
+    if hold is not None:
+        if hold.state in GONE:
+            return Rail(
+                outcome="uncollectible", reason=f"the hold is {hold.state}", review="hold_gone"
+            )
+        if hold.currency != bill.currency:
+            return Rail(
+                outcome="uncollectible",
+                reason=f"held in {hold.currency}, priced in {bill.currency}",
+                review="currency_differs",
+                payment=hold,
+            )
+        return Rail(payment=hold)
+    account = None if session.account_id is None else await db.get(Account, session.account_id)
+    if account is None:
+        kind = "unknown_token" if session.token_id is None else "token_without_account"
+        return Rail(outcome="uncollectible", reason=kind, review=kind)
+    return await _account_rail(db, session, account, bill)
+
+
+async def _account_rail(db: AsyncSession, session: Session, account: Account, bill: Bill) -> Rail:
+    if account.billing == "free":
+        return Rail(outcome="free", reason="the account charges for free")
+    if account.billing == "invoice":
+        return Rail(outcome="invoiced")
+    if account.stripe_customer is None or account.stripe_payment_method is None:
+        return Rail(
+            outcome="uncollectible", reason="the account has no card", review="account_without_card"
+        )
+    if bill.amount_minor < CARD_LEAST_MINOR:
+        return Rail(outcome="invoiced", reason="below the least card amount: on the next invoice")
+    payment = await charge_account(
+        db, session, account, amount_minor=bill.amount_minor, currency=bill.currency
+    )
+    return Rail(payment=payment)
+
+
+def _settlement(session: Session, bill: Bill, rail: Rail, now: datetime) -> Settlement:
+    settled = rail.outcome in ("invoiced",)
+    return Settlement(
+        session_id=session.id,
+        organization_id=session.organization_id,
+        tariff_version_id=session.tariff_version_id,
+        currency=bill.currency,
+        energy_wh=bill.energy_wh,
+        amount_minor=bill.amount_minor,
+        excl_vat=bill.excl_vat,
+        incl_vat=bill.incl_vat,
+        breakdown=bill.breakdown,
+        priced_at=now,
+        deadline_at=now + PAYMENT_DEADLINE,
+        payment_id=None if rail.payment is None else rail.payment.id,
+        outcome=rail.outcome,
+        settled_minor=None if rail.outcome is None else (bill.amount_minor if settled else 0),
+        settled_at=None if rail.outcome is None else now,
+        reason=rail.reason,
+    )
+
+
+async def _after(
+    db: AsyncSession,
+    session: Session,
+    settlement: Settlement,
+    rail: Rail,
+    order: SettleOrder,
+    now: datetime,
+) -> None:
+    """What follows from the rail: signals to the payment, tasks, timeline, the row."""
+    session.attention = None
+    session.wake_at = None
+    if rail.payment is not None and rail.payment.kind == "hold":
+        rail.payment.session_id = session.id
+        await _tell_hold(db, session, settlement, rail.payment, rail)
+    if rail.outcome is not None:
+        session.closed_at = now
+        await record_event(
+            db,
+            session,
+            key="settled",
+            kind=f"settled.{rail.outcome}",
+            at=now,
+            details={"amount_minor": settlement.settled_minor, "reason": rail.reason},
+        )
+    if rail.review is not None:
+        details = {"amount_minor": settlement.amount_minor, "currency": settlement.currency}
+        await open_review(db, session, kind=rail.review, details=details)
+    if order.actor is not None and (order.waive or order.override):
+        action = "session.waive" if order.waive else "session.settle_anyway"
+        await audit(db, session, actor=order.actor, action=action, reason=order.reason)
+    await record_event(
+        db,
+        session,
+        key="priced",
+        kind="priced",
+        at=now,
+        details={
+            "amount_minor": settlement.amount_minor,
+            "currency": settlement.currency,
+            "energy_wh": settlement.energy_wh,
+        },
+    )
+    await notify(db, ["sessions", "payments", "outbox"])
+
+
+async def _tell_hold(
+    db: AsyncSession, session: Session, settlement: Settlement, hold: Payment, rail: Rail
+) -> None:
+    message: AmountSignal | ReasonSignal
+    if rail.outcome is None:
+        name = CAPTURE_ASKED
+        message = AmountSignal(
+            event_id=f"settle:{session.id}", amount_minor=settlement.amount_minor
+        )
+    else:
+        name = RELEASE_ASKED
+        message = ReasonSignal(event_id=f"settle:{session.id}", reason=rail.reason or rail.outcome)
+    await tell(
+        db,
+        session.organization_id,
+        payment_workflow_id(hold.id),
+        operation="signal",
+        name=name,
+        message=message,
+    )
+
+
+def _told(settlement: Settlement) -> Settled:
+    return Settled(
+        outcome=settlement.outcome,
+        amount_minor=settlement.amount_minor,
+        currency=settlement.currency,
+        energy_wh=settlement.energy_wh,
+        payment_id=settlement.payment_id,
+    )
+
+
+async def conclude(
+    db: AsyncSession,
+    payment: Payment,
+    *,
+    outcome: str,
+    settled_minor: int,
+    reason: str | None,
+    now: datetime,
+) -> None:
+    """The payment decided: write the outcome of its session and close it. Repeats change nothing.
+
+    An outcome stands. Only `uncollectible` may still become `captured`, by a later payment.
+    """
+    if payment.session_id is None:
+        return
+    session = await db.get(Session, payment.session_id, with_for_update=True)
+    settlement = await db.scalar(
+        select(Settlement).where(Settlement.session_id == payment.session_id).with_for_update()
+    )
+    if session is None or settlement is None:
+        return
+    open_or_lost = settlement.outcome is None or (
+        settlement.outcome == "uncollectible" and outcome == "captured"
+    )
+    if not open_or_lost:
+        return
+    settlement.outcome = outcome
+    settlement.settled_minor = settled_minor
+    settlement.settled_at = now
+    settlement.payment_id = payment.id
+    settlement.reason = reason
+    session.closed_at = session.closed_at or now
+    await record_event(
+        db,
+        session,
+        key=f"settled:{payment.id}",
+        kind=f"settled.{outcome}",
+        at=now,
+        details={"amount_minor": settled_minor, "reason": reason},
+    )
+    if outcome == "uncollectible" or settled_minor != settlement.amount_minor:
+        kind = "uncollectible" if outcome == "uncollectible" else "amount_differs"
+        await open_review(
+            db,
+            session,
+            kind=kind,
+            details={
+                "priced_minor": settlement.amount_minor,
+                "settled_minor": settled_minor,
+                "currency": settlement.currency,
+                "reason": reason,
+            },
+        )
+    await notify(db, ["sessions", "payments"])

@@ -1,0 +1,75 @@
+"""What people read of a session afterwards: events, review tasks and the audit log."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import func
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from holdfast.store.tables import AuditEntry, ReviewTask, Session, SessionEvent
+
+
+async def record_event(
+    db: AsyncSession,
+    session: Session,
+    *,
+    key: str,
+    kind: str,
+    at: datetime,
+    details: dict[str, Any] | None = None,
+) -> None:
+    """Add a line to the timeline; the same key again changes nothing."""
+    await db.execute(
+        insert(SessionEvent)
+        .values(
+            session_id=session.id,
+            key=key,
+            organization_id=session.organization_id,
+            at=at,
+            kind=kind,
+            details=details or {},
+        )
+        .on_conflict_do_nothing()
+    )
+
+
+async def open_review(
+    db: AsyncSession, session: Session, *, kind: str, details: dict[str, Any]
+) -> None:
+    """Ask a person to look. An open task of the same kind gets the newer details."""
+    statement = insert(ReviewTask).values(
+        organization_id=session.organization_id,
+        kind=kind,
+        subject=f"session:{session.id}",
+        details=details,
+    )
+    await db.execute(
+        statement.on_conflict_do_update(
+            index_elements=["subject", "kind"],
+            index_where=ReviewTask.resolved_at.is_(None),
+            set_={"details": statement.excluded.details, "created_at": func.now()},
+        )
+    )
+
+
+async def audit(
+    db: AsyncSession,
+    session: Session,
+    *,
+    actor: str,
+    action: str,
+    reason: str | None,
+    details: dict[str, Any] | None = None,
+) -> None:
+    """Who decided what about a session, and why."""
+    await db.execute(
+        insert(AuditEntry).values(
+            organization_id=session.organization_id,
+            actor=actor,
+            action=action,
+            subject=f"session:{session.id}",
+            reason=reason,
+            details=details or {},
+        )
+    )

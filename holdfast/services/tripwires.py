@@ -1,0 +1,188 @@
+"""Tripwires: limits of cost, energy, time and silence as an energy and an instant in the row.
+
+The gateway's writer fires the energy, the relay the instants; each plan fires once. Planting again
+under a new version is how a session goes on being watched.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from fractions import Fraction
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from holdfast.contracts.names import session_workflow_id
+from holdfast.contracts.sessions import TRIPWIRE_CROSSED, Check, TripwireSignal
+from holdfast.domain.currency import Currency
+from holdfast.domain.limits import (
+    LimitReason,
+    RunningState,
+    SessionLimits,
+    limits_reached,
+    plan_tripwires,
+)
+from holdfast.domain.money import Money
+from holdfast.domain.tariff import TariffVersion
+from holdfast.domain.tariff_json import tariff_from_json
+from holdfast.services.outbox import tell
+from holdfast.services.session_course import (
+    MWH_PER_WH,
+    frozen_version,
+    price_course,
+    session_course,
+)
+from holdfast.settings import Settings
+from holdfast.store.tables import Payment, Session
+
+# Set aside of a hold for what flows between the stop order and the stop itself.
+HOLD_MARGIN = Fraction(1, 20)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watch:
+    """What is known of a running session when its tripwires are judged or planted."""
+
+    tariff: TariffVersion | None
+    state: RunningState
+    limits: SessionLimits
+
+
+def tripwire_event_id(session: Session) -> str:
+    """The id of the signal of the planted version: whoever fires it, it is heard once."""
+    return f"tripwire:{session.id}:{session.tripwire_version}"
+
+
+async def _watch(db: AsyncSession, session: Session, settings: Settings, now: datetime) -> Watch:
+    started_at = session.started_at or now
+    version = await frozen_version(db, session)
+    cost_limit = await _cost_limit(db, session)
+    cost = Fraction(0)
+    if version is not None and cost_limit is not None:
+        course = await session_course(db, session, now)
+        cost = (await price_course(db, session, course, version)).exact_incl
+    return Watch(
+        tariff=None if version is None else tariff_from_json(version.body),
+        state=RunningState(
+            started_at=started_at,
+            as_of=now,
+            last_seen_at=session.last_seen_at or started_at,
+            energy_mwh=session.energy_wh * MWH_PER_WH,
+            cost=cost,
+        ),
+        limits=SessionLimits(
+            cost=cost_limit,
+            energy_wh=settings.session_energy_limit_wh,
+            duration_s=settings.session_duration_limit_s,
+        ),
+    )
+
+
+async def _cost_limit(db: AsyncSession, session: Session) -> Money | None:
+    """What is held, less the margin; nothing where the hold is gone; None without a hold."""
+    if session.payment_id is None:
+        return None
+    payment = await db.get(Payment, session.payment_id)
+    if payment is None:
+        return None
+    held = payment.held_minor if payment.state == "held" else 0
+    return Money(int(held * (1 - HOLD_MARGIN)), Currency.of(payment.currency))
+
+
+async def plant(
+    db: AsyncSession,
+    session: Session,
+    settings: Settings,
+    now: datetime,
+    *,
+    silence_s: int,
+    limits: bool = True,
+) -> None:
+    """Write the next plan into the locked row. What is crossed already fires at once."""
+    energy_mwh, limit_at = None, None
+    if limits:
+        watch = await _watch(db, session, settings, now)
+        if watch.tariff is None:
+            energy_mwh = settings.session_energy_limit_wh * MWH_PER_WH
+            limit_at = watch.state.started_at + timedelta(seconds=settings.session_duration_limit_s)
+        else:
+            plan = plan_tripwires(watch.tariff, watch.state, watch.limits)
+            energy_mwh, limit_at = plan.energy_threshold_mwh, plan.wake_at
+    session.tripwire_version += 1
+    session.energy_threshold_mwh = energy_mwh
+    session.limit_at = limit_at
+    session.silence_s = silence_s
+    heard_at = session.last_seen_at or now
+    session.wake_at = min(
+        heard_at + timedelta(seconds=silence_s), limit_at or datetime.max.replace(tzinfo=now.tzinfo)
+    )
+    if energy_mwh is not None and session.energy_wh * MWH_PER_WH >= energy_mwh:
+        session.fired_version = session.tripwire_version
+        await tell(
+            db,
+            session.organization_id,
+            session_workflow_id(session.id),
+            operation="signal",
+            name=TRIPWIRE_CROSSED,
+            message=TripwireSignal(
+                event_id=tripwire_event_id(session), version=session.tripwire_version
+            ),
+        )
+    await db.flush()
+
+
+async def judge(
+    db: AsyncSession,
+    session: Session,
+    settings: Settings,
+    now: datetime,
+    *,
+    version: int,
+    stopping: bool,
+) -> Check:
+    """What the crossed tripwire means; plants the next one where the session goes on."""
+    if session.ended_at is not None or session.ended_by_us_at is not None:
+        return Check(verdict="go_on", summary="ended", tripwire_version=session.tripwire_version)
+    silent_s = int((now - (session.last_seen_at or session.started_at or now)).total_seconds())
+    if silent_s >= settings.session_zombie_s:
+        return Check(
+            verdict="zombie",
+            reason="zombie",
+            summary=f"silent for {silent_s} s",
+            tripwire_version=session.tripwire_version,
+        )
+    reached = () if stopping else await _reached(db, session, settings, now)
+    silent = not reached and silent_s >= settings.session_silence_s
+    # An older version is this question asked again, its answer having been lost: the next plan is
+    # already in force, and only the verdict is repeated.
+    if version >= session.tripwire_version:
+        await plant(
+            db,
+            session,
+            settings,
+            now,
+            silence_s=settings.session_zombie_s if silent else settings.session_silence_s,
+            limits=not (reached or stopping),
+        )
+    verdict = "stop" if reached else "silent" if silent else "go_on"
+    reason = reached[0].value if reached else "silence" if silent else None
+    return Check.model_validate(
+        {
+            "verdict": verdict,
+            "reason": reason,
+            "summary": f"{session.energy_wh} Wh; silent for {silent_s} s",
+            "tripwire_version": session.tripwire_version,
+        }
+    )
+
+
+async def _reached(
+    db: AsyncSession, session: Session, settings: Settings, now: datetime
+) -> tuple[LimitReason, ...]:
+    watch = await _watch(db, session, settings, now)
+    if watch.tariff is not None:
+        return limits_reached(watch.tariff, watch.state, watch.limits, now=now)
+    reached = []
+    if session.energy_wh >= settings.session_energy_limit_wh:
+        reached.append(LimitReason.ENERGY)
+    if now >= watch.state.started_at + timedelta(seconds=settings.session_duration_limit_s):
+        reached.append(LimitReason.DURATION)
+    return tuple(reached)
