@@ -13,7 +13,7 @@ from uuid import uuid4
 
 import orjson
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidMessage
+from websockets.exceptions import ConnectionClosed, WebSocketException
 from websockets.typing import Subprotocol
 
 from simulator.stations.messages import (
@@ -175,7 +175,7 @@ async def open_socket(
             user_agent_header=None,
             logger=_library_log,
         )
-    except (OSError, TimeoutError, InvalidHandshake, InvalidMessage, ConnectionClosed) as error:
+    except (OSError, TimeoutError, WebSocketException) as error:
         raise CannotConnect(str(error) or type(error).__name__) from error
     if socket.subprotocol != protocol:
         await socket.close()

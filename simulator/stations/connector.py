@@ -109,12 +109,12 @@ class Connector:
             started_offline=not station.is_online,
         )
         self.transaction = transaction
-        for fault in ("skip_start", "skip_stop"):
+        for fault in ("no_start", "no_stop"):
             if station.faults.spend(fault):
                 transaction.faults.append(fault)
         with station.ledger.atomically():
             events = station.dialect.started(transaction, self._moment(now))
-            if "skip_start" not in transaction.faults:
+            if "no_start" not in transaction.faults:
                 station.emit(transaction, "start", events)
             self._become(ChargingState.CHARGING, now)
         self._sample_at = now + timedelta(seconds=station.settings.seconds("meter_interval_s"))
@@ -135,7 +135,7 @@ class Connector:
             transaction.last_register_mwh = transaction.stop_register_mwh
             transaction.state = ChargingState.IDLE
             events = station.dialect.ended(transaction, self._moment(now), reason)
-            if "skip_stop" not in transaction.faults:
+            if "no_stop" not in transaction.faults:
                 station.emit(transaction, "stop", events)
             station.ledger.release_held(station.identity, transaction.key)
             station.ledger.save_transaction(transaction)

@@ -21,14 +21,15 @@ class FaultUnknown(Exception):
 
 @dataclass(slots=True)
 class Faults:
-    """What is armed. `skip_stop` and `skip_start` take effect with the next transaction event."""
+    """What is armed. `no_stop` and `no_start` take effect with the next transaction event."""
 
     duplicate_next: int = 0
     hold_next_meter: int = 0
     ignore_remote_stop: int = 0
-    skip_start: int = 0
-    skip_stop: int = 0
+    no_start: int = 0
+    no_stop: int = 0
     pipeline_next: int = 0
+    eager_boot: int = 0
     clock_offset: timedelta = timedelta()
 
     def spend(self, name: str) -> bool:
@@ -47,9 +48,10 @@ _COUNTED = {
     "duplicate": "duplicate_next",
     "late_meter": "hold_next_meter",
     "ignore_remote_stop": "ignore_remote_stop",
-    "no_start": "skip_start",
-    "no_stop": "skip_stop",
+    "no_start": "no_start",
+    "no_stop": "no_stop",
     "pipeline": "pipeline_next",
+    "eager_boot": "eager_boot",
 }
 
 KINDS = ("drop", "offline", "reboot", "clock", *_COUNTED)
@@ -64,7 +66,8 @@ def inject(station: "SimulatedStation", order: Mapping[str, Any]) -> None:
       `keep` false running transactions end with PowerLoss.
     - `{"kind": "clock", "offset_s": -3600}` or `{"kind": "clock", "epoch": true}` (1970).
     - `{"kind": "duplicate" | "late_meter" | "ignore_remote_stop" | "no_start" | "no_stop" |
-      "pipeline", "times": 1}`: the next so many times. `pipeline` counts frames.
+      "pipeline" | "eager_boot", "times": 1}`: the next so many times. `pipeline` counts frames;
+      an eager boot sends the status right behind the BootNotification.
     """
     kind = order.get("kind")
     if kind == "drop":

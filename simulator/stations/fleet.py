@@ -92,7 +92,7 @@ class Fleet:
         unconfirmed = [
             one.key
             for one in self.ledger.transactions()
-            if not one.confirmed and "skip_stop" not in one.faults
+            if not one.confirmed and "no_stop" not in one.faults
         ]
         queued = sum(station.queue_length for station in self.stations.values())
         drained = not self._is_busy()
@@ -169,6 +169,10 @@ class Fleet:
 
     def transactions(self, station: str | None = None) -> list[dict[str, Any]]:
         """Every transaction ever; a running one as it is this instant."""
+        now = datetime.now(UTC)
+        for one in self.stations.values():
+            for connector in one.connectors.values():
+                connector.advance(now)
         return [one.record() for one in self.ledger.transactions(station)]
 
 

@@ -68,6 +68,7 @@ class Ledger:
         """`None` keeps everything in memory. Raises `StateInUse`."""
         if path is not None:
             path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch(mode=0o600)  # passwords that the back office rotated are in it
         self._db = sqlite3.connect(
             ":memory:" if path is None else path, isolation_level=None, timeout=1
         )

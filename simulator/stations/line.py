@@ -42,7 +42,7 @@ class Line:
 
     def start(self) -> None:
         """Dial, and never give up."""
-        self._task = asyncio.create_task(self._hold())
+        self._task = self._station.background(self._hold())
 
     async def stop(self, *, abruptly: bool) -> None:
         """Hang up for good."""
@@ -163,11 +163,13 @@ class Line:
         timing = self._station.timing
         while True:
             self._boot_now.clear()
+            hasty = self._tell_hastily(connection)
             try:
                 answer = await connection.call(self._station.dialect.boot(self.boot_reason))
             except (CallTimedOut, CallRefused):
                 answer = {}
             self._station.counters["boots"] += 1
+            await asyncio.gather(*hasty, return_exceptions=True)
             if answer.get("status") == "Accepted":
                 self._booted(answer)
                 return
@@ -177,6 +179,17 @@ class Line:
                     await self._boot_now.wait()
             except TimeoutError:
                 continue
+
+    def _tell_hastily(self, connection: Connection) -> list[asyncio.Task[Json]]:
+        """Some stations send their status behind the boot without waiting for its answer."""
+        station = self._station
+        if not station.faults.spend("eager_boot"):
+            return []
+        at = station.station_time()
+        return [
+            asyncio.create_task(connection.call(station.dialect.status(one, at)))
+            for one in station.connectors.values()
+        ]
 
     async def _boot_while_online(self) -> None:
         """A triggered boot of a running station changes nothing but the heartbeat interval."""

@@ -3,6 +3,7 @@
 from simulator.stations.ledger import Ledger
 
 VALUE_LENGTH_MAX = 500
+_REPLACES = "password.replaces"
 
 
 class Settings:
@@ -11,7 +12,12 @@ class Settings:
     def __init__(self, station: str, ledger: Ledger, factory: dict[str, str]) -> None:
         self._station = station
         self._ledger = ledger
-        self._values = factory | ledger.settings(station)
+        changed = ledger.settings(station)
+        self._factory_password = factory.get("password", "")
+        # A rotated password holds only for as long as the fleet file says what it replaced.
+        if changed.pop(_REPLACES, "") != self._factory_password:
+            changed.pop("password", None)
+        self._values = factory | changed
 
     def text(self, name: str) -> str | None:
         """The value, or None where there is none."""
@@ -38,4 +44,7 @@ class Settings:
     def change(self, name: str, value: str) -> None:
         """Use a new value from now on, also after a reboot."""
         self._values[name] = value
-        self._ledger.save_setting(self._station, name, value)
+        with self._ledger.atomically():
+            self._ledger.save_setting(self._station, name, value)
+            if name == "password":
+                self._ledger.save_setting(self._station, _REPLACES, self._factory_password)

@@ -283,7 +283,7 @@ class SimulatedStation:
 
     def ended(self, transaction: Transaction) -> None:
         """A transaction has ended; whoever holds the object sees when its end is confirmed."""
-        if "skip_stop" not in transaction.faults:
+        if "no_stop" not in transaction.faults:
             self._owed[transaction.key] = transaction
         self.orders.transaction_ended()
 

@@ -79,7 +79,6 @@ class Transaction:
         """The transaction as the control port shows it."""
         stop = self.stop_register_mwh
         return asdict(self) | {
-            "protocol_transaction_id": self.transaction_id,
             "start_register_wh": self.start_register_mwh / 1_000,
             "stop_register_wh": None if stop is None else stop / 1_000,
             "delivered_wh": self.delivered_wh(),

@@ -255,6 +255,22 @@ async def test_a_dropped_socket_comes_back(
     assert office.closings[0] == code
 
 
+async def test_an_eager_station_tells_its_status_behind_the_boot() -> None:
+    async with back_office(BackOffice(delay_s=0.1)) as office:
+        station = SimulatedStation(station_16(), office.url, timing=FAST)
+        inject(station, {"kind": "eager_boot"})
+        async with station:
+            await office.until(lambda: len(office.received) >= 3)
+            assert not station.is_online
+
+    assert [one.action for one in office.received] == [
+        "BootNotification",
+        "StatusNotification",
+        "StatusNotification",
+    ]
+    assert office.outstanding_most == 3
+
+
 async def test_a_remote_stop_can_be_accepted_and_ignored(office: BackOffice) -> None:
     async with SimulatedStation(station_16(), office.url, timing=FAST) as station:
         await office.until(lambda: station.is_online)
@@ -281,7 +297,7 @@ async def test_a_station_can_forget_to_tell_the_end(office: BackOffice) -> None:
         await office.until(lambda: station.queue_length == 0)
 
     assert running is not None
-    assert (running.faults, running.confirmed) == (["skip_stop"], False)
+    assert (running.faults, running.confirmed) == (["no_stop"], False)
     assert office.of("StopTransaction") == []
 
 

@@ -1,9 +1,12 @@
 """The 1.6 station as a central system sees it. Source: OCPP 1.6 edition 2."""
 
 import asyncio
+from functools import partial
 
 import pytest
 
+from simulator.stations.ledger import Ledger
+from simulator.stations.settings import Settings
 from simulator.stations.station import ConnectorBusy, SimulatedStation, TokenRefused
 from tests.simulator.stations.back_office import BackOffice
 from tests.simulator.stations.conftest import FAST, hungry_car, station_16
@@ -217,7 +220,7 @@ async def test_unlock_availability_and_triggers_are_obeyed(office: BackOffice) -
             seen = len(office.of(wanted))
             order = {"requestedMessage": wanted}
             assert (await office.call("CP-16", "TriggerMessage", order))["status"] == "Accepted"
-            await office.until(lambda wanted=wanted, seen=seen: len(office.of(wanted)) > seen)
+            await office.until(partial(_has_more, office, wanted, seen))
         nothing = {"requestedMessage": "DiagnosticsStatusNotification"}
         unsaid = await office.call("CP-16", "TriggerMessage", nothing)
 
@@ -226,6 +229,10 @@ async def test_unlock_availability_and_triggers_are_obeyed(office: BackOffice) -
     assert unsaid == {"status": "NotImplemented"}
     assert office.of("StopTransaction")[0].payload["reason"] == "UnlockCommand"
     assert [one.status for one in station.connectors.values()] == ["Unavailable"] * 2
+
+
+def _has_more(office: BackOffice, action: str, than: int) -> bool:
+    return len(office.of(action)) > than
 
 
 async def test_what_it_does_not_know_is_answered_with_not_implemented(office: BackOffice) -> None:
@@ -255,6 +262,18 @@ async def test_a_new_password_is_used_from_the_next_connection_on(office: BackOf
         await office.until(lambda: office.accepted_sockets == 2)
 
     assert office.unauthorized == 0
+
+
+def test_a_rotated_password_holds_until_the_fleet_file_says_another() -> None:
+    ledger = Ledger(None)
+    Settings("CP-16", ledger, {"password": "from-the-file"}).change("password", "rotated")
+
+    same = Settings("CP-16", ledger, {"password": "from-the-file"})
+    other = Settings("CP-16", ledger, {"password": "from-a-newer-file"})
+
+    assert same.text("password") == "rotated"
+    assert other.text("password") == "from-a-newer-file"
+    ledger.close()
 
 
 async def test_a_wrong_password_gets_no_socket(office: BackOffice) -> None:

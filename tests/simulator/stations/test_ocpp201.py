@@ -10,7 +10,7 @@ from tests.simulator.stations.conftest import FAST, hungry_car, station_201
 def register_mwh(event: Json) -> int:
     """The register in a transaction event."""
     (value,) = (
-        one["value"]
+        float(one["value"])
         for one in event["meterValue"][0]["sampledValue"]
         if one["measurand"] == "Energy.Active.Import.Register"
     )
@@ -119,11 +119,11 @@ async def test_a_refused_token_in_the_events_answer_ends_the_transaction(
 
 
 async def test_variables_are_read_set_and_reported(office: BackOffice) -> None:
-    interval = {
+    interval: Json = {
         "component": {"name": "SampledDataCtrlr"},
         "variable": {"name": "TxUpdatedInterval"},
     }
-    strange = {"component": {"name": "Disco"}, "variable": {"name": "Colour"}}
+    strange: Json = {"component": {"name": "Disco"}, "variable": {"name": "Colour"}}
 
     async with SimulatedStation(station_201(), office.url, timing=FAST) as station:
         await office.until(lambda: station.is_online)
