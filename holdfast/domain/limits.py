@@ -3,31 +3,20 @@
 Meter values never reach a workflow. It plants an energy and an instant instead, and is woken when
 the first of them is crossed (DESIGN 2, step 7); then it looks (`limits_reached`), and stops the
 session or plants again (`plan_tripwires`). A plan is conservative for cost: as long as neither
-tripwire is crossed, the cost cannot have reached the limit, whatever the price does meanwhile.
+tripwire is crossed, the cost cannot have reached the limit.
 """
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from fractions import Fraction
 
-from holdfast.domain.compiled_tariff import (
-    AMOUNT_SCALE,
-    VAT_SCALE,
-    CompiledTariff,
-    Conditions,
-    Rate,
-    compile_tariff,
-)
+from holdfast.domain.compiled_tariff import compile_tariff
+from holdfast.domain.cost_limit import cost_reached, cost_tripwires
 from holdfast.domain.money import Money
-from holdfast.domain.tariff import DimensionType, TariffVersion
+from holdfast.domain.pricing import time_zone
+from holdfast.domain.running_state import RunningState
+from holdfast.domain.tariff import TariffVersion
 
-NEAR = Fraction(1, 100)
-"""A cost within 1 % of its limit has reached it: else ever smaller steps would lead up to it."""
-
-POWER_W_DEFAULT = 11_000
-
-_MICROSECOND = timedelta(microseconds=1)
 _MWH_PER_WH = 1_000
 
 
@@ -56,25 +45,12 @@ class SessionLimits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RunningState:
-    """A session at `as_of`, its newest event time. Energy since its start, in mWh.
-
-    `cost` is exact, after tax, in major units: `PricedSession.exact_incl` of the session so far.
-    `power_w` is what it draws, if known; it decides how well a plan fits, not whether it is safe.
-    """
-
-    started_at: datetime
-    as_of: datetime
-    last_seen_at: datetime
-    energy_mwh: int = 0
-    cost: Fraction = Fraction(0)
-    idle_since: datetime | None = None
-    power_w: int | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class TripwirePlan:
-    """Wake the workflow when the session's energy or the clock reaches this, whichever is first."""
+    """Wake the workflow when the session's energy or the clock reaches this, whichever is first.
+
+    The energy is since the start of the session, in mWh. A reason is set where its tripwire is;
+    COST may only mean that it is time to look and plant again.
+    """
 
     energy_threshold_mwh: int | None = None
     wake_at: datetime | None = None
@@ -83,9 +59,12 @@ class TripwirePlan:
 
 
 def plan_tripwires(
-    tariff: TariffVersion, state: RunningState, limits: SessionLimits
+    tariff: TariffVersion, state: RunningState, limits: SessionLimits, zone: str
 ) -> TripwirePlan:
-    """The next tripwires. A limit that is reached already gives one that is crossed already."""
+    """The next tripwires. A limit that is reached already gives one that is crossed already.
+
+    `zone` is the IANA zone of the site. Raises `UnknownZone`.
+    """
     energies: list[tuple[int, LimitReason]] = []
     wakes: list[tuple[datetime, LimitReason]] = []
     if limits.energy_wh is not None:
@@ -97,14 +76,15 @@ def plan_tripwires(
         silent = state.last_seen_at + timedelta(seconds=limits.silence_s)
         wakes.append((silent, LimitReason.SILENCE))
     if state.idle_since is not None:
-        paid_from = state.idle_since + timedelta(seconds=tariff.idle_grace_s)
-        if paid_from > state.as_of:
-            wakes.append((paid_from, LimitReason.IDLE_GRACE))
-    energy_mwh, at = _cost_tripwires(compile_tariff(tariff), state, limits)
-    if energy_mwh is not None:
-        energies.append((energy_mwh, LimitReason.COST))
-    if at is not None:
-        wakes.append((at, LimitReason.COST))
+        counts_from = state.idle_since + timedelta(seconds=tariff.idle_grace_s)
+        if counts_from > state.as_of:
+            wakes.append((counts_from, LimitReason.IDLE_GRACE))
+    if limits.cost is not None:
+        cost = cost_tripwires(compile_tariff(tariff), state, limits.cost, time_zone(zone))
+        if cost.energy_mwh is not None:
+            energies.append((cost.energy_mwh, LimitReason.COST))
+        if cost.wake_at is not None:
+            wakes.append((cost.wake_at, LimitReason.COST))
     energy = min(energies, default=None)
     wake = min(wakes, default=None)
     return TripwirePlan(
@@ -119,108 +99,14 @@ def limits_reached(
     tariff: TariffVersion, state: RunningState, limits: SessionLimits, *, now: datetime
 ) -> tuple[LimitReason, ...]:
     """Which limits a session has reached, so that it has to be stopped or looked after."""
+    duration, silence = now - state.started_at, now - state.last_seen_at
     reached: list[LimitReason] = []
-    if limits.cost is not None:
-        compiled = compile_tariff(tariff)
-        room = _room(compiled, state, limits.cost)
-        if not _capped(compiled, limits.cost) and room <= 0:
-            reached.append(LimitReason.COST)
+    if limits.cost is not None and cost_reached(compile_tariff(tariff), state, limits.cost):
+        reached.append(LimitReason.COST)
     if limits.energy_wh is not None and state.energy_mwh >= limits.energy_wh * _MWH_PER_WH:
         reached.append(LimitReason.ENERGY)
-    if limits.duration_s is not None and now >= state.started_at + timedelta(
-        seconds=limits.duration_s
-    ):
+    if limits.duration_s is not None and duration >= timedelta(seconds=limits.duration_s):
         reached.append(LimitReason.DURATION)
-    if limits.silence_s is not None and now >= state.last_seen_at + timedelta(
-        seconds=limits.silence_s
-    ):
+    if limits.silence_s is not None and silence >= timedelta(seconds=limits.silence_s):
         reached.append(LimitReason.SILENCE)
     return tuple(reached)
-
-
-def _cost_tripwires(
-    tariff: CompiledTariff, state: RunningState, limits: SessionLimits
-) -> tuple[int | None, datetime | None]:
-    """The room for cost, shared out between energy and time as they use it at the present power.
-
-    Both at their dearest rate: until one of the two is used up, the room cannot be. Where only
-    energy (or only time) costs, it has all of the room.
-    """
-    if limits.cost is None or _capped(tariff, limits.cost):
-        return None, None
-    per_mwh, per_s = _dearest(tariff, state)
-    if not per_mwh and not per_s:
-        return None, None
-    room = _room(tariff, state, limits.cost)
-    if room <= 0:
-        return (state.energy_mwh if per_mwh else None), state.as_of
-    power_w = state.power_w or POWER_W_DEFAULT
-    mwh_per_s = Fraction(power_w * _MWH_PER_WH, 3_600)
-    room += NEAR * _major(limits.cost)
-    seconds = room / (per_s + mwh_per_s * per_mwh)
-    energy = state.energy_mwh + int(seconds * mwh_per_s) if per_mwh else None
-    if not per_s:
-        return energy, None
-    wait = min(int(seconds * 1_000_000), 10 * 365 * 86_400 * 1_000_000)
-    return energy, state.as_of + wait * _MICROSECOND
-
-
-def _room(tariff: CompiledTariff, state: RunningState, limit: Money) -> Fraction:
-    """What the session may still cost before it counts as having reached the limit.
-
-    A begun block (step size) is billed whole and a conditional flat fee may still come, so both
-    are set aside.
-    """
-    per_mwh, per_s = _dearest(tariff, state)
-    timed = (DimensionType.TIME, DimensionType.PARKING_TIME)
-    aside = _block(tariff, (DimensionType.ENERGY,), 1_000) * per_mwh
-    aside += _block(tariff, timed, 1) * per_s
-    flats = tariff.walks[DimensionType.FLAT]
-    if flats and all(conditions is not None for conditions, _ in flats):
-        aside += max(_gross(tariff, rate) for _, rate in flats)
-    return _major(limit) * (1 - NEAR) - state.cost - aside
-
-
-def _block(tariff: CompiledTariff, kinds: tuple[DimensionType, ...], unit: int) -> int:
-    """The largest step size of these kinds that is more than the unit they are counted in."""
-    steps = (rate.step for kind in kinds for _, rate in tariff.walks[kind])
-    return max((step for step in steps if step > unit), default=0)
-
-
-def _dearest(tariff: CompiledTariff, state: RunningState) -> tuple[Fraction, Fraction]:
-    """The dearest prices of a mWh and a second, after tax, that can still apply."""
-    best = {kind: Fraction(0) for kind in DimensionType}
-    for kind in best:
-        for conditions, rate in tariff.walks[kind]:
-            if conditions is None or not _is_over(conditions, state):
-                best[kind] = max(best[kind], _gross(tariff, rate))
-            if conditions is None:
-                break  # elements behind an unconditional one never apply
-    timed = max(best[DimensionType.TIME], best[DimensionType.PARKING_TIME])
-    return best[DimensionType.ENERGY], timed
-
-
-def _is_over(conditions: Conditions, state: RunningState) -> bool:
-    """Whether the session is past an element for good. Clock windows come again."""
-    elapsed = state.as_of - state.started_at
-    if conditions.max_duration is not None and elapsed >= timedelta(
-        seconds=conditions.max_duration
-    ):
-        return True
-    return conditions.max_mwh is not None and state.energy_mwh >= conditions.max_mwh
-
-
-def _capped(tariff: CompiledTariff, limit: Money) -> bool:
-    """Whether the tariff's own greatest price keeps the cost below the limit."""
-    most = tariff.tariff.max_price
-    return most is not None and most.incl_vat is not None and most.incl_vat <= _major(limit)
-
-
-def _gross(tariff: CompiledTariff, rate: Rate) -> Fraction:
-    if tariff.includes_tax or not tariff.taxed:
-        return Fraction(rate.numerator, AMOUNT_SCALE)
-    return Fraction(rate.gross_n, AMOUNT_SCALE * VAT_SCALE)
-
-
-def _major(money: Money) -> Fraction:
-    return Fraction(money.amount_minor, money.currency.minor_per_major)
