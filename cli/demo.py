@@ -5,33 +5,53 @@ database layer nor gets stuck in it.
 """
 
 import asyncio
-import importlib
 import json
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
+import stripe
 import typer
+from pydantic import SecretStr
 
 from cli.state import write_atomically
-from holdfast.settings import Settings
+from holdfast.services.demo import Demo, attach_demo_cards, seed
+from holdfast.settings import BadSettings, Settings
 from holdfast.store.database import open_engine, open_sessions
 
+STRIPE_RETRIES_MAX = 5
 
-async def seed_demo(known_key: str | None, *, network: bool) -> Any:
-    """Make the demo organization if it is not there; its `api_key` and `fleet`.
 
-    An existing key is handed in, so that it goes on working; with `network` there are sites,
-    stations, tariffs, tokens and accounts too.
+async def seed_demo(settings: Settings, known_key: str | None, *, network: bool) -> Demo:
+    """Make what is missing of the demo organization, and give its drivers test cards.
+
+    A known key is handed in, so that it goes on working; with `network` there are sites,
+    stations, tariffs, tokens and accounts too. Two transactions: cards are made at Stripe, and
+    nothing else waits for that.
     """
-    services = importlib.import_module("holdfast.services.demo")
-    settings = Settings.from_environment()
-    engine = open_engine(settings.database_url)
+    engine = open_engine(settings.database_url, pool_size=1)
+    sessions = open_sessions(engine)
     try:
-        async with open_sessions(engine).begin() as db:
-            return await services.seed(db, settings, api_key=known_key, network=network)
+        async with sessions.begin() as db:
+            secret_key = settings.secret_key.get_secret_value()
+            demo = await seed(db, secret_key, api_key=known_key, network=network)
+        if network and settings.stripe_api_key:
+            async with sessions.begin() as db:
+                await attach_demo_cards(db, stripe_client(settings.stripe_api_key, settings))
     finally:
         await engine.dispose()
+    return demo
+
+
+def stripe_client(key: SecretStr, settings: Settings) -> stripe.StripeClient:
+    """A client of the simulator, or of Stripe's own test mode where no other address is set."""
+    base = settings.stripe_api_base
+    return stripe.StripeClient(
+        key.get_secret_value(),
+        base_addresses={"api": base} if base else {},
+        max_network_retries=STRIPE_RETRIES_MAX,
+        http_client=stripe.HTTPXClient(),
+    )
 
 
 def main(
@@ -42,13 +62,13 @@ def main(
     """Seed the demo organization of the database at HOLDFAST_DATABASE_URL."""
     known_key = key_file.read_text().strip() if key_file.exists() else None
     try:
-        seeded = asyncio.run(seed_demo(known_key, network=network))
-    except ModuleNotFoundError as error:
-        sys.exit(f"The demo network cannot be made: {error}.")
+        demo = asyncio.run(seed_demo(Settings.from_environment(), known_key, network=network))
+    except (BadSettings, stripe.StripeError) as error:
+        sys.exit(f"The demo network cannot be made: {error}")
     # Only after the commit: a key that the database does not know must not be handed out.
-    write_atomically(key_file, seeded.api_key)
+    write_atomically(key_file, demo.api_key)
     if network:
-        write_atomically(fleet_file, json.dumps(seeded.fleet, indent=2))
+        write_atomically(fleet_file, json.dumps(demo.fleet, indent=2))
 
 
 if __name__ == "__main__":

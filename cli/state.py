@@ -150,15 +150,3 @@ def write_atomically(path: Path, text: str) -> None:
         file.flush()
         os.fsync(file.fileno())
     unfinished.replace(path)
-
-
-def installation_environment(state_dir: Path) -> dict[str, str]:
-    """The HOLDFAST_* settings of the installation in `state_dir`, or none if it was never up.
-
-    For commands such as `verify`: what is set in the environment goes before.
-    """
-    path = StateDir(state_dir).environment_path
-    if not path.exists():
-        return {}
-    stored: dict[str, str] = json.loads(path.read_text())
-    return stored | {name: value for name, value in os.environ.items() if name in stored}

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from cli.main import COMMANDS
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -29,8 +31,33 @@ def test_the_help_names_every_command_of_the_design() -> None:
     done = holdfast("--help")
 
     assert done.returncode == 0
-    for command in ("up", "migrate", "gateway", "api", "worker", "simulate"):
+    assert {"up", "migrate", "gateway", "api", "worker", "simulate"} <= set(COMMANDS)
+    for command in COMMANDS:
         assert f" {command} " in done.stdout
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_explains_itself(command: str) -> None:
+    done = holdfast(command, "--help")
+
+    assert done.returncode == 0, done.stderr
+    assert f"{command} [OPTIONS]" in done.stdout
+
+
+def test_an_unknown_command_is_refused() -> None:
+    done = holdfast("fly")
+
+    assert done.returncode == 2
+    assert "fly" in done.stderr
+
+
+def test_up_does_not_load_what_only_other_commands_need() -> None:
+    code = "import sys, cli.main, cli.up; print({'sqlalchemy', 'temporalio'} & set(sys.modules))"
+    done = subprocess.run(  # noqa: S603 - our own code
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+
+    assert done.stdout == "set()\n"
 
 
 def test_the_version_is_printed() -> None:

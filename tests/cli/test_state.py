@@ -12,7 +12,7 @@ import pytest
 
 from cli.failures import CannotStart, from_os_error
 from cli.orphans import recorded_process, stop_orphans
-from cli.state import ChildRecord, StateDir, installation_environment, write_atomically
+from cli.state import ChildRecord, StateDir, write_atomically
 
 
 @pytest.fixture
@@ -83,17 +83,13 @@ def test_ready_names_urls_and_process_ids_until_it_is_not(state: StateDir) -> No
     assert not state.ready_path.exists()
 
 
-def test_commands_find_the_settings_of_an_installation(
-    state: StateDir, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    state.write_environment({"HOLDFAST_API_PORT": "8000", "HOLDFAST_GATEWAY_ID": "gateway-1"})
-    monkeypatch.setenv("HOLDFAST_API_PORT", "8001")
+def test_what_the_processes_are_told_is_their_owner_s_alone(state: StateDir) -> None:
+    told = {"HOLDFAST_API_PORT": "8000", "HOLDFAST_GATEWAY_ID": "gateway-1"}
 
-    found = installation_environment(state.path)
+    state.write_environment(told)
 
-    assert found == {"HOLDFAST_API_PORT": "8001", "HOLDFAST_GATEWAY_ID": "gateway-1"}
+    assert json.loads(state.environment_path.read_text()) == told
     assert mode(state.environment_path) == 0o600
-    assert installation_environment(state.path / "elsewhere") == {}
 
 
 def test_a_process_that_only_has_the_same_number_is_not_ours() -> None:
