@@ -6,9 +6,12 @@ from datetime import datetime
 from hashlib import blake2b
 from uuid import UUID
 
-from sqlalchemy import func, insert, or_, select, update
+from sqlalchemy import func, insert, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from holdfast.services.refusal import Conflict, Invalid, NotFound, TooMany
+from holdfast.services.scope import owned, owned_update
+from holdfast.services.slices import Slice, SliceAsked, take
 from holdfast.store.tables import ApiKey, Organization
 from holdfast.store.tables.organizations import ROLES
 
@@ -17,18 +20,6 @@ KEY_BYTES = 32
 KEY_LENGTH_MAX = 128
 HINT_LENGTH = 4
 KEYS_MAX = 1_000
-
-
-class ApiKeyNotFound(Exception):
-    """This organization has no such key."""
-
-
-class TooManyKeys(Exception):
-    """The organization has as many keys as it may."""
-
-
-class LastAdministratorKey(Exception):
-    """Without this key nobody could administer the organization any more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,16 +71,16 @@ async def register_key(
     api_key: str,
     expires_at: datetime | None = None,
 ) -> ApiKey:
-    """Store the hash of a key. Raises TooManyKeys."""
+    """Store the hash of a key. Raises Invalid, TooMany."""
     if role not in ROLES:
-        raise ValueError(f"{role} is no role: use one of {', '.join(ROLES)}")
+        raise Invalid("role", role, f"use one of {', '.join(ROLES)}")
     count = await db.scalar(
         select(func.count())
         .select_from(ApiKey)
         .where(ApiKey.organization_id == organization_id, ApiKey.revoked_at.is_(None))
     )
     if (count or 0) >= KEYS_MAX:
-        raise TooManyKeys(f"an organization has at most {KEYS_MAX} keys: revoke one first")
+        raise TooMany(f"an organization has at most {KEYS_MAX} keys: revoke one first")
     inserted = await db.scalars(
         insert(ApiKey)
         .values(
@@ -106,12 +97,11 @@ async def register_key(
 
 
 async def revoke_key(db: AsyncSession, organization_id: UUID, key_id: UUID) -> ApiKey:
-    """Revoke at once. A repeat changes nothing. Raises ApiKeyNotFound, LastAdministratorKey."""
+    """Revoke at once. A repeat changes nothing. Raises NotFound, Conflict (the last way in)."""
     # All administrator keys are locked, so that two cannot revoke each other at the same time.
     keys = (
         await db.scalars(
-            select(ApiKey)
-            .where(ApiKey.organization_id == organization_id)
+            owned(ApiKey, organization_id)
             .where(or_(ApiKey.id == key_id, ApiKey.role == "administrator"))
             .order_by(ApiKey.id)
             .with_for_update()
@@ -119,7 +109,7 @@ async def revoke_key(db: AsyncSession, organization_id: UUID, key_id: UUID) -> A
     ).all()
     found = next((key for key in keys if key.id == key_id), None)
     if found is None:
-        raise ApiKeyNotFound(str(key_id))
+        raise NotFound("API key", key_id)
     if found.revoked_at is not None:
         return found
     others = [
@@ -131,12 +121,20 @@ async def revoke_key(db: AsyncSession, organization_id: UUID, key_id: UUID) -> A
         and key.expires_at is None
     ]
     if found.role == "administrator" and not others:
-        raise LastAdministratorKey("make another administrator's key without an end first")
+        raise Conflict(
+            "nobody could administer the organization without this key: "
+            "make another administrator's key that does not expire first"
+        )
     revoked = await db.scalars(
-        update(ApiKey)
+        owned_update(ApiKey, organization_id)
         .where(ApiKey.id == key_id)
         .values(revoked_at=func.now())
         .returning(ApiKey)
         .execution_options(populate_existing=True)
     )
     return revoked.one()
+
+
+async def list_keys(db: AsyncSession, organization_id: UUID, asked: SliceAsked) -> Slice[ApiKey]:
+    """Newest first, revoked ones too."""
+    return await take(db, owned(ApiKey, organization_id), ApiKey.id, asked, newest_first=True)

@@ -32,7 +32,7 @@ class Slice(Generic[Item]):
 
 async def take(
     db: AsyncSession,
-    statement: Select[Any],
+    statement: "Select[*tuple[Any, ...]]",
     id_column: InstrumentedAttribute[UUID],
     asked: SliceAsked,
     *,
@@ -48,7 +48,7 @@ async def take(
 
 async def take_rows(
     db: AsyncSession,
-    statement: Select[Any],
+    statement: "Select[*tuple[Any, ...]]",
     id_column: InstrumentedAttribute[UUID],
     asked: SliceAsked,
     *,

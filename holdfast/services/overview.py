@@ -1,0 +1,116 @@
+"""The figures of one organization at a glance, each by its own narrow query."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from holdfast.services.scope import Row, belongs
+from holdfast.services.sessions import is_running
+from holdfast.services.stations import is_online
+from holdfast.store.tables import (
+    Gateway,
+    LateFact,
+    Payment,
+    Quarantined,
+    ReviewTask,
+    Session,
+    Station,
+    StationConnection,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Captured:
+    """What was taken from cards, in one currency."""
+
+    currency: str
+    amount_minor: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overview:
+    """`energy_wh` is of sessions that ended since `since` or still run, `captured` since then.
+
+    `attention` counts sessions and payments that wait for a person, open review tasks, open late
+    facts and quarantined messages.
+    """
+
+    stations: int
+    stations_online: int
+    sessions_active: int
+    energy_wh: int
+    captured: tuple[Captured, ...]
+    attention: int
+    since: datetime
+
+
+async def read_overview(
+    db: AsyncSession, organization_id: UUID, *, since: datetime, lease_s: float
+) -> Overview:
+    """`since` is the start of the day; `lease_s` as of `stations.is_online`."""
+    stations, online = (
+        await db.execute(
+            select(func.count(), func.count().filter(is_online(lease_s)))
+            .select_from(Station)
+            .outerjoin(StationConnection, StationConnection.station_id == Station.id)
+            .outerjoin(Gateway, Gateway.boot_id == StationConnection.boot_id)
+            .where(belongs(Station, organization_id), Station.retired_at.is_(None))
+        )
+    ).one()
+    ended = func.coalesce(Session.ended_at, Session.ended_by_us_at)
+    energy = await db.scalar(
+        select(func.coalesce(func.sum(Session.energy_wh), 0)).where(
+            belongs(Session, organization_id), or_(ended >= since, is_running())
+        )
+    )
+    captured = await db.execute(
+        select(Payment.currency, func.sum(Payment.captured_minor))
+        .where(
+            belongs(Payment, organization_id),
+            Payment.state == "captured",
+            func.coalesce(Payment.closed_at, Payment.changed_at) >= since,
+        )
+        .group_by(Payment.currency)
+        .order_by(Payment.currency)
+    )
+    return Overview(
+        stations=stations,
+        stations_online=online,
+        sessions_active=await _count(db, Session, organization_id, is_running()),
+        energy_wh=int(energy or 0),
+        captured=tuple(
+            Captured(currency=currency, amount_minor=int(amount)) for currency, amount in captured
+        ),
+        attention=await _attention(db, organization_id),
+        since=since,
+    )
+
+
+async def _attention(db: AsyncSession, organization_id: UUID) -> int:
+    counts = [
+        await _count(
+            db,
+            Session,
+            organization_id,
+            Session.attention.is_not(None),
+            Session.closed_at.is_(None),
+        ),
+        await _count(db, Payment, organization_id, Payment.attention.is_not(None)),
+        await _count(db, ReviewTask, organization_id, ReviewTask.resolved_at.is_(None)),
+        await _count(db, LateFact, organization_id, LateFact.state == "open"),
+        await _count(db, Quarantined, organization_id, Quarantined.state == "open"),
+    ]
+    return sum(counts)
+
+
+async def _count(
+    db: AsyncSession, table: type[Row], organization_id: UUID, *conditions: ColumnElement[Any]
+) -> int:
+    found = await db.scalar(
+        select(func.count()).select_from(table).where(belongs(table, organization_id), *conditions)
+    )
+    return int(found or 0)

@@ -1,0 +1,52 @@
+"""What a person must look at, until somebody has."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from holdfast.services.refusal import Conflict
+from holdfast.services.scope import find, owned
+from holdfast.services.slices import Slice, SliceAsked, take
+from holdfast.store.tables import ReviewTask
+
+
+async def list_review_tasks(
+    db: AsyncSession,
+    organization_id: UUID,
+    asked: SliceAsked,
+    *,
+    resolved: bool | None = None,
+    subject: str | None = None,
+) -> Slice[ReviewTask]:
+    """Newest first."""
+    statement = owned(ReviewTask, organization_id)
+    if resolved is not None:
+        done = ReviewTask.resolved_at.is_not(None)
+        statement = statement.where(done if resolved else ~done)
+    if subject is not None:
+        statement = statement.where(ReviewTask.subject == subject)
+    return await take(db, statement, ReviewTask.id, asked, newest_first=True)
+
+
+async def get_review_task(db: AsyncSession, organization_id: UUID, task_id: UUID) -> ReviewTask:
+    """Raises NotFound."""
+    return await find(db, ReviewTask, organization_id, task_id, "review task")
+
+
+async def resolve_review_task(
+    db: AsyncSession,
+    organization_id: UUID,
+    task_id: UUID,
+    *,
+    actor: str,
+    resolution: str,
+    now: datetime,
+) -> ReviewTask:
+    """Raises NotFound, Conflict (resolved before)."""
+    task = await find(db, ReviewTask, organization_id, task_id, "review task", lock=True)
+    if task.resolved_at is not None:
+        raise Conflict("the task was resolved before")
+    task.resolved_at, task.resolved_by, task.resolution = now, actor, resolution
+    await db.flush()
+    return task

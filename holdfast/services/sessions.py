@@ -1,0 +1,218 @@
+"""Sessions, read: what the station reported and what the business made of it, as one value.
+
+`state` is nowhere stored. `state_case` says in SQL what `domain.session_state` says in Python, so
+that a list can be filtered by it; a test compares the two on every combination.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Select, and_, case, func, literal, or_, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from holdfast.contracts.names import session_workflow_id
+from holdfast.contracts.sessions import OPERATOR_DECIDED, Decision, OperatorDecision
+from holdfast.domain.session_state import (
+    ChargingState,
+    Concluded,
+    Reported,
+    SessionState,
+    session_state,
+)
+from holdfast.services import audit
+from holdfast.services.outbox import notify, tell
+from holdfast.services.refusal import Conflict, NotFound
+from holdfast.services.scope import belongs, owned
+from holdfast.services.session_course import end_of
+from holdfast.services.slices import Slice, SliceAsked, take_rows
+from holdfast.store.tables import Session, SessionEvent, Settlement, Station
+
+EVENTS_MAX = 1_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionSeen:
+    """A session with its station's identity, its settlement if any, and its state."""
+
+    session: Session
+    station: str
+    settlement: Settlement | None
+
+    @property
+    def state(self) -> SessionState:
+        """By the table of `domain.session_state`."""
+        return state_of(self.session, self.settlement)
+
+    @property
+    def ended_at(self) -> datetime | None:
+        """The station's word, else when we ended it."""
+        return end_of(self.session)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionFilter:
+    """Every field that is set must hold. `since` and `until` are of the start."""
+
+    station: str | None = None
+    token: str | None = None
+    state: SessionState | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    site_id: UUID | None = None
+    attention: bool | None = None
+
+
+def state_of(session: Session, settlement: Settlement | None) -> SessionState:
+    """The state of a row and its settlement."""
+    try:
+        charging = None if session.charging_state is None else ChargingState(session.charging_state)
+    except ValueError:
+        charging = None
+    return session_state(
+        Reported(
+            started_at=session.started_at,
+            ended_at=session.ended_at,
+            charging_state=charging,
+        ),
+        Concluded(
+            ended_at=session.ended_by_us_at,
+            failed_at=session.closed_at if settlement is None else None,
+            priced_at=None if settlement is None else settlement.priced_at,
+            outcome=None if settlement is None else settlement.outcome,
+        ),
+    )
+
+
+def state_case() -> ColumnElement[str]:
+    """The same, of a Session row outer-joined with its Settlement."""
+    running = case(
+        (Session.charging_state == "charging", SessionState.CHARGING.value),
+        (
+            Session.charging_state.in_(["suspended_ev", "suspended_evse"]),
+            SessionState.SUSPENDED.value,
+        ),
+        (Session.charging_state == "idle", SessionState.IDLE.value),
+        else_=SessionState.STARTED.value,
+    )
+    return case(
+        (Settlement.outcome.is_not(None), literal(SessionState.SETTLED.value)),
+        (Settlement.priced_at.is_not(None), SessionState.PRICED.value),
+        (
+            or_(Session.ended_at.is_not(None), Session.ended_by_us_at.is_not(None)),
+            SessionState.ENDED.value,
+        ),
+        (Session.started_at.is_not(None), running),
+        (Session.closed_at.is_not(None), SessionState.FAILED.value),
+        else_=SessionState.AUTHORISED.value,
+    )
+
+
+def is_running() -> ColumnElement[bool]:
+    """A car is plugged in: reported, not ended, not closed."""
+    return and_(
+        Session.started_at.is_not(None),
+        Session.ended_at.is_(None),
+        Session.ended_by_us_at.is_(None),
+        Session.closed_at.is_(None),
+    )
+
+
+async def list_sessions(
+    db: AsyncSession, organization_id: UUID, asked: SliceAsked, wanted: SessionFilter
+) -> Slice[SessionSeen]:
+    """Newest first."""
+    statement = _seen(organization_id)
+    begun = func.coalesce(Session.started_at, Session.created_at)
+    if wanted.station is not None:
+        statement = statement.where(Station.identity == wanted.station)
+    if wanted.token is not None:
+        statement = statement.where(func.upper(Session.token_uid) == wanted.token.strip().upper())
+    if wanted.state is not None:
+        statement = statement.where(state_case() == wanted.state.value)
+    if wanted.since is not None:
+        statement = statement.where(begun >= wanted.since)
+    if wanted.until is not None:
+        statement = statement.where(begun < wanted.until)
+    if wanted.site_id is not None:
+        statement = statement.where(Session.site_id == wanted.site_id)
+    if wanted.attention is not None:
+        raised = Session.attention.is_not(None)
+        statement = statement.where(raised if wanted.attention else ~raised)
+    rows = await take_rows(db, statement, Session.id, asked, newest_first=True)
+    return Slice(items=[_of_row(row) for row in rows.items], next=rows.next)
+
+
+async def see_session(db: AsyncSession, organization_id: UUID, session_id: UUID) -> SessionSeen:
+    """Raises NotFound."""
+    row = (await db.execute(_seen(organization_id).where(Session.id == session_id))).one_or_none()
+    if row is None:
+        raise NotFound("session", session_id)
+    return _of_row(row)
+
+
+async def timeline(db: AsyncSession, organization_id: UUID, session_id: UUID) -> list[SessionEvent]:
+    """What happened, oldest first, at most `EVENTS_MAX`. Raises NotFound."""
+    await see_session(db, organization_id, session_id)
+    events = await db.scalars(
+        owned(SessionEvent, organization_id)
+        .where(SessionEvent.session_id == session_id)
+        .order_by(SessionEvent.at, SessionEvent.recorded_at, SessionEvent.key)
+        .limit(EVENTS_MAX)
+    )
+    return list(events)
+
+
+async def decide(
+    db: AsyncSession,
+    organization_id: UUID,
+    session_id: UUID,
+    *,
+    action: Decision,
+    reason: str,
+    actor: str,
+) -> SessionSeen:
+    """Tell the session's workflow what a person decided; audited under the decision's own id.
+
+    Raises NotFound, Conflict (over, or not ended yet where that is needed).
+    """
+    seen = await see_session(db, organization_id, session_id)
+    session = seen.session
+    if session.closed_at is not None or seen.state is SessionState.SETTLED:
+        raise Conflict(f"the session is over: it is {seen.state.value}")
+    if action == "force_end" and seen.ended_at is not None:
+        raise Conflict("the session has ended already")
+    entry = await audit.record(
+        db,
+        organization_id,
+        actor=actor,
+        action=f"session.{action}",
+        subject=f"session:{session_id}",
+        reason=reason,
+    )
+    await tell(
+        db,
+        organization_id,
+        session_workflow_id(session_id),
+        operation="signal",
+        name=OPERATOR_DECIDED,
+        message=OperatorDecision(
+            event_id=f"audit-{entry}", action=action, reason=reason, actor=actor
+        ),
+    )
+    await notify(db, ["sessions", "outbox"])
+    return seen
+
+
+def _seen(organization_id: UUID) -> "Select[Session, str, Settlement]":
+    return (
+        select(Session, Station.identity, Settlement)
+        .where(belongs(Session, organization_id))
+        .join(Station, Station.id == Session.station_id)
+        .outerjoin(Settlement, Settlement.session_id == Session.id)
+    )
+
+
+def _of_row(row: Any) -> SessionSeen:
+    return SessionSeen(session=row[0], station=row[1], settlement=row[2])
