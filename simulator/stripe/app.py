@@ -309,7 +309,12 @@ class Webhook:
 def build(store: Store, api_version: str, webhook: Webhook | None = None) -> Starlette:
     """The application. It owns the store from its start-up on, and closes it."""
     server = Server(store, api_version, Deliverer(store))
-    control = ControlPlane(store=store, account=server.account, deliverer=server.deliverer)
+    control = ControlPlane(
+        store=store,
+        account=server.account,
+        deliverer=server.deliverer,
+        operations=frozenset(operation.name for operation in OPERATIONS),
+    )
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:

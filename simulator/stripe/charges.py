@@ -9,6 +9,15 @@ from simulator.stripe.listing import listed
 from simulator.stripe.operation import Call, Operation
 
 STATEMENT = "CHARGING"
+NEVER_SET = (
+    "application", "application_fee", "application_fee_amount", "balance_transaction",
+    "failure_balance_transaction", "receipt_number", "receipt_url", "shipping", "source",
+    "source_transfer", "transfer_data",
+)  # fmt: skip
+OF_THE_INTENT = (
+    "currency", "customer", "description", "metadata", "on_behalf_of", "receipt_email",
+    "review", "statement_descriptor", "statement_descriptor_suffix", "transfer_group",
+)  # fmt: skip
 
 
 def card_details(
@@ -86,16 +95,11 @@ def build(
         "amount": amount,
         "amount_captured": amount if captured else 0,
         "amount_refunded": 0,
-        "application": None,
-        "application_fee": None,
-        "application_fee_amount": None,
-        "balance_transaction": None,
         "billing_details": method["billing_details"],
         "calculated_statement_descriptor": STATEMENT,
         "captured": captured,
         "created": account.now(),
         "disputed": False,
-        "failure_balance_transaction": None,
         "failure_code": decline.code if decline else None,
         "failure_message": decline.message if decline else None,
         "fraud_details": {},
@@ -109,20 +113,10 @@ def build(
             "type": "card",
         },
         "radar_options": {},
-        "receipt_number": None,
-        "receipt_url": None,
         "refunded": False,
-        "shipping": None,
-        "source": None,
-        "source_transfer": None,
         "status": "failed" if decline else "succeeded",
-        "transfer_data": None,
     }
-    same = (
-        "currency", "customer", "description", "metadata", "on_behalf_of", "receipt_email",
-        "review", "statement_descriptor", "statement_descriptor_suffix", "transfer_group",
-    )  # fmt: skip
-    return charge | {name: intent[name] for name in same}
+    return dict.fromkeys(NEVER_SET) | {name: intent[name] for name in OF_THE_INTENT} | charge
 
 
 def release_rest(account: Account, charge: JsonObject, rest: int) -> None:

@@ -56,6 +56,7 @@ class ControlPlane:
     store: Store
     account: Callable[[str], Account]
     deliverer: Deliverer
+    operations: frozenset[str]
 
     def routes(self, prefix: str) -> list[Route]:
         table: list[tuple[str, str, Callable[[Request, Account], Awaitable[Response]]]] = [
@@ -120,7 +121,7 @@ class ControlPlane:
         if "operation" not in asked or "kind" not in asked:
             raise Misunderstood("a fault needs an operation and a kind")
         fault = Fault(**asked)
-        wrong = fault.check()
+        wrong = fault.check(self.operations)
         if wrong:
             raise Misunderstood(wrong)
         try:

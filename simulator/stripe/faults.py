@@ -37,10 +37,12 @@ class Fault:
     status: int = 500
     should_retry: bool | None = None
 
-    def check(self) -> str | None:
+    def check(self, operations: frozenset[str]) -> str | None:
         """What is wrong with it, in one sentence."""
         if not self.operation or self.kind not in KINDS or self.when not in WHENS:
             return f"a fault has an operation, a kind of {KINDS} and a when of {WHENS}"
+        if not any(fnmatchcase(name, self.operation) for name in operations):
+            return f"no operation is called {self.operation}; known are {sorted(operations)}"
         if self.kind == "error" and self.status not in STATUSES:
             return f"the status of an error is one of {STATUSES}"
         if not 0 <= self.delay_s <= DELAY_MAX_S:

@@ -111,6 +111,15 @@ class World:
         headers = {"Authorization": f"Bearer {KEY}", **more.pop("headers", {})}
         return httpx.request(method, self.base_url + path, headers=headers, timeout=20, **more)
 
+    def deliveries_settled(self) -> dict[str, int]:
+        """The counts of deliveries, once none is pending."""
+        until = time.monotonic() + PATIENCE_S
+        while True:
+            counts: dict[str, int] = self.sim("GET", "state")["deliveries"]
+            if counts["pending"] == 0 or time.monotonic() > until:
+                return counts
+            time.sleep(0.02)
+
     def event_types(self) -> list[str]:
         """Oldest first."""
         found = self.client.v1.events.list({"limit": 100})

@@ -105,11 +105,9 @@ def test_a_failed_delivery_is_tried_again_later_each_time(world: World, receiver
     ids = {opened(world, each, secret).id for each in tries}
     waits = [later.at - earlier.at for earlier, later in pairwise(tries)]
     assert len(ids) == 1
-    assert waits[0] >= 0.15
-    assert waits[1] > waits[0]
-    assert waits[2] > waits[1]
+    assert all(wait >= least for wait, least in zip(waits, (0.2, 0.4, 0.8), strict=True)), waits
     assert receiver.nothing_for(0.3)
-    assert world.sim("GET", "state")["deliveries"] == {"pending": 0, "delivered": 1, "failed": 0}
+    assert world.deliveries_settled() == {"pending": 0, "delivered": 1, "failed": 0}
     assert (
         world.client.v1.events.list({"type": "payment_intent.created"}).data[0].pending_webhooks
         == 0
@@ -127,7 +125,7 @@ def test_an_event_can_arrive_before_the_answer(world: World, receiver: Receiver)
 
 def test_an_event_can_arrive_late(world: World, receiver: Receiver) -> None:
     subscribe(world, receiver)
-    world.sim("POST", "webhooks", {"mode": "delayed", "delay_s": 0.5})
+    world.sim("POST", "webhooks", {"mode": "delayed", "delay_s": 2.0})
 
     world.hold()
 
@@ -147,7 +145,7 @@ def test_an_event_can_arrive_several_times(world: World, receiver: Receiver) -> 
 
 def test_events_can_arrive_in_the_wrong_order(world: World, receiver: Receiver) -> None:
     subscribe(world, receiver)
-    world.sim("POST", "webhooks", {"mode": "reordered", "delay_s": 0.6})
+    world.sim("POST", "webhooks", {"mode": "reordered", "delay_s": 1.5})
 
     held = world.hold()
     world.client.v1.payment_intents.capture(held.id)
