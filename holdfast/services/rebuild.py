@@ -189,7 +189,8 @@ async def startable_of(db: AsyncSession, workflow_id: str) -> Startable | None:
     key = UUID(text)
     if prefix == "session":
         session = await db.get(Session, key)
-        if session is None or session.closed_at is not None or await db.get(Settlement, key):
+        settled = await db.get(Settlement, key)
+        if session is None or session.closed_at is not None or settled is not None:
             return None
         message: Message = await session_message(db, session)
         return Startable(name=sessions.WORKFLOW, workflow_id=workflow_id, message=message)

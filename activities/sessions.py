@@ -1,0 +1,129 @@
+"""Session steps: one transaction each, on the session's locked row."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from uuid import UUID
+
+from sqlalchemy import update
+from sqlalchemy.ext.asyncio import AsyncSession
+from temporalio import activity
+from temporalio.exceptions import ApplicationError
+
+from holdfast.contracts.late_truth import LateOrder, LateResult
+from holdfast.contracts.sessions import (
+    AttentionOrder,
+    Cancelled,
+    CancelOrder,
+    Check,
+    CheckOrder,
+    EndOrder,
+    SessionOrder,
+    SessionPlan,
+    Settled,
+    SettleOrder,
+    StopOrder,
+)
+from holdfast.domain.periods import TariffUnsupported
+from holdfast.domain.pricing import TooManyPeriods, UnknownZone
+from holdfast.domain.tariff import TariffInvalid
+from holdfast.services import late_truth, session_steps, settlement, tripwires
+from holdfast.services.outbox import notify
+from holdfast.services.session_steps import SessionNotFound
+from holdfast.services.settlement import SessionNotEnded
+from holdfast.settings import Settings
+from holdfast.store.database import Sessions as DatabaseSessions
+from holdfast.store.tables import Session
+
+# Repeating does not help with these: a person must change a tariff, a site or the rows.
+EXPECTED = (
+    SessionNotFound,
+    SessionNotEnded,
+    TariffInvalid,
+    TariffUnsupported,
+    TooManyPeriods,
+    UnknownZone,
+)
+
+
+@dataclass(frozen=True)
+class Sessions:
+    """The sessions activities, with the database and settings that the worker hands in."""
+
+    sessions: DatabaseSessions
+    settings: Settings
+
+    @activity.defn(name="sessions.begin")
+    async def begin_session(self, order: SessionOrder) -> SessionPlan:
+        """Freeze the tariff version and plant the first tripwires."""
+        async with self._locked(order.session_id) as (db, session):
+            return await session_steps.begin(db, session, self.settings, _now())
+
+    @activity.defn(name="sessions.check")
+    async def check_session(self, order: CheckOrder) -> Check:
+        """Say what a crossed tripwire means; plant the next one where the session goes on."""
+        async with self._locked(order.session_id) as (db, session):
+            return await tripwires.judge(
+                db,
+                session,
+                self.settings,
+                _now(),
+                version=order.version,
+                stopping=order.stopping,
+            )
+
+    @activity.defn(name="sessions.stop")
+    async def stop_session(self, order: StopOrder) -> None:
+        """Place an order to stop; its own workflow sees it through."""
+        async with self._locked(order.session_id) as (db, session):
+            await session_steps.stop(db, session, order, _now())
+
+    @activity.defn(name="sessions.end")
+    async def end_session(self, order: EndOrder) -> None:
+        """End at the last register, in our own name."""
+        async with self._locked(order.session_id) as (db, session):
+            await session_steps.end(db, session, order, _now())
+
+    @activity.defn(name="sessions.cancel")
+    async def cancel_session(self, order: CancelOrder) -> Cancelled:
+        """Close a session that never started and let its payment be released."""
+        async with self._locked(order.session_id) as (db, session):
+            closed = await session_steps.cancel(db, session, order, _now())
+            return Cancelled(closed=closed)
+
+    @activity.defn(name="sessions.settle")
+    async def settle_session(self, order: SettleOrder) -> Settled:
+        """Price from the frozen version, write the one settlement, hand over to the payment."""
+        async with self._locked(order.session_id) as (db, session):
+            return await settlement.settle(db, session, order, _now())
+
+    @activity.defn(name="sessions.reprice")
+    async def reprice_session(self, order: LateOrder) -> LateResult:
+        """Price the same version again; open a review task where the total differs."""
+        async with self._locked(order.session_id) as (db, session):
+            return await late_truth.reprice(db, session, _now())
+
+    @activity.defn(name="sessions.attention")
+    async def raise_attention(self, order: AttentionOrder) -> None:
+        """Write or clear the attention that lists and pages show."""
+        async with self.sessions.begin() as db:
+            await db.execute(
+                update(Session).where(Session.id == order.session_id).values(attention=order.reason)
+            )
+            await notify(db, ["sessions"])
+
+    @asynccontextmanager
+    async def _locked(self, session_id: UUID) -> AsyncIterator[tuple[AsyncSession, Session]]:
+        """One activity, one transaction; expected refusals become typed and final."""
+        try:
+            async with self.sessions.begin() as db:
+                yield db, await session_steps.locked_session(db, session_id)
+        except EXPECTED as error:
+            raise ApplicationError(
+                str(error), type=type(error).__name__, non_retryable=True
+            ) from error
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
