@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -15,13 +16,15 @@ FAST = Timing(
     meter_interval_s=0.1,
     reconnect_base_s=0.03,
     reconnect_max_s=0.2,
-    call_timeout_s=0.4,
+    call_timeout_s=2,
     retry_interval_s=0.03,
     boot_delay_s=0.1,
     boot_retry_s=0.1,
     plug_delay_s=0.05,
     connection_timeout_s=2,
 )
+
+IMPATIENT = replace(FAST, call_timeout_s=0.15)
 
 
 @pytest.fixture

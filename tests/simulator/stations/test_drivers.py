@@ -139,7 +139,7 @@ def test_drawn_stays_and_energies_look_like_the_real_ones() -> None:
 
 @needs_sessions
 async def test_real_sessions_are_replayed_with_their_energy(office: BackOffice) -> None:
-    day = [one for one in read_sessions(SESSIONS) if 2 < one.stay_h < 10][100:120]
+    day = [one for one in read_sessions(SESSIONS) if 2 < one.stay_h < 6][100:120]
     acceleration = 20_000.0
     timing = Timing(
         acceleration=acceleration,
@@ -179,7 +179,7 @@ async def test_real_sessions_are_replayed_with_their_energy(office: BackOffice) 
 
 async def test_a_fleet_left_alone_charges_by_itself(office: BackOffice) -> None:
     timing = Timing(
-        acceleration=20_000,
+        acceleration=40_000,
         meter_interval_s=0.2,
         reconnect_base_s=0.05,
         reconnect_max_s=0.2,

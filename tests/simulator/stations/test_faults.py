@@ -10,7 +10,7 @@ from simulator.stations.config import StationConfig
 from simulator.stations.faults import FaultUnknown, inject
 from simulator.stations.station import SimulatedStation
 from tests.simulator.stations.back_office import BackOffice, back_office
-from tests.simulator.stations.conftest import FAST, hungry_car, station_16, station_201
+from tests.simulator.stations.conftest import FAST, IMPATIENT, hungry_car, station_16, station_201
 
 
 async def test_what_happened_offline_comes_later_in_order(office: BackOffice) -> None:
@@ -63,7 +63,7 @@ async def test_an_unanswered_message_is_sent_again_under_a_new_id(
     first = "StartTransaction" if config.protocol == "ocpp1.6" else "TransactionEvent"
     office.silent[first] = 2
 
-    async with SimulatedStation(config, office.url, timing=FAST) as station:
+    async with SimulatedStation(config, office.url, timing=IMPATIENT) as station:
         await office.until(lambda: station.is_online)
         await station.plug_in(1, "CARD1", energy_wh=10_000, stay_s=60)
         await office.until(lambda: len(office.of(first)) >= 3)

@@ -42,7 +42,7 @@ async def fleet_process(
         sys.executable,
         *("-m", "simulator.stations", "--url", office.url, "--fleet", folder / "fleet.json"),
         *("--state-dir", folder / "state", "--no-drivers", "--meter-interval", "0.1"),
-        *("--reconnect-base", "0.05", "--reconnect-max", "0.2", "--call-timeout", "0.5"),
+        *("--reconnect-base", "0.05", "--reconnect-max", "0.2", "--call-timeout", "3"),
         stdout=asyncio.subprocess.PIPE,
         cwd=ROOT,
     )

@@ -20,11 +20,15 @@ async def test_a_station_boots_and_tells_the_status_of_each_connector(office: Ba
     assert [one.payload["status"] for one in office.of("StatusNotification")] == ["Available"] * 2
 
 
-@pytest.mark.parametrize("verdict", ["Pending", "Rejected"])
+@pytest.mark.parametrize(
+    ("verdict", "interval"),
+    [("Pending", 1), ("Rejected", 0)],
+    ids=["pending, for a second", "rejected, for as long as the station likes"],
+)
 async def test_a_station_that_is_not_accepted_asks_again_and_says_nothing_else(
-    office: BackOffice, verdict: str
+    office: BackOffice, verdict: str, interval: int
 ) -> None:
-    office.boots += [{"status": verdict, "interval": 1}]
+    office.boots += [{"status": verdict, "interval": interval}]
 
     async with SimulatedStation(station_16(), office.url, timing=FAST):
         await office.until(lambda: len(office.of("BootNotification")) == 2)
