@@ -259,3 +259,23 @@ async def test_the_async_client_works_too(world: World) -> None:
 
     await http.close_async()  # type: ignore[no-untyped-call] # the SDK's
     assert sorted(each.amount_received for each in captured) == list(range(1_000, 1_020))
+
+
+def test_of_a_capture_and_a_cancel_at_once_exactly_one_wins(world: World) -> None:
+    intents_api = world.client.v1.payment_intents
+    for _ in range(5):
+        held = world.hold(5_000)
+
+        with ThreadPoolExecutor(2) as racers:
+            racing = [
+                racers.submit(intents_api.capture, held.id),
+                racers.submit(intents_api.cancel, held.id),
+            ]
+            lost = [race.exception(timeout=10) for race in racing]
+
+        captured, canceled = lost[0] is None, lost[1] is None
+        assert captured != canceled
+        shown = intents_api.retrieve(held.id)
+        assert (shown.status, shown.amount_received) == (
+            ("succeeded", 5_000) if captured else ("canceled", 0)
+        )

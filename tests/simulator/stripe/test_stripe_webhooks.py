@@ -225,3 +225,11 @@ def test_a_misbehaviour_that_cannot_be_is_refused(world: World, wrong: dict[str,
     answer = httpx.post(f"{world.base_url}/_sim/webhooks", json=wrong)
 
     assert answer.status_code == 400
+
+
+def test_a_hold_expires_without_anybody_asking(world: World, receiver: Receiver) -> None:
+    subscribe(world, receiver, "payment_intent.canceled", "charge.expired")
+    world.hold()
+    world.sim("POST", "clock", {"advance_s": 7 * 86_400 - 2})
+
+    assert types(receiver.take(2)) == ["charge.expired", "payment_intent.canceled"]
