@@ -171,11 +171,11 @@ def _prices(
     started_at = state.started_at.astimezone(UTC)
     instant = instant_of(tariff, at, started_at, energy_mwh, zone)
     period = ChargingPeriod(started_at=at)
-    found = [
-        _gross(tariff, tariff.rate(kind, instant, period))
-        for kind in (DimensionType.ENERGY, *_TIMED)
-    ]
-    return found[0], max(found[1:])
+    timed = _TIMED if state.may_park else (DimensionType.TIME,)
+    return (
+        _gross(tariff, tariff.rate(DimensionType.ENERGY, instant, period)),
+        max(_gross(tariff, tariff.rate(kind, instant, period)) for kind in timed),
+    )
 
 
 def _room(tariff: CompiledTariff, state: RunningState, limit: Money) -> Fraction:

@@ -1,6 +1,6 @@
 import random
 from dataclasses import replace
-from datetime import timedelta
+from datetime import time, timedelta
 from decimal import Decimal
 from fractions import Fraction
 
@@ -155,6 +155,31 @@ def test_a_begun_block_and_a_fee_to_come_are_set_aside() -> None:
     assert plan_tripwires(fee, FRESH, euros(10), BERLIN).energy_threshold_mwh == 8 * KWH
     charged = replace(FRESH, flat_charged=True)
     assert plan_tripwires(fee, charged, euros(10), BERLIN).energy_threshold_mwh == 10 * KWH
+
+
+def test_a_dear_window_ahead_is_foreseen_at_its_own_price() -> None:
+    """Cheap until 14:00 in Berlin, an hour from now; then ten times and more as dear."""
+    cheap = element(energy("0.1"), charging("0.1"), when=Restrictions(end_time=time(14)))
+    rising = tariff(cheap, element(energy("0.5"), charging("10")))
+
+    plan = plan_tripwires(rising, FRESH, euros(10), BERLIN)
+
+    assert plan.wake_at is not None
+    assert NOON + 59 * MINUTE <= plan.wake_at <= NOON + 120 * MINUTE
+    assert plan.energy_threshold_mwh is not None
+    worst = Fraction(plan.energy_threshold_mwh, KWH) / 10 + Fraction(1, 10)
+    assert worst <= 10
+
+
+def test_parking_is_foreseen_unless_its_beginning_is_watched() -> None:
+    stays = tariff(element(energy("0.5"), parking("6")))
+    watched = replace(FRESH, idle_watched=True)
+    parked = replace(watched, idle_since=NOON)
+
+    assert plan_tripwires(stays, FRESH, euros(6), BERLIN).wake_at is not None
+    assert plan_tripwires(stays, watched, euros(6), BERLIN).wake_at is None
+    assert plan_tripwires(stays, watched, euros(6), BERLIN).energy_threshold_mwh == 12 * KWH
+    assert plan_tripwires(stays, parked, euros(6), BERLIN).wake_at is not None
 
 
 def spend(
