@@ -6,8 +6,6 @@ import sys
 import structlog
 from prometheus_client import CollectorRegistry
 
-from holdfast.settings import Settings
-
 LEVELS = {
     "debug": logging.DEBUG,
     "info": logging.INFO,
@@ -16,8 +14,8 @@ LEVELS = {
 }
 
 
-def configure_logging(settings: Settings, process: str) -> None:
-    """JSON or plain lines on standard error, each with its process."""
+def configure_logging(process: str, *, form: str, level: str) -> None:
+    """Lines on standard error, each with its process. `form` is json or plain."""
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
@@ -25,20 +23,20 @@ def configure_logging(settings: Settings, process: str) -> None:
     ]
     renderer: structlog.typing.Processor = (
         structlog.processors.JSONRenderer()
-        if settings.log_format == "json"
+        if form == "json"
         else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
     )
-    level = LEVELS[settings.log_level]
+    least = LEVELS[level]
     structlog.configure(
         processors=[*shared, structlog.processors.format_exc_info, renderer],
-        wrapper_class=structlog.make_filtering_bound_logger(level),
+        wrapper_class=structlog.make_filtering_bound_logger(least),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
     structlog.contextvars.bind_contextvars(process=process)
     logging.basicConfig(
         stream=sys.stderr,
-        level=max(level, logging.WARNING),
+        level=max(least, logging.WARNING),
         format=f"%(asctime)s %(levelname)s {process} %(name)s %(message)s",
     )
 
