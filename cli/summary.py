@@ -41,10 +41,10 @@ def energy(energy_wh: int) -> str:
 
 
 def summary_line(overview: Mapping[str, Any] | None) -> str:
-    """Stations online, sessions active, energy, captured money.
+    """Stations online, sessions active, energy, captured money, and what waits for a person.
 
-    `overview` has `stations_online`, `stations`, `sessions_active`, `energy_wh` and `captured`, a
-    list of `{"currency", "amount_minor"}`.
+    `overview` has `stations_online`, `stations`, `sessions_active`, `energy_wh`, `attention` and
+    `captured`, a list of `{"currency", "amount_minor"}`.
     """
     if overview is None:
         return "waiting for the API to answer"
@@ -60,11 +60,13 @@ def known_line(overview: Mapping[str, Any]) -> str:
         money(int(one["amount_minor"]), str(one["currency"]))
         for one in overview.get("captured", [])
     ]
+    waiting = int(overview.get("attention", 0))
     return " · ".join(
-        (
+        [
             f"{overview.get('stations_online', 0)}/{overview.get('stations', 0)} stations online",
             f"{overview.get('sessions_active', 0)} sessions active",
             energy(int(overview.get("energy_wh", 0))),
             f"{' + '.join(captured) or 'nothing'} captured",
-        )
+            *([f"{waiting} waiting for a person"] if waiting else []),
+        ]
     )

@@ -88,7 +88,11 @@ class Supervisor:
             self.stopping = child.name
             if child.pid:
                 self._say(f"stopping {child.name}")
-            await child.stop()
+            try:
+                await child.stop()
+            except (OSError, TimeoutError) as error:
+                # One that cannot be ended must not keep the others from being drained.
+                self._say(f"{child.name} could not be ended ({str(error) or type(error).__name__})")
             self._on_change()
         self.stopping = None
         self._children.clear()

@@ -128,7 +128,7 @@ def test_every_module_has_one_noun_for_a_name() -> None:
 def test_every_package_says_what_it_is_and_does_nothing_when_imported() -> None:
     wrong = []
     for path in modules():
-        if path.name != "__init__.py" or path.is_relative_to(ROOT / "tests"):
+        if path.name != "__init__.py" or is_test(path):
             continue
         tree = ast.parse(path.read_text())
         if ast.get_docstring(tree) is None or len(tree.body) != 1:
@@ -138,7 +138,7 @@ def test_every_package_says_what_it_is_and_does_nothing_when_imported() -> None:
 
 
 def test_every_folder_of_modules_is_a_package() -> None:
-    folders = {path.parent for path in modules() if not path.is_relative_to(ROOT / "tests")}
+    folders = {path.parent for path in modules() if not is_test(path)}
     homeless = [
         folder
         for folder in sorted(folders)
@@ -149,14 +149,14 @@ def test_every_folder_of_modules_is_a_package() -> None:
 
 
 def test_every_module_has_a_docstring() -> None:
-    silent = [path for path in modules() if not silence_allowed(path) and not docstring(path)]
+    silent = [path for path in modules() if not is_test(path) and not docstring(path)]
 
     assert shown(silent) == []
 
 
-def silence_allowed(path: Path) -> bool:
-    """An empty file that only makes tests a package."""
-    return path.name == "__init__.py" and path.is_relative_to(ROOT / "tests")
+def is_test(path: Path) -> bool:
+    """Tests speak through the sentences that they are named by."""
+    return path.is_relative_to(ROOT / "tests")
 
 
 def docstring(path: Path) -> str | None:

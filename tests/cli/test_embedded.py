@@ -233,7 +233,7 @@ async def test_without_user_namespaces_an_account_runs_the_cluster(reachable: bo
 @as_root
 async def test_data_of_an_account_is_handed_back_to_root_in_a_namespace() -> None:
     folder = Path(tempfile.mkdtemp())
-    os.chmod(folder, 0o711)
+    os.chmod(folder, 0o711)  # noqa: S103 - the account must get through
     finds = partial(unprivileged.find_place, namespaces=False)
     before = EmbeddedPostgres(folder / "postgres", finds_place=finds)
     after = EmbeddedPostgres(folder / "postgres")

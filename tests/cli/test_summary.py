@@ -24,6 +24,11 @@ def test_the_line_shows_stations_sessions_energy_and_money() -> None:
     )
 
 
+def test_what_waits_for_a_person_is_shown_when_there_is_any() -> None:
+    assert summary_line({"attention": 0}).endswith("nothing captured")
+    assert summary_line({"attention": 2}).endswith("nothing captured · 2 waiting for a person")
+
+
 def test_a_quiet_installation_has_a_line_too() -> None:
     assert summary_line({}) == (
         "0/0 stations online · 0 sessions active · 0.0 kWh · nothing captured"

@@ -139,3 +139,38 @@ async def test_no_child_comes_back_while_stopping(program: StartProgram) -> None
 
     assert child.pid is None
     assert said == ["stopping sleeper"]
+
+
+class Immortal:
+    """A child that cannot be ended, as one that hangs in the kernel."""
+
+    name = "immortal"
+    pid = 1
+
+    async def start(self) -> None:
+        """It is always there."""
+
+    async def wait(self) -> int:
+        await asyncio.Event().wait()
+        return 0
+
+    async def stop(self) -> None:
+        raise TimeoutError
+
+    async def kill(self) -> None:
+        raise TimeoutError
+
+
+async def test_a_child_that_cannot_be_ended_does_not_keep_the_others(
+    program: StartProgram,
+) -> None:
+    said: list[str] = []
+    supervisor = Supervisor(["immortal", "postgres"], said.append)
+    postgres = program("postgres", SLEEP)
+    await supervisor.start(postgres)
+    await supervisor.start(Immortal())
+
+    await supervisor.stop()
+
+    assert postgres.pid is None
+    assert "immortal could not be ended (TimeoutError)" in said
