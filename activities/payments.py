@@ -130,8 +130,10 @@ class Payments:
                     db, payment, outcome="uncollectible", settled_minor=0,
                     reason=order.reason, now=_now(),
                 )  # fmt: skip
-            session = payment.session_id and await db.get(Session, payment.session_id)
-            if isinstance(session, Session):
+            session = (
+                None if payment.session_id is None else await db.get(Session, payment.session_id)
+            )
+            if session is not None:
                 await audit(
                     db, session, actor=order.actor, action="payment.write_off", reason=order.reason
                 )

@@ -121,8 +121,14 @@ async def price_course(
 ) -> PricedSession:
     """By the one pricing function, in the site's own time. Raises what `cut_periods` raises."""
     tariff = tariff_from_json(version.body)
+    zone = await site_zone(db, session)
+    return price(tariff, cut_periods(course, tariff, zone), zone)
+
+
+async def site_zone(db: AsyncSession, session: Session) -> str:
+    """The IANA zone of the session's site; UTC for a station without one."""
     zone = await db.scalar(select(Site.time_zone).where(Site.id == session.site_id))
-    return price(tariff, cut_periods(course, tariff, zone or "UTC"), zone or "UTC")
+    return zone or "UTC"
 
 
 async def frozen_version(db: AsyncSession, session: Session) -> TariffVersion | None:

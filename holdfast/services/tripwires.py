@@ -15,13 +15,13 @@ from holdfast.contracts.sessions import TRIPWIRE_CROSSED, Check, TripwireSignal
 from holdfast.domain.currency import Currency
 from holdfast.domain.limits import (
     LimitReason,
-    RunningState,
     SessionLimits,
     limits_reached,
     plan_tripwires,
 )
 from holdfast.domain.money import Money
-from holdfast.domain.tariff import TariffVersion
+from holdfast.domain.running_state import RunningState
+from holdfast.domain.tariff import DimensionType, TariffVersion
 from holdfast.domain.tariff_json import tariff_from_json
 from holdfast.services.outbox import tell
 from holdfast.services.session_course import (
@@ -29,6 +29,7 @@ from holdfast.services.session_course import (
     frozen_version,
     price_course,
     session_course,
+    site_zone,
 )
 from holdfast.settings import Settings
 from holdfast.store.tables import Payment, Session
@@ -55,10 +56,12 @@ async def _watch(db: AsyncSession, session: Session, settings: Settings, now: da
     started_at = session.started_at or now
     version = await frozen_version(db, session)
     cost_limit = await _cost_limit(db, session)
-    cost = Fraction(0)
+    cost, flat_charged = Fraction(0), False
     if version is not None and cost_limit is not None:
         course = await session_course(db, session, now)
-        cost = (await price_course(db, session, course, version)).exact_incl
+        priced = await price_course(db, session, course, version)
+        cost = priced.exact_incl
+        flat_charged = priced.total(DimensionType.FLAT).quantity > 0
     return Watch(
         tariff=None if version is None else tariff_from_json(version.body),
         state=RunningState(
@@ -67,6 +70,7 @@ async def _watch(db: AsyncSession, session: Session, settings: Settings, now: da
             last_seen_at=session.last_seen_at or started_at,
             energy_mwh=session.energy_wh * MWH_PER_WH,
             cost=cost,
+            flat_charged=flat_charged,
         ),
         limits=SessionLimits(
             cost=cost_limit,
@@ -104,7 +108,9 @@ async def plant(
             energy_mwh = settings.session_energy_limit_wh * MWH_PER_WH
             limit_at = watch.state.started_at + timedelta(seconds=settings.session_duration_limit_s)
         else:
-            plan = plan_tripwires(watch.tariff, watch.state, watch.limits)
+            plan = plan_tripwires(
+                watch.tariff, watch.state, watch.limits, await site_zone(db, session)
+            )
             energy_mwh, limit_at = plan.energy_threshold_mwh, plan.wake_at
     session.tripwire_version += 1
     session.energy_threshold_mwh = energy_mwh
