@@ -1,0 +1,287 @@
+"""Hand-written fakes: each keeps what it was told and answers as it was told to.
+
+For workflows, activities under the declared names without a database; for payments, a provider in
+memory. They are used by the tests and by the documentation.
+"""
+
+import itertools
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from temporalio import activity
+from temporalio.exceptions import ApplicationError
+
+from holdfast.contracts import late_truth, orders, payments, sessions
+from holdfast.contracts.message import Message
+from holdfast.contracts.ports import Intent, ProviderRefused, ProviderUnsure
+
+TARIFF_VERSION = UUID("00000000-0000-7000-8000-000000000001")
+
+
+class Refusal(ApplicationError):
+    """A non-retryable error of the given type, as an activity raises it."""
+
+    def __init__(self, kind: str) -> None:
+        super().__init__(f"refused: {kind}", type=kind, non_retryable=True)
+
+
+@dataclass
+class Script:
+    """What a fake was asked (`asked`), and answers for the next calls by activity name.
+
+    An answer that is an exception is raised. When the answers are used up, the usual one is given.
+    """
+
+    asked: list[tuple[str, Message]] = field(default_factory=list)
+    answers: dict[str, list[Any]] = field(default_factory=dict)
+
+    def take(self, name: str, order: Message, usual: Any) -> Any:
+        """Note the order and give the next answer."""
+        self.asked.append((name, order))
+        waiting = self.answers.get(name)
+        answer = waiting.pop(0) if waiting else usual
+        if isinstance(answer, BaseException):
+            raise answer
+        return answer
+
+    def names(self) -> list[str]:
+        """The activities asked, in order."""
+        return [name for name, _ in self.asked]
+
+    def orders(self, name: str) -> list[Message]:
+        """What one activity was asked."""
+        return [order for asked, order in self.asked if asked == name]
+
+
+@dataclass
+class SteppedSessions:
+    """Sessions activities without a database."""
+
+    script: Script = field(default_factory=Script)
+    plan: sessions.SessionPlan = field(
+        default_factory=lambda: sessions.SessionPlan(
+            state="started",
+            silence_s=1800,
+            zombie_s=86_400,
+            final_wait_s=120,
+            stop_retry_s=60,
+            tariff_version_id=TARIFF_VERSION,
+            tripwire_version=1,
+        )
+    )
+    settled: sessions.Settled = field(
+        default_factory=lambda: sessions.Settled(
+            amount_minor=1234, currency="EUR", energy_wh=20_000, payment_id=UUID(int=7)
+        )
+    )
+
+    def activities(self) -> list[Callable[..., Any]]:
+        """For the worker."""
+        return [
+            self.begin_session,
+            self.check_session,
+            self.stop_session,
+            self.end_session,
+            self.cancel_session,
+            self.settle_session,
+            self.raise_attention,
+            self.reprice_session,
+        ]
+
+    @activity.defn(name="sessions.begin")
+    async def begin_session(self, order: sessions.SessionOrder) -> sessions.SessionPlan:
+        answer: sessions.SessionPlan = self.script.take("begin", order, self.plan)
+        return answer
+
+    @activity.defn(name="sessions.check")
+    async def check_session(self, order: sessions.CheckOrder) -> sessions.Check:
+        usual = sessions.Check(verdict="go_on", tripwire_version=order.version + 1)
+        answer: sessions.Check = self.script.take("check", order, usual)
+        return answer
+
+    @activity.defn(name="sessions.stop")
+    async def stop_session(self, order: sessions.StopOrder) -> None:
+        self.script.take("stop", order, None)
+
+    @activity.defn(name="sessions.end")
+    async def end_session(self, order: sessions.EndOrder) -> None:
+        self.script.take("end", order, None)
+
+    @activity.defn(name="sessions.cancel")
+    async def cancel_session(self, order: sessions.CancelOrder) -> sessions.Cancelled:
+        usual = sessions.Cancelled(closed=True)
+        answer: sessions.Cancelled = self.script.take("cancel", order, usual)
+        return answer
+
+    @activity.defn(name="sessions.settle")
+    async def settle_session(self, order: sessions.SettleOrder) -> sessions.Settled:
+        answer: sessions.Settled = self.script.take("settle", order, self.settled)
+        return answer
+
+    @activity.defn(name="sessions.attention")
+    async def raise_attention(self, order: sessions.AttentionOrder) -> None:
+        self.script.take("attention", order, None)
+
+    @activity.defn(name="sessions.reprice")
+    async def reprice_session(self, order: late_truth.LateOrder) -> late_truth.LateResult:
+        usual = late_truth.LateResult(difference_minor=0, energy_wh=0, review_opened=False)
+        answer: late_truth.LateResult = self.script.take("reprice", order, usual)
+        return answer
+
+
+@dataclass
+class SteppedPayments:
+    """Payments activities without a provider: each hold is held, each capture captured."""
+
+    script: Script = field(default_factory=Script)
+
+    def activities(self) -> list[Callable[..., Any]]:
+        """For the worker."""
+        return [
+            self.hold_payment,
+            self.look_at_payment,
+            self.capture_payment,
+            self.charge_payment,
+            self.release_payment,
+            self.write_off_payment,
+            self.raise_payment_attention,
+        ]
+
+    def _take(self, name: str, order: Message, state: str, taken: int = 0) -> payments.PaymentSeen:
+        usual = payments.PaymentSeen(state=state, held_minor=6000, captured_minor=taken)
+        answer: payments.PaymentSeen = self.script.take(name, order, usual)
+        return answer
+
+    @activity.defn(name="payments.hold")
+    async def hold_payment(self, order: payments.PaymentOrder) -> payments.PaymentSeen:
+        return self._take("hold", order, "held")
+
+    @activity.defn(name="payments.look")
+    async def look_at_payment(self, order: payments.PaymentOrder) -> payments.PaymentSeen:
+        return self._take("look", order, "held")
+
+    @activity.defn(name="payments.capture")
+    async def capture_payment(self, order: payments.CaptureOrder) -> payments.PaymentSeen:
+        return self._take("capture", order, "captured", order.amount_minor)
+
+    @activity.defn(name="payments.charge")
+    async def charge_payment(self, order: payments.ChargeOrder) -> payments.PaymentSeen:
+        return self._take("charge", order, "captured", 1234)
+
+    @activity.defn(name="payments.release")
+    async def release_payment(self, order: payments.ReleaseOrder) -> payments.PaymentSeen:
+        return self._take("release", order, "released")
+
+    @activity.defn(name="payments.write_off")
+    async def write_off_payment(self, order: payments.WriteOffOrder) -> payments.PaymentSeen:
+        return self._take("write_off", order, "failed")
+
+    @activity.defn(name="payments.attention")
+    async def raise_payment_attention(self, order: payments.PaymentAttentionOrder) -> None:
+        self.script.take("attention", order, None)
+
+
+@dataclass
+class SteppedOrders:
+    """Orders activities without a gateway; `send_order` runs on a queue of its own."""
+
+    script: Script = field(default_factory=Script)
+
+    def activities(self) -> list[Callable[..., Any]]:
+        """For the worker of the shared queue."""
+        return [self.locate_station, self.finish_order]
+
+    @activity.defn(name="orders.locate")
+    async def locate_station(self, order: orders.OrderRef) -> orders.Whereabouts:
+        answer: orders.Whereabouts = self.script.take("locate", order, orders.Whereabouts())
+        return answer
+
+    @activity.defn(name="orders.send")
+    async def send_order(self, order: orders.SendOrder) -> orders.OrderAnswer:
+        usual = orders.OrderAnswer(state="accepted", status="Accepted")
+        answer: orders.OrderAnswer = self.script.take("send", order, usual)
+        return answer
+
+    @activity.defn(name="orders.finish")
+    async def finish_order(self, order: orders.FinishOrder) -> orders.OrderAnswer:
+        answer: orders.OrderAnswer = self.script.take(
+            "finish", order, orders.OrderAnswer(state=order.state)
+        )
+        return answer
+
+
+@dataclass
+class PaidCards:
+    """A payment provider in memory with Stripe's states and idempotency. Cards always pay.
+
+    `silent` names operations whose next call does its work and then loses the answer.
+    """
+
+    intents: dict[str, Intent] = field(default_factory=dict)
+    keys: dict[str, str] = field(default_factory=dict)
+    sent: list[tuple[str, str, Mapping[str, Any]]] = field(default_factory=list)
+    silent: list[str] = field(default_factory=list)
+    numbers: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
+
+    async def create_intent(self, parameters: Mapping[str, Any], key: str) -> Intent:
+        self.sent.append(("create", key, dict(parameters)))
+        if key not in self.keys:
+            manual = parameters.get("capture_method") == "manual"
+            amount = int(parameters["amount"])
+            intent = Intent(
+                id=f"pi_{next(self.numbers)}",
+                status="requires_capture" if manual else "succeeded",
+                currency=str(parameters["currency"]).upper(),
+                amount=amount,
+                capturable=amount if manual else 0,
+                received=0 if manual else amount,
+                metadata=dict(parameters.get("metadata", {})),
+            )
+            self.intents[intent.id] = intent
+            self.keys[key] = intent.id
+        return self._answer("create", self.keys[key])
+
+    async def capture_intent(self, intent: str, parameters: Mapping[str, Any], key: str) -> Intent:
+        self.sent.append(("capture", key, dict(parameters)))
+        if key not in self.keys:
+            held = self._in_state(intent, "requires_capture")
+            taken = int(parameters["amount_to_capture"])
+            self.intents[intent] = replace(held, status="succeeded", capturable=0, received=taken)
+            self.keys[key] = intent
+        return self._answer("capture", intent)
+
+    async def cancel_intent(self, intent: str, parameters: Mapping[str, Any], key: str) -> Intent:
+        self.sent.append(("cancel", key, dict(parameters)))
+        if key not in self.keys:
+            held = self._in_state(intent, "requires_capture")
+            self.intents[intent] = replace(
+                held, status="canceled", capturable=0, cancellation_reason="abandoned"
+            )
+            self.keys[key] = intent
+        return self._answer("cancel", intent)
+
+    async def read_intent(self, intent: str) -> Intent:
+        return self.intents[intent]
+
+    async def find_intent(
+        self, payment_id: str, created_after: datetime, customer: str | None
+    ) -> Intent | None:
+        for intent in self.intents.values():
+            if intent.metadata.get("payment_id") == payment_id:
+                return intent
+        return None
+
+    def _in_state(self, intent: str, status: str) -> Intent:
+        known = self.intents[intent]
+        if known.status != status:
+            raise ProviderRefused("payment_intent_unexpected_state", intent=known)
+        return known
+
+    def _answer(self, operation: str, intent: str) -> Intent:
+        if operation in self.silent:
+            self.silent.remove(operation)
+            raise ProviderUnsure("the answer was lost")
+        return self.intents[intent]

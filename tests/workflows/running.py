@@ -1,0 +1,48 @@
+"""Start a workflow with a worker of its own, on whichever server a test has."""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+from uuid import UUID, uuid4
+
+from temporalio.client import Client, WorkflowHandle
+from temporalio.common import TypedSearchAttributes
+from temporalio.worker import Worker
+
+from holdfast.contracts.message import Message
+from workers.app import workflow_runner
+from workflows.charging_session import ChargingSession
+from workflows.late_truth import LateTruth
+from workflows.payment import Payment
+from workflows.station_order import StationOrder
+
+WORKFLOWS = (ChargingSession, LateTruth, Payment, StationOrder)
+ORGANIZATION = UUID("00000000-0000-7000-8000-00000000000a")
+
+
+@asynccontextmanager
+async def running(
+    client: Client,
+    name: str,
+    start: Message,
+    activities: Sequence[Callable[..., Any]],
+    *,
+    workflow_id: str | None = None,
+) -> AsyncIterator[WorkflowHandle[Any, Any]]:
+    """The workflow, started on a queue of its own."""
+    queue = f"test-{uuid4()}"
+    async with Worker(
+        client,
+        task_queue=queue,
+        workflows=WORKFLOWS,
+        activities=activities,
+        workflow_runner=workflow_runner(),
+        identity="worker",
+    ):
+        yield await client.start_workflow(
+            name,
+            start,
+            id=workflow_id or f"{name}-{uuid4()}",
+            task_queue=queue,
+            search_attributes=TypedSearchAttributes.empty,
+        )
