@@ -119,7 +119,7 @@ class EmbeddedTemporal:
 
         Raises `ChildFailed`, `ChildNotReady` or OSError.
         """
-        self.folder.mkdir(parents=True, exist_ok=True)
+        await asyncio.to_thread(self._prepare)
         await self._child.start()
         return self.address
 
@@ -134,6 +134,13 @@ class EmbeddedTemporal:
     async def kill(self) -> None:
         """End the server at once; every acknowledged signal is in its file."""
         await self._child.kill()
+
+    def _prepare(self) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        if not self.database_path.exists():
+            # Leftovers of a file that was removed belong to no new one.
+            for suffix in ("-wal", "-shm"):
+                Path(f"{self.database_path}{suffix}").unlink(missing_ok=True)
 
     def _spec(self, log_path: Path) -> ChildSpec:
         ports = self.ports

@@ -17,6 +17,7 @@ import pytest
 from temporalio.api.operatorservice.v1 import ListSearchAttributesRequest
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import Client
+from temporalio.service import RPCError
 
 from cli.embedded import unprivileged
 from cli.embedded.databases import create_database, drop_database
@@ -296,6 +297,19 @@ async def test_a_started_workflow_survives_a_killed_temporal(temporal: EmbeddedT
     async with asyncio.timeout(20):
         described = await client.get_workflow_handle("kept").describe()
     assert described.workflow_type == "Waiting"
+
+
+async def test_temporal_starts_empty_after_its_file_was_removed(temporal: EmbeddedTemporal) -> None:
+    client = await Client.connect(await temporal.start(), namespace=NAMESPACE)
+    await client.start_workflow("Waiting", id="lost", task_queue="nobody-listens")
+    await temporal.kill()
+
+    temporal.database_path.unlink()
+    await temporal.start()
+
+    assert set(SEARCH_ATTRIBUTES) <= set(await attributes(client))
+    with pytest.raises(RPCError, match="not found"):
+        await client.get_workflow_handle("lost").describe()
 
 
 async def test_temporal_ends_when_asked(temporal: EmbeddedTemporal) -> None:
