@@ -1,1 +1,1 @@
-"""The OCPP server: frames in, facts and answers out. Nothing is answered before it is in Postgres."""
+"""The OCPP server: frames in, facts and answers out. Nothing is answered before it is stored."""

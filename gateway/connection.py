@@ -1,0 +1,338 @@
+"""One station's socket: frames in, answers out, and our own calls beside them.
+
+Reading never waits for an outbound answer; inbound messages are recorded and answered in order;
+at most one call of ours is outstanding (invariant G4).
+"""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+import structlog
+from websockets.asyncio.server import ServerConnection
+from websockets.exceptions import ConnectionClosed
+
+from gateway import envelope
+from gateway.dialect import Handler, Outcome, Reading
+from gateway.envelope import BadEnvelope, Call, CallError, CallResult
+from gateway.metrics import GatewayMetrics
+from gateway.reading import Unreadable
+from gateway.schemas import Violation, format_violation, violation
+from gateway.writing.entry import Entry, LogLine, Peer, key_digest
+from gateway.writing.writer import Writer
+from holdfast.contracts.facts import Fact, StationBooted
+
+logger = structlog.get_logger()
+
+PENDING_MAX = 32  # messages of one station that wait for their commit
+CALLS_WAITING_MAX = 8
+CALL_GRACE_S = 3.0
+BOOT = "BootNotification"
+HEARTBEAT = "Heartbeat"
+
+
+class CallsWaiting(Exception):
+    """Too many orders wait for this station."""
+
+
+class CallTimedOut(Exception):
+    """The frame left, and no answer came in time."""
+
+
+class ConnectionLost(Exception):
+    """The socket closed. Whether the call was sent is said by `sent`."""
+
+    def __init__(self, *, sent: bool) -> None:
+        super().__init__("the socket closed")
+        self.sent = sent
+
+
+class Slot:
+    """An answer's place in the order of arrival; `frame` is None until it may leave."""
+
+    __slots__ = ("action", "frame", "message_id", "since")
+
+    def __init__(self, message_id: str, action: str | None, frame: bytes | None = None) -> None:
+        self.message_id = message_id
+        self.action = action
+        self.frame = frame
+        self.since = time.perf_counter()
+
+
+class Connection:
+    """A connected station, at one generation."""
+
+    def __init__(
+        self,
+        socket: ServerConnection,
+        peer: Peer,
+        generation: int,
+        writer: Writer,
+        metrics: GatewayMetrics,
+    ) -> None:
+        self.peer = peer
+        self.generation = generation
+        self._socket = socket
+        self._writer = writer
+        self._metrics = metrics
+        self._pending: deque[Slot] = deque()
+        self._room = asyncio.Event()
+        self._sender: asyncio.Task[None] | None = None
+        self._call_lock = asyncio.Lock()
+        self._calls_waiting = 0
+        self._outstanding: tuple[str, str, asyncio.Future[CallResult | CallError]] | None = None
+        self._spoke = asyncio.Event()  # the station had an answer: it is ready for calls
+        self._reading = True
+        self._closed = False
+
+    @property
+    def is_open(self) -> bool:
+        """Whether an answer can still be sent."""
+        return not self._closed
+
+    async def run(self) -> None:
+        """Read until the socket closes."""
+        try:
+            while self._reading:
+                await self._take(await self._receive())
+            await self._socket.wait_closed()
+        except ConnectionClosed:
+            pass
+        finally:
+            self._closed = True
+            self._room.set()
+            if self._outstanding is not None and not self._outstanding[2].done():
+                self._outstanding[2].set_exception(ConnectionLost(sent=True))
+
+    def stop_reading(self) -> None:
+        """Frames that come from now on are not taken; their senders will send them again."""
+        self._reading = False
+
+    async def close(self, code: int, reason: str) -> None:
+        """Say goodbye; `run` returns once the socket is closed."""
+        await self._socket.close(code, reason)
+
+    async def sent_all(self) -> None:
+        """Wait until every answer that may leave has left."""
+        if self._sender is not None and not self._sender.done():
+            await asyncio.wait([self._sender])
+
+    async def call(
+        self,
+        action: str,
+        payload: dict[str, Any],
+        timeout_s: float,
+        before: Callable[[], Awaitable[None]],
+    ) -> CallResult | CallError:
+        """Send one call and wait for its answer; the time runs from when the frame left.
+
+        `before` runs when it is this call's turn; if it raises, nothing is sent.
+        Raises CallsWaiting, CallTimedOut, ConnectionLost.
+        """
+        if self._calls_waiting >= CALLS_WAITING_MAX:
+            raise CallsWaiting
+        self._calls_waiting += 1
+        try:
+            await self._call_lock.acquire()
+        finally:
+            self._calls_waiting -= 1
+        try:
+            await self._ready_for_calls()
+            await before()
+            return await self._call(action, payload, timeout_s)
+        finally:
+            self._outstanding = None
+            self._call_lock.release()
+
+    async def _ready_for_calls(self) -> None:
+        # Some stations drop the socket over a call that comes before their boot was answered
+        # (charger-quirks 2); others never boot, so the wait is short.
+        try:
+            async with asyncio.timeout(CALL_GRACE_S):
+                await self._spoke.wait()
+        except TimeoutError:
+            self._spoke.set()
+
+    async def _call(
+        self, action: str, payload: dict[str, Any], timeout_s: float
+    ) -> CallResult | CallError:
+        if self._closed:
+            raise ConnectionLost(sent=False)
+        message_id = str(uuid4())
+        answer: asyncio.Future[CallResult | CallError] = asyncio.get_running_loop().create_future()
+        self._outstanding = (message_id, action, answer)
+        frame = envelope.call(message_id, action, payload)
+        try:
+            await self._socket.send(frame, text=True)
+        except ConnectionClosed:
+            # It may have left in part: whoever asks must look before sending again.
+            raise ConnectionLost(sent=True) from None
+        self._log(True, message_id, action, frame)
+        try:
+            async with asyncio.timeout(timeout_s):
+                return await answer
+        except TimeoutError:
+            raise CallTimedOut from None
+
+    async def _receive(self) -> bytes:
+        # Not decoded: the parser checks the encoding, and a bad one is answered, not punished.
+        return await self._socket.recv(decode=False)
+
+    async def _take(self, frame: bytes) -> None:
+        if not self._reading:
+            return
+        received_at = datetime.now(UTC)
+        self._writer.saw(self.peer.station_id, received_at)
+        message = envelope.parse(frame)
+        if isinstance(message, Call):
+            await self._take_call(message, frame, received_at)
+        elif isinstance(message, BadEnvelope):
+            self._metrics.frames.labels("bad_envelope").inc()
+            self._log(False, message.message_id, None, frame, message.problem)
+            if message.answer:
+                code = (
+                    "FormationViolation"
+                    if self.peer.dialect.protocol == "ocpp1.6"
+                    else "RpcFrameworkError"
+                )
+                self._refuse(message.message_id, None, code, message.problem)
+        else:
+            self._take_answer(message, frame)
+
+    async def _take_call(self, call: Call, frame: bytes, received_at: datetime) -> None:
+        dialect = self.peer.dialect
+        handler = dialect.handlers.get(call.action)
+        self._metrics.frames.labels(call.action if handler else "unknown").inc()
+        wrong = self._refusal(call, handler)
+        if wrong is not None or handler is None:
+            text = wrong.text if wrong else "unknown"
+            self._log(False, call.message_id, call.action, frame, text)
+            if wrong is not None:
+                self._refuse(call.message_id, call.action, wrong.code, wrong.text)
+            return
+        if call.action == HEARTBEAT:
+            self._log(False, call.message_id, call.action, frame)
+            outcome = Outcome(at=received_at)
+            payload = handler.answer(Fact(at=received_at), outcome)
+            answer = envelope.call_result(call.message_id, payload)
+            # At once, before older messages: it is answered from memory even with no database.
+            self._pending.appendleft(Slot(call.message_id, call.action, answer))
+            self._flush()
+            return
+        await self._enqueue(call, frame, received_at, handler)
+
+    def _refusal(self, call: Call, handler: Handler | None) -> Violation | None:
+        """Why a call is not even recorded: not allowed yet, unknown, or of the wrong form."""
+        peer = self.peer
+        if (
+            peer.dialect.unaccepted_are_refused
+            and peer.registration != "accepted"
+            and call.action != BOOT
+        ):
+            return Violation("SecurityError", "the station is not accepted")
+        if handler is None:
+            return Violation("NotImplemented", "this action is not implemented")
+        if handler.lenient:
+            return None
+        return violation(peer.dialect.protocol, call.action, call.payload)
+
+    async def _enqueue(
+        self, call: Call, frame: bytes, received_at: datetime, handler: Handler
+    ) -> None:
+        reading: Reading | None = None
+        problem: str | None = None
+        try:
+            reading = handler.read(call.payload, received_at)
+        except Unreadable as unreadable:
+            problem = str(unreadable)
+        except Exception as error:
+            # A reader that a payload can break is our fault, and the message is kept all the same.
+            logger.exception("reader_broke", action=call.action, station=self.peer.identity)
+            problem = f"reader: {type(error).__name__}"
+        if problem is not None and not handler.lenient:
+            code = format_violation(self.peer.dialect.protocol)
+            self._log(False, call.message_id, call.action, frame, problem)
+            self._refuse(call.message_id, call.action, code, problem)
+            return
+        finding = None
+        if handler.lenient:
+            found = violation(self.peer.dialect.protocol, call.action, call.payload)
+            finding = found.text if found else None
+        slot = Slot(call.message_id, call.action)
+        entry = Entry(
+            peer=self.peer,
+            owner=self,
+            message_id=call.message_id,
+            action=call.action,
+            frame=frame,
+            received_at=received_at,
+            handler=handler,
+            fact=reading.fact if reading else None,
+            key=key_digest(reading.fact.key) if reading else None,
+            twin=key_digest(reading.twin) if reading else None,
+            finding=finding,
+            problem=problem,
+        )
+        entry.settled = lambda: self._settled(slot, entry)
+        while len(self._pending) >= PENDING_MAX and self.is_open:
+            self._room.clear()
+            await self._room.wait()
+        self._pending.append(slot)
+        await self._writer.submit(entry)
+
+    def _settled(self, slot: Slot, entry: Entry) -> None:
+        """The commit is through: the answer may leave, in its turn."""
+        answer = entry.answer or {}
+        if isinstance(entry.fact, StationBooted):
+            self.peer.registration = str(answer.get("status", "")).lower() or "pending"
+        slot.frame = envelope.call_result(slot.message_id, answer)
+        self._metrics.answer_seconds.observe(time.perf_counter() - slot.since)
+        self._flush()
+
+    def _refuse(self, message_id: str, action: str | None, code: str, text: str) -> None:
+        frame = envelope.call_error(message_id, code, text)
+        self._pending.append(Slot(message_id, action, frame))
+        self._flush()
+
+    def _flush(self) -> None:
+        if self._sender is None or self._sender.done():
+            self._sender = asyncio.create_task(self._send_ready())
+
+    async def _send_ready(self) -> None:
+        try:
+            while self._pending and (frame := self._pending[0].frame) is not None:
+                slot = self._pending.popleft()
+                self._room.set()
+                await self._socket.send(frame, text=True)
+                self._log(True, slot.message_id, slot.action, frame)
+                self._spoke.set()
+        except ConnectionClosed:
+            self._pending.clear()
+            self._room.set()
+
+    def _take_answer(self, answer: CallResult | CallError, frame: bytes) -> None:
+        self._metrics.frames.labels("answer").inc()
+        outstanding = self._outstanding
+        if outstanding is None or outstanding[0] != answer.message_id or outstanding[2].done():
+            self._metrics.late_answers.inc()
+            self._log(False, answer.message_id, None, frame, "no call waits for this answer")
+            logger.info("late_answer", station=self.peer.identity)
+            return
+        self._log(False, answer.message_id, outstanding[1], frame)
+        outstanding[2].set_result(answer)
+
+    def _log(
+        self,
+        outbound: bool,
+        message_id: str | None,
+        action: str | None,
+        frame: bytes,
+        finding: str | None = None,
+    ) -> None:
+        self._writer.log(
+            LogLine(self.peer, datetime.now(UTC), outbound, message_id, action, frame, finding)
+        )

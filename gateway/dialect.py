@@ -1,0 +1,92 @@
+"""What one OCPP version offers to the rest of the gateway: a handler per action.
+
+Everything here is pure: a payload in, a fact out; a fact and what became of it in, an answer out.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from holdfast.contracts.facts import Fact
+from holdfast.domain.authorization import Decision
+
+Payload = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A fact, and the text of a second key beside its natural one.
+
+    The natural key (`fact.key`) says whether the fact is a repeat; the twin is flagged where only
+    one of the two is new: another stop of the same transaction, another event of the same number.
+    """
+
+    fact: Fact
+    twin: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What became of a fact, for its answer. `at` is the time of the answer."""
+
+    at: datetime
+    decision: Decision | None = None
+    transaction_number: int | None = None
+    registration: str = "accepted"
+
+
+Read = Callable[[Payload, datetime], Reading]
+Answer = Callable[[Fact, Outcome], Payload]
+
+
+@dataclass(frozen=True, slots=True)
+class Handler:
+    """How an action is read and answered.
+
+    A lenient one (transactions, meters) is never refused for its payload: what cannot be read is
+    quarantined and answered with `plain`.
+    """
+
+    read: Read
+    answer: Answer
+    lenient: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """An order in a version's own words."""
+
+    action: str
+    payload: Payload
+
+
+class NotInThisVersion(ValueError):
+    """An order that the station's version cannot express; the text says what is missing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dialect:
+    """One OCPP version."""
+
+    protocol: str
+    handlers: Mapping[str, Handler]
+    translate_order: Callable[[str, Mapping[str, Any], "SessionOfOrder | None"], Call]
+    accepted_statuses: frozenset[str]
+    unaccepted_are_refused: bool  # 2.x: SecurityError before the station is accepted
+    not_implemented: str = "NotImplemented"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionOfOrder:
+    """What an order to start needs of its session; the token never rests in the order."""
+
+    evse: int
+    token_uid: str | None
+    token_type: str | None
+    remote_start_number: int | None
+
+
+def empty_answer(_fact: Fact, _outcome: Outcome) -> Payload:
+    """The usual confirmation without a field."""
+    return {}

@@ -1,0 +1,122 @@
+"""The OCPP-J envelope: `[2, id, action, payload]`, `[3, id, payload]`, `[4, id, code, text, {}]`.
+
+Source: OCPP-J 1.6 section 4, OCPP 2.0.1 part 4 section 4. A bad envelope is answered, never a
+reason to close the socket; its id is echoed where it can be read, else "-1".
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+MESSAGE_ID_LENGTH_MAX = 128  # the specification says 36; stations send longer ones
+ACTION_LENGTH_MAX = 64
+UNREADABLE_ID = "-1"
+PAYLOAD_OPTIONAL = "Heartbeat"
+
+Payload = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A request of the station."""
+
+    message_id: str
+    action: str
+    payload: Payload
+
+
+@dataclass(frozen=True, slots=True)
+class CallResult:
+    """The answer to a call of ours."""
+
+    message_id: str
+    payload: Payload
+
+
+@dataclass(frozen=True, slots=True)
+class CallError:
+    """The station's refusal of a call of ours."""
+
+    message_id: str
+    code: str
+    description: str
+    details: Payload
+
+
+@dataclass(frozen=True, slots=True)
+class BadEnvelope:
+    """What cannot be read, and the id to answer under. `answer` is false for a bad answer:
+    a CALLERROR to a CALLRESULT would be a message that nobody asked for."""
+
+    message_id: str
+    problem: str
+    answer: bool = True
+
+
+Envelope = Call | CallResult | CallError | BadEnvelope
+
+
+def parse(frame: str | bytes) -> Envelope:
+    """Read one frame. Never raises for what a station sends."""
+    try:
+        items = orjson.loads(frame)
+    except orjson.JSONDecodeError:
+        return BadEnvelope(UNREADABLE_ID, "the frame is not JSON")
+    if not isinstance(items, list) or len(items) < 3:
+        return BadEnvelope(UNREADABLE_ID, "the frame is not an array of three or more items")
+    kind, message_id = items[0], items[1]
+    if not isinstance(message_id, str) or not 0 < len(message_id) <= MESSAGE_ID_LENGTH_MAX:
+        return BadEnvelope(
+            UNREADABLE_ID, "the message id is not a string of usual length", answer=kind == 2
+        )
+    if kind == 2:
+        return _call(message_id, items)
+    if kind == 3:
+        payload = items[2] if items[2] is not None else {}
+        if isinstance(payload, dict):
+            return CallResult(message_id, payload)
+        return BadEnvelope(message_id, "the payload is not an object", answer=False)
+    if kind == 4:
+        return _call_error(message_id, items)
+    return BadEnvelope(message_id, "the message type is none of 2, 3 and 4")
+
+
+def _call(message_id: str, items: list[Any]) -> Envelope:
+    action = items[2]
+    if not isinstance(action, str) or not 0 < len(action) <= ACTION_LENGTH_MAX:
+        return BadEnvelope(message_id, "the action is not a string of usual length")
+    if len(items) < 4:
+        return BadEnvelope(message_id, "the payload is missing")
+    payload = items[3]
+    if payload is None and action == PAYLOAD_OPTIONAL:
+        payload = {}
+    if not isinstance(payload, dict):
+        return BadEnvelope(message_id, "the payload is not an object")
+    return Call(message_id, action, payload)
+
+
+def _call_error(message_id: str, items: list[Any]) -> CallError:
+    rest = [*items[2:5], None, None, None]
+    code, description, details = rest[0], rest[1], rest[2]
+    return CallError(
+        message_id,
+        code if isinstance(code, str) else "GenericError",
+        description[:255] if isinstance(description, str) else "",
+        details if isinstance(details, dict) else {},
+    )
+
+
+def call(message_id: str, action: str, payload: Payload) -> bytes:
+    """A CALL of ours, compact, keys in the order given."""
+    return orjson.dumps([2, message_id, action, payload])
+
+
+def call_result(message_id: str, payload: Payload) -> bytes:
+    """A CALLRESULT, compact, keys in the order given."""
+    return orjson.dumps([3, message_id, payload])
+
+
+def call_error(message_id: str, code: str, description: str) -> bytes:
+    """A CALLERROR. The description is at most 255 characters (OCPP-J 4.2.3)."""
+    return orjson.dumps([4, message_id, code, description[:255], {}])

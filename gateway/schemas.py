@@ -1,0 +1,70 @@
+"""JSON schemas of the `ocpp` package, compiled once with jsonschema-rs.
+
+For messages about transactions and meters the verdict is a finding, nothing more: real stations
+break the schema and their energy must be kept. Every other message is refused by it.
+"""
+
+import importlib.resources
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import jsonschema_rs
+import orjson
+
+FINDING_LENGTH_MAX = 200
+
+# Folder in the `ocpp` package, and how the file of a request is called.
+_FOLDERS = {"ocpp1.6": ("v16", "{}.json"), "ocpp2.0.1": ("v201", "{}Request.json")}
+_TYPE_KINDS = frozenset({"Type", "Enum", "Format", "Constant"})
+_OCCURRENCE_KINDS = frozenset({"Required", "MinItems", "MaxItems"})
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """What is wrong with a payload: OCPP's error code and a sentence without the value itself."""
+
+    code: str
+    text: str
+
+
+@cache
+def validator(protocol: str, action: str) -> Any:
+    """The compiled schema of a request, or None where the package has none."""
+    folder, pattern = _FOLDERS[protocol]
+    if not action.isalnum():
+        return None
+    source = importlib.resources.files("ocpp") / folder / "schemas" / pattern.format(action)
+    if not source.is_file():
+        return None
+    schema = orjson.loads(source.read_bytes().removeprefix(b"\xef\xbb\xbf"))
+    return jsonschema_rs.validator_for(schema)
+
+
+def violation(protocol: str, action: str, payload: dict[str, Any]) -> Violation | None:
+    """The first violation of the request's schema; None for a good payload or an unknown action."""
+    compiled = validator(protocol, action)
+    if compiled is None or compiled.is_valid(payload):
+        return None
+    error = next(iter(compiled.iter_errors(payload)))
+    kind = type(error.kind).__name__.removeprefix("ValidationErrorKind_")
+    where = "/".join(str(part) for part in error.instance_path)[:100] or "the payload"
+    # The library's message repeats the value, which may be a token: only the rule is told.
+    text = f"{where} breaks the schema ({kind})"[:FINDING_LENGTH_MAX]
+    if kind in _TYPE_KINDS:
+        return Violation("TypeConstraintViolation", text)
+    if kind in _OCCURRENCE_KINDS:
+        # OCPP-J 1.6 spells it with one r; stations compare the text.
+        if protocol == "ocpp1.6":
+            return Violation("OccurenceConstraintViolation", text)
+        return Violation("OccurrenceConstraintViolation", text)
+    if kind == "AdditionalProperties" or kind.startswith("M") or kind == "Pattern":
+        code = "PropertyConstraintViolation" if kind != "AdditionalProperties" else None
+        return Violation(code or format_violation(protocol), text)
+    return Violation(format_violation(protocol), text)
+
+
+def format_violation(protocol: str) -> str:
+    """The code for a payload of the wrong form: FormationViolation in 1.6, FormatViolation in 2.x
+    (OCPP 2.0.1 part 4 table 7)."""
+    return "FormationViolation" if protocol == "ocpp1.6" else "FormatViolation"

@@ -1,0 +1,191 @@
+"""The OCPP port: websockets, refused or admitted before the upgrade."""
+
+import asyncio
+import http
+from uuid import UUID
+from weakref import WeakKeyDictionary
+
+import structlog
+from websockets.asyncio.server import Server, ServerConnection, serve
+from websockets.datastructures import Headers
+from websockets.http11 import Request, Response
+from websockets.typing import Subprotocol
+
+from gateway import generations
+from gateway.admission import Admission, Known, Refused
+from gateway.connection import Connection
+from gateway.metrics import GatewayMetrics
+from gateway.postgres import Pool
+from gateway.protocols import choose
+from gateway.registry import Registry
+from gateway.writing.entry import Peer
+from gateway.writing.writer import Writer
+from holdfast.settings import Settings
+
+logger = structlog.get_logger()
+
+FRAME_BYTES_MAX = 128 * 1024
+OPEN_TIMEOUT_S = 15.0
+CLOSE_TIMEOUT_S = 5.0
+FRAMES_BUFFERED_MAX = 4  # read from the socket ahead of the connection, per station
+SUBPROTOCOLS_MAX = 20
+DRAINING = 1012
+TRY_AGAIN = 1013
+
+
+class Port:
+    """Listens for stations and runs a Connection for each."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        pool: Pool,
+        writer: Writer,
+        registry: Registry,
+        metrics: GatewayMetrics,
+        boot_id: UUID,
+    ) -> None:
+        self._settings = settings
+        self._pool = pool
+        self._writer = writer
+        self._registry = registry
+        self._metrics = metrics
+        self._boot_id = boot_id
+        self._admission = Admission(pool, settings)
+        self._admitted: WeakKeyDictionary[ServerConnection, Peer] = WeakKeyDictionary()
+        self._server: Server | None = None
+        self._connections: set[Connection] = set()
+        self._draining = False
+
+    async def open(self) -> None:
+        """Bind and listen. Raises OSError where the port is taken."""
+        ping_s = self._settings.gateway_ping_interval_s or None
+        self._server = await serve(
+            self._handle,
+            self._settings.gateway_host,
+            self._settings.gateway_port,
+            process_request=self._process_request,
+            select_subprotocol=self._select_subprotocol,
+            # Some hundred kilobytes per connection, for messages of a few hundred bytes.
+            compression=None,
+            max_size=FRAME_BYTES_MAX,
+            max_queue=FRAMES_BUFFERED_MAX,
+            open_timeout=OPEN_TIMEOUT_S,
+            close_timeout=CLOSE_TIMEOUT_S,
+            ping_interval=ping_s,
+            ping_timeout=ping_s and 2 * ping_s,
+            server_header=None,
+            backlog=1024,
+        )
+
+    @property
+    def port(self) -> int:
+        """The port that was bound."""
+        assert self._server is not None  # noqa: S101 - asked for after open()
+        return int(next(iter(self._server.sockets)).getsockname()[1])
+
+    async def _process_request(
+        self, connection: ServerConnection, request: Request
+    ) -> Response | None:
+        try:
+            known = await self._known(request)
+            protocol = choose(_offered(request), known.subprotocol)
+            if protocol is None:
+                raise Refused(400, "offer one of the subprotocols ocpp1.6 and ocpp2.0.1")
+        except Refused as refused:
+            self._metrics.refused.labels(str(refused.status)).inc()
+            return _response(refused)
+        self._admitted[connection] = known.peer(protocol)
+        return None
+
+    async def _known(self, request: Request) -> Known:
+        if self._draining:
+            raise Refused(503, "this gateway is going down")
+        authorizations = request.headers.get_all("Authorization")
+        try:
+            return await self._admission.admit(
+                request.path, authorizations[0] if len(authorizations) == 1 else None
+            )
+        except Refused:
+            raise
+        except Exception as error:
+            logger.warning("cannot_admit", error=type(error).__name__)
+            raise Refused(503, "the records cannot be read now") from error
+
+    def _select_subprotocol(
+        self, connection: ServerConnection, offered: object
+    ) -> Subprotocol | None:
+        # Chosen already, with the station's record; a station that offered none gets none back.
+        return Subprotocol(self._admitted[connection].dialect.protocol) if offered else None
+
+    async def _handle(self, socket_: ServerConnection) -> None:
+        peer = self._admitted.pop(socket_)
+        try:
+            generation = await generations.take(
+                self._pool, peer, self._boot_id, _remote_address(socket_)
+            )
+        except Exception as error:
+            logger.warning("no_generation", station=peer.identity, error=type(error).__name__)
+            await socket_.close(TRY_AGAIN, "try again later")
+            return
+        connection = Connection(socket_, peer, generation, self._writer, self._metrics)
+        if self._draining or not self._registry.add(connection):
+            await socket_.close(DRAINING if self._draining else 1000, "connect again")
+            return
+        gauge = self._metrics.connections.labels(peer.dialect.protocol)
+        gauge.inc()
+        self._connections.add(connection)
+        try:
+            await connection.run()
+        finally:
+            gauge.dec()
+            self._connections.discard(connection)
+            self._registry.remove(connection)
+
+    def stop_admitting(self) -> None:
+        """New upgrades get 503 from now on, and frames are no longer taken."""
+        self._draining = True
+        for connection in self._connections:
+            connection.stop_reading()
+
+    async def close_all(self, per_second: int) -> None:
+        """Send what may leave, then close every socket with 1012 at a bounded rate."""
+        for connection in list(self._connections):
+            await connection.sent_all()
+        closing: list[asyncio.Task[None]] = []
+        for connection in list(self._connections):
+            closing.append(asyncio.create_task(connection.close(DRAINING, "connect again")))
+            await asyncio.sleep(1 / per_second)
+        if closing:
+            await asyncio.wait(closing, timeout=CLOSE_TIMEOUT_S)
+        if self._server is not None:
+            self._server.close(code=DRAINING)
+            await self._server.wait_closed()
+
+
+def _offered(request: Request) -> list[str]:
+    """Subprotocols in the station's own order."""
+    names = ",".join(request.headers.get_all("Sec-WebSocket-Protocol")).split(",")
+    return [name.strip().lower() for name in names if name.strip()][:SUBPROTOCOLS_MAX]
+
+
+def _response(refused: Refused) -> Response:
+    status = http.HTTPStatus(refused.status)
+    body = f"{refused}\n".encode()
+    headers = Headers(
+        {
+            "Content-Type": "text/plain; charset=utf-8",
+            "Content-Length": str(len(body)),
+            "Connection": "close",
+        }
+    )
+    if refused.challenge:
+        headers["WWW-Authenticate"] = 'Basic realm="ocpp", charset="UTF-8"'
+    if refused.status == 503:
+        headers["Retry-After"] = "10"
+    return Response(status.value, status.phrase, headers, body)
+
+
+def _remote_address(socket_: ServerConnection) -> str | None:
+    address = socket_.remote_address
+    return str(address[0]) if isinstance(address, tuple) and address else None

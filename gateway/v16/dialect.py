@@ -1,0 +1,50 @@
+"""OCPP 1.6J: which action is read and answered by what."""
+
+from gateway.dialect import Dialect, Handler, empty_answer
+from gateway.v16.authorize import authorize, authorize_answer
+from gateway.v16.meter import meter_values
+from gateway.v16.orders import ACCEPTED_STATUSES, translate_order
+from gateway.v16.station import (
+    boot_answer,
+    boot_notification,
+    data_answer,
+    data_transfer,
+    firmware_status,
+    heartbeat,
+    heartbeat_answer,
+    recorded,
+    status_notification,
+)
+from gateway.v16.transactions import (
+    start_answer,
+    start_transaction,
+    stop_answer,
+    stop_transaction,
+)
+
+# Kept as frames; later capabilities read them (security whitepaper, diagnostics).
+RECORDED = (
+    "DiagnosticsStatusNotification",
+    "LogStatusNotification",
+    "SecurityEventNotification",
+    "SignedFirmwareStatusNotification",
+)
+
+OCPP16 = Dialect(
+    protocol="ocpp1.6",
+    handlers={
+        "Authorize": Handler(authorize, authorize_answer),
+        "BootNotification": Handler(boot_notification, boot_answer),
+        "DataTransfer": Handler(data_transfer, data_answer),
+        "FirmwareStatusNotification": Handler(firmware_status, empty_answer),
+        "Heartbeat": Handler(heartbeat, heartbeat_answer),
+        "MeterValues": Handler(meter_values, empty_answer, lenient=True),
+        "StartTransaction": Handler(start_transaction, start_answer, lenient=True),
+        "StatusNotification": Handler(status_notification, empty_answer),
+        "StopTransaction": Handler(stop_transaction, stop_answer, lenient=True),
+    }
+    | {action: Handler(recorded(action), empty_answer) for action in RECORDED},
+    translate_order=translate_order,
+    accepted_statuses=ACCEPTED_STATUSES,
+    unaccepted_are_refused=False,
+)

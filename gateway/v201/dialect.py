@@ -1,0 +1,52 @@
+"""OCPP 2.0.1: which action is read and answered by what."""
+
+from gateway.dialect import Dialect, Handler, empty_answer
+from gateway.v201.authorize import authorize, authorize_answer
+from gateway.v201.meter import meter_values
+from gateway.v201.orders import ACCEPTED_STATUSES, translate_order
+from gateway.v201.station import (
+    boot_answer,
+    boot_notification,
+    data_answer,
+    data_transfer,
+    firmware_status,
+    heartbeat,
+    heartbeat_answer,
+    recorded,
+    status_notification,
+)
+from gateway.v201.transactions import transaction_answer, transaction_event
+
+# Kept as frames; later capabilities read them.
+RECORDED = (
+    "ClearedChargingLimit",
+    "LogStatusNotification",
+    "NotifyChargingLimit",
+    "NotifyCustomerInformation",
+    "NotifyDisplayMessages",
+    "NotifyEvent",
+    "NotifyMonitoringReport",
+    "NotifyReport",
+    "PublishFirmwareStatusNotification",
+    "ReportChargingProfiles",
+    "ReservationStatusUpdate",
+    "SecurityEventNotification",
+)
+
+OCPP201 = Dialect(
+    protocol="ocpp2.0.1",
+    handlers={
+        "Authorize": Handler(authorize, authorize_answer),
+        "BootNotification": Handler(boot_notification, boot_answer),
+        "DataTransfer": Handler(data_transfer, data_answer),
+        "FirmwareStatusNotification": Handler(firmware_status, empty_answer),
+        "Heartbeat": Handler(heartbeat, heartbeat_answer),
+        "MeterValues": Handler(meter_values, empty_answer, lenient=True),
+        "StatusNotification": Handler(status_notification, empty_answer),
+        "TransactionEvent": Handler(transaction_event, transaction_answer, lenient=True),
+    }
+    | {action: Handler(recorded(action), empty_answer) for action in RECORDED},
+    translate_order=translate_order,
+    accepted_statuses=ACCEPTED_STATUSES,
+    unaccepted_are_refused=True,
+)

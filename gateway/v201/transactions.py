@@ -1,0 +1,128 @@
+"""OCPP 2.0.1 block E: TransactionEvent."""
+
+from datetime import datetime
+from typing import Any
+
+from gateway.dialect import Outcome, Payload, Reading
+from gateway.metering import samples
+from gateway.reading import (
+    SEQUENCE_MAX,
+    Unreadable,
+    digest,
+    evse_number,
+    instant,
+    text,
+    transaction_id,
+    whole,
+)
+from gateway.v201.authorize import id_token, id_token_info
+from gateway.v201.meter import unit_of
+from holdfast.contracts.facts import (
+    ChargingState,
+    Fact,
+    TransactionEnded,
+    TransactionStarted,
+    TransactionUpdated,
+)
+
+CHARGING_STATES: dict[str, ChargingState] = {
+    "charging": "charging",
+    "evconnected": "connected",
+    "suspendedev": "suspended_ev",
+    "suspendedevse": "suspended_evse",
+    "idle": "idle",
+}
+BEGIN = "Transaction.Begin"
+END = "Transaction.End"
+
+
+def transaction_event(payload: Payload, received_at: datetime) -> Reading:
+    """E01 to E07. Key: transaction, seqNo, type, timestamp, digest; its twin leaves the digest
+    out, so that another message of the same number is kept and flagged. `offline` is no part of
+    the digest: stations set it when they send again."""
+    info = payload.get("transactionInfo")
+    said: dict[str, Any] = info if isinstance(info, dict) else {}
+    identifier = transaction_id(said.get("transactionId"))
+    if identifier is None:
+        raise Unreadable("transactionId is missing")
+    kind = (text(payload, "eventType", 16) or "").casefold()
+    sequence = _sequence(payload)
+    at, clock = instant(payload.get("timestamp"), received_at)
+    event = f"event|{identifier}|{sequence}|{kind}|{payload.get('timestamp')}"
+    uid, token_type = id_token(payload)
+    evse, connector = _place(payload)
+    common: dict[str, Any] = {
+        "at": at,
+        "clock": clock,
+        "key": f"{event}|{digest(payload, without=('offline',))}",
+        "transaction_id": identifier,
+        "token_uid": uid,
+        "token_type": token_type,
+        "sequence": sequence,
+        "offline": payload.get("offline") is True,
+        "samples": samples(payload.get("meterValue"), received_at, unit_of),
+        "connector": connector,
+    }
+    return Reading(_fact(kind, common, evse, payload, said), twin=event)
+
+
+def _fact(
+    kind: str, common: dict[str, Any], evse: int | None, payload: Payload, said: dict[str, Any]
+) -> Fact:
+    state = CHARGING_STATES.get((text(said, "chargingState", 32) or "").casefold())
+    remote_start = whole(said.get("remoteStartId"))
+    if kind == "started":
+        return TransactionStarted(
+            **common,
+            evse=evse or 0,
+            meter_start_mwh=_register(common, BEGIN),
+            remote_start_number=remote_start,
+            reservation_id=whole(payload.get("reservationId")),
+            charging_state=state,
+        )
+    if kind == "updated":
+        return TransactionUpdated(
+            **common,
+            evse=evse,
+            remote_start_number=remote_start,
+            trigger=text(payload, "triggerReason", 64),
+            charging_state=state,
+        )
+    if kind == "ended":
+        return TransactionEnded(
+            **common,
+            evse=evse,
+            meter_stop_mwh=_register(common, END),
+            reason=text(said, "stoppedReason", 64),
+        )
+    raise Unreadable("eventType is none of Started, Updated and Ended")
+
+
+def _register(common: dict[str, Any], context: str) -> int | None:
+    found = [
+        sample.energy_mwh
+        for sample in common["samples"]
+        if sample.context == context and sample.energy_mwh is not None
+    ]
+    return found[-1] if found else None
+
+
+def _sequence(payload: Payload) -> int | None:
+    found = whole(payload.get("seqNo"))
+    return found if found is not None and 0 <= found <= SEQUENCE_MAX else None
+
+
+def _place(payload: Payload) -> tuple[int | None, int | None]:
+    evse = payload.get("evse")
+    if not isinstance(evse, dict) or evse.get("id") is None:
+        return None, None
+    connector = evse.get("connectorId")
+    return evse_number(evse["id"]), None if connector is None else evse_number(connector)
+
+
+def transaction_answer(fact: Fact, outcome: Outcome) -> Payload:
+    """The decision, only where the event carried a token (E01.FR.12, C01)."""
+    uid = getattr(fact, "token_uid", None)
+    if uid is None or outcome.decision is None:
+        return {}
+    return {"idTokenInfo": id_token_info(outcome.decision)}

@@ -1,0 +1,74 @@
+"""What a batch will save, table by table, gathered while its facts are applied."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from gateway.writing.entry import Entry, LogLine
+from gateway.writing.session_row import SessionRow
+from holdfast.contracts.facts import Sample, StationBooted, StatusReported
+from holdfast.contracts.message import Message
+from holdfast.contracts.names import lane
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutboxChange:
+    """A start or a signal. A debounced one takes the place of its unsent predecessor."""
+
+    organization_id: UUID
+    workflow_id: str
+    operation: str
+    name: str
+    message: Message
+    due_at: datetime | None = None
+
+    @property
+    def lane(self) -> int:
+        """Which relay carries it."""
+        return lane(self.workflow_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Milestone:
+    """A line of a session's timeline."""
+
+    row: SessionRow
+    key: str
+    at: datetime
+    kind: str
+    details: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class MeterChange:
+    """A sample to keep."""
+
+    entry: Entry
+    session_id: UUID | None
+    evse: int
+    sample: Sample
+
+
+@dataclass(slots=True)
+class Changes:
+    """Everything that one batch writes."""
+
+    meters: list[MeterChange] = field(default_factory=list)
+    milestones: list[Milestone] = field(default_factory=list)
+    states: list[tuple[SessionRow, datetime, str]] = field(default_factory=list)
+    outbox: list[OutboxChange] = field(default_factory=list)
+    # workflow ids whose unsent debounced signals are void
+    undebounce: set[str] = field(default_factory=set)
+    statuses: dict[tuple[UUID, int, int], tuple[Entry, StatusReported]] = field(
+        default_factory=dict
+    )
+    boots: dict[UUID, tuple[Entry, StationBooted]] = field(default_factory=dict)
+    firmware: dict[UUID, tuple[str, datetime]] = field(default_factory=dict)
+    seen: dict[UUID, datetime] = field(default_factory=dict)
+    quarantined: list[tuple[Entry, str]] = field(default_factory=list)
+    replayed: list[UUID] = field(default_factory=list)
+    # keys whose answer is not the usual empty one, or whose session is new
+    answers: list[tuple[Entry, dict[str, Any], UUID | None]] = field(default_factory=list)
+    lines: list[LogLine] = field(default_factory=list)
+    topics: set[str] = field(default_factory=set)

@@ -1,0 +1,77 @@
+"""What waits to be written: a message of a station with its fact, or a line of the message log."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from hashlib import blake2b
+from typing import Any, Protocol
+from uuid import UUID
+
+from gateway.dialect import Dialect, Handler
+from holdfast.contracts.facts import Fact
+
+
+@dataclass(slots=True, kw_only=True)
+class Peer:
+    """The station at the other end, as known when it connected."""
+
+    station_id: UUID
+    organization_id: UUID
+    identity: str
+    registration: str
+    dialect: Dialect
+
+
+class Owner(Protocol):
+    """Who waits for the answer: a socket, or an operator's replay."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether an answer still has somewhere to go."""
+        ...
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Entry:
+    """A message to record and to answer. `answer` is set after the commit, then `settled` runs."""
+
+    peer: Peer
+    owner: Owner
+    message_id: str
+    action: str
+    frame: bytes
+    received_at: datetime
+    handler: Handler
+    fact: Fact | None  # None: unreadable, `problem` says why
+    key: UUID | None = None
+    twin: UUID | None = None
+    finding: str | None = None
+    problem: str | None = None
+    replay_of: UUID | None = None
+    settled: Callable[[], None] = field(default=lambda: None)
+    answer: dict[str, Any] | None = None
+
+    @property
+    def station_id(self) -> UUID:
+        """Whose message it is."""
+        return self.peer.station_id
+
+
+@dataclass(slots=True, frozen=True)
+class LogLine:
+    """A frame that changes nothing: kept for people, in bulk, lost with the process."""
+
+    peer: Peer
+    received_at: datetime
+    outbound: bool
+    message_id: str | None
+    action: str | None
+    frame: bytes
+    finding: str | None = None
+
+
+def key_digest(text: str | None) -> UUID | None:
+    """A natural key as 128 bits of BLAKE2b."""
+    if text is None:
+        return None
+    return UUID(bytes=blake2b(text.encode("utf-8", "replace"), digest_size=16).digest())

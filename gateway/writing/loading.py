@@ -1,0 +1,192 @@
+"""What a batch must know before its facts are applied: sessions, stations, tokens, repeats.
+
+Rows are locked in the order of their ids, so that two gateways which meet wait instead of
+deadlocking; should they deadlock all the same, the batch is simply tried again.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, fields
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from psycopg import AsyncConnection
+from psycopg.rows import dict_row
+
+from gateway.writing.entry import Entry
+from gateway.writing.session_row import SessionRow
+from holdfast.contracts.facts import (
+    MeterSampled,
+    StationBooted,
+    StatusReported,
+    TokenPresented,
+    TransactionEnded,
+    TransactionStarted,
+    TransactionUpdated,
+)
+from holdfast.domain.token import TokenInvalid, normalise_uid
+
+Connection = AsyncConnection[Any]
+
+TransactionFact = TransactionStarted | TransactionUpdated | TransactionEnded
+TRANSACTION_FACTS = (TransactionStarted, TransactionUpdated, TransactionEnded)
+
+_COMPUTED = {"new", "changed", "settled"}
+_COLUMNS = [item.name for item in fields(SessionRow) if item.name not in _COMPUTED]
+_SESSIONS = f"""
+SELECT {", ".join(f's."{name}"' for name in _COLUMNS)},
+       EXISTS (SELECT 1 FROM settlements x WHERE x.session_id = s.id) AS settled
+FROM sessions s
+WHERE s.id IN (
+    SELECT t.id FROM unnest(%b::uuid[], %b::text[]) AS w(station_id, transaction_id)
+    JOIN sessions t USING (station_id, transaction_id)
+    UNION ALL
+    SELECT t.id FROM sessions t WHERE t.remote_start_number = ANY(%b::bigint[])
+    UNION ALL
+    SELECT t.id FROM sessions t WHERE t.station_id = ANY(%b::uuid[]) AND t.closed_at IS NULL
+)
+ORDER BY s.id FOR NO KEY UPDATE OF s
+"""  # noqa: S608 - column names come from a dataclass of ours
+_STATIONS = """
+SELECT s.id, s.identity, s.site_id, s.registration, o.slug
+FROM stations s JOIN organizations o ON o.id = s.organization_id
+WHERE s.id = ANY(%b::uuid[]) ORDER BY s.id FOR NO KEY UPDATE OF s
+"""
+_TOKENS = """
+SELECT t.organization_id, upper(t.uid), t.id, t.account_id, t.type, t.status, t.valid_until,
+       a.blocked_at IS NOT NULL
+FROM unnest(%b::uuid[], %b::text[]) AS w(organization_id, uid)
+JOIN tokens t ON t.organization_id = w.organization_id AND upper(t.uid) = w.uid
+LEFT JOIN accounts a ON a.id = t.account_id
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class StationRow:
+    """What a start needs to know of its station."""
+
+    identity: str
+    site_id: UUID | None
+    registration: str
+    organization: str  # slug
+
+
+@dataclass(frozen=True, slots=True)
+class TokenRow:
+    """What a decision needs to know of a token."""
+
+    id: UUID
+    account_id: UUID | None
+    type: str
+    status: str
+    valid_until: datetime | None
+    account_blocked: bool
+
+
+@dataclass(slots=True)
+class Loaded:
+    """The rows of a batch, indexed as facts name them. New sessions are added as they appear."""
+
+    stations: dict[UUID, StationRow] = field(default_factory=dict)
+    tokens: dict[tuple[UUID, str], TokenRow] = field(default_factory=dict)
+    sessions: dict[UUID, SessionRow] = field(default_factory=dict)
+    by_transaction: dict[tuple[UUID, str], SessionRow] = field(default_factory=dict)
+    by_number: dict[int, SessionRow] = field(default_factory=dict)
+    by_station: dict[UUID, list[SessionRow]] = field(default_factory=dict)
+    numbers: list[int] = field(default_factory=list)
+
+    def add(self, row: SessionRow) -> None:
+        """Index a session. Of several with one transaction id the newest is meant."""
+        self.sessions[row.id] = row
+        if row.transaction_id is not None:
+            key = (row.station_id, row.transaction_id)
+            known = self.by_transaction.get(key)
+            if known is None or known.id < row.id:
+                self.by_transaction[key] = row
+        if row.remote_start_number is not None:
+            self.by_number[row.remote_start_number] = row
+        if row.closed_at is None:
+            self.by_station.setdefault(row.station_id, []).append(row)
+
+
+def normalised(uid: str) -> str | None:
+    """The uid as tokens are compared; None for one that no token can have."""
+    try:
+        return normalise_uid(uid)
+    except TokenInvalid:
+        return None
+
+
+@dataclass(slots=True)
+class Wanted:
+    """What a batch's facts name."""
+
+    pairs: set[tuple[UUID, str]] = field(default_factory=set)  # station, transaction
+    numbers: set[int] = field(default_factory=set)  # remote starts
+    stations: set[UUID] = field(default_factory=set)  # whose rows are locked
+    open_of: set[UUID] = field(default_factory=set)  # whose open sessions matter
+    uids: set[tuple[UUID, str]] = field(default_factory=set)
+
+    def add(self, entry: Entry) -> None:
+        """Note what one fact names."""
+        fact = entry.fact
+        if isinstance(fact, MeterSampled):
+            if fact.transaction_id is not None:
+                self.pairs.add((entry.station_id, fact.transaction_id))
+            elif fact.evse:
+                self.open_of.add(entry.station_id)
+            return
+        if isinstance(fact, TRANSACTION_FACTS):
+            self._add_transaction(entry, fact)
+        elif isinstance(fact, StationBooted):
+            self.stations.add(entry.station_id)
+        elif isinstance(fact, TokenPresented) or (isinstance(fact, StatusReported) and fact.evse):
+            self.open_of.add(entry.station_id)
+        uid = normalised(getattr(fact, "token_uid", None) or "")
+        if uid is not None:
+            self.uids.add((entry.peer.organization_id, uid))
+
+    def _add_transaction(self, entry: Entry, fact: TransactionFact) -> None:
+        self.stations.add(entry.station_id)
+        if fact.transaction_id is not None:
+            self.pairs.add((entry.station_id, fact.transaction_id))
+        if not isinstance(fact, TransactionEnded):
+            self.open_of.add(entry.station_id)
+            if fact.remote_start_number is not None:
+                self.numbers.add(fact.remote_start_number)
+
+
+async def load(connection: Connection, entries: Iterable[Entry]) -> Loaded:
+    """Read and lock what these facts touch."""
+    loaded = Loaded()
+    wanted = Wanted()
+    for entry in entries:
+        wanted.add(entry)
+    if wanted.stations:
+        cursor = await connection.execute(_STATIONS, (sorted(wanted.stations),))
+        for row in await cursor.fetchall():
+            loaded.stations[row[0]] = StationRow(row[1], row[2], row[3], row[4])
+    if wanted.pairs or wanted.numbers or wanted.open_of:
+        await _load_sessions(connection, loaded, wanted)
+    if wanted.uids:
+        cursor = await connection.execute(
+            _TOKENS, ([o for o, _ in wanted.uids], [u for _, u in wanted.uids])
+        )
+        for row in await cursor.fetchall():
+            loaded.tokens[(row[0], row[1])] = TokenRow(*row[2:])
+    return loaded
+
+
+async def _load_sessions(connection: Connection, loaded: Loaded, wanted: Wanted) -> None:
+    async with connection.cursor(row_factory=dict_row) as cursor:
+        await cursor.execute(
+            _SESSIONS,
+            (
+                [station_id for station_id, _ in wanted.pairs],
+                [transaction_id for _, transaction_id in wanted.pairs],
+                list(wanted.numbers),
+                list(wanted.open_of),
+            ),
+        )
+        for values in await cursor.fetchall():
+            loaded.add(SessionRow(**values))

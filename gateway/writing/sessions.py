@@ -1,0 +1,384 @@
+"""Transactions become sessions: created, linked to an order, followed, ended. Pure on loaded rows.
+
+A station's word is always kept: a start with an unknown token, an end without a start, a number
+missing in between (systems.md E2 to E9).
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from gateway.dialect import Outcome
+from gateway.writing import register, telling
+from gateway.writing.authorizing import decide_token, find_token, ordered_session, waits
+from gateway.writing.changes import Changes, MeterChange, Milestone
+from gateway.writing.entry import Entry
+from gateway.writing.loading import Loaded, normalised
+from gateway.writing.session_row import SessionRow, new_id
+from holdfast.contracts import sessions as contract
+from holdfast.contracts.facts import (
+    Sample,
+    TransactionEnded,
+    TransactionStarted,
+    TransactionUpdated,
+)
+from holdfast.domain.authorization import AuthorizationStatus, Decision
+
+TransactionFact = TransactionStarted | TransactionUpdated | TransactionEnded
+
+GAPS_MAX = 10_000
+
+
+class CannotApply(Exception):
+    """A fact about which nothing can be said: quarantined, and answered all the same."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Book:
+    """The loaded rows of a batch and what it changes."""
+
+    loaded: Loaded
+    changes: Changes
+    start_timeout_s: int
+
+    @property
+    def window(self) -> timedelta:
+        """How long an ordered session waits for its transaction."""
+        return timedelta(seconds=self.start_timeout_s)
+
+
+def start(book: Book, entry: Entry, fact: TransactionStarted) -> tuple[Outcome, SessionRow]:
+    """A transaction began. 1.6: it gets its number here; 2.x: it may be known from later events."""
+    number: int | None = None
+    transaction_id = fact.transaction_id
+    if transaction_id is None:
+        number = book.loaded.numbers.pop()
+        transaction_id = str(number)
+    row = book.loaded.by_transaction.get((entry.station_id, transaction_id))
+    if row is not None and row.ended_at is not None and fact.at > row.ended_at:
+        row = None  # the station uses an old id again
+    if row is None:
+        row = _linked(book, entry, fact)
+        if row is not None:
+            _begin_ordered(book, entry, row, transaction_id, fact.at)
+    if row is None:
+        row = _new_session(book, entry, fact, transaction_id, started_at=fact.at)
+        telling.tell_start(
+            book.changes, row, book.loaded.stations[entry.station_id], book.start_timeout_s
+        )
+        _milestone(book, row, "started", fact.at)
+    elif row.started_at is None or fact.at < row.started_at:
+        row.started_at = fact.at
+        row.changed = True
+    _place(row, fact.evse, fact.connector)
+    decision = _token(book, entry, row, fact)
+    _state(book, row, fact.charging_state, fact.at, entry.received_at)
+    if fact.meter_start_mwh is not None:
+        register.started(row, fact.meter_start_mwh, fact.at)
+    _follow(book, entry, row, fact)
+    return Outcome(at=entry.received_at, decision=decision, transaction_number=number), row
+
+
+def update(book: Book, entry: Entry, fact: TransactionUpdated) -> tuple[Outcome, SessionRow]:
+    """Something changed in a transaction; it may be the first that we hear of it."""
+    row = book.loaded.by_transaction.get((entry.station_id, fact.transaction_id))
+    if row is None:
+        row = _linked(book, entry, fact)
+        if row is not None:
+            _begin_ordered(book, entry, row, fact.transaction_id, fact.at)
+        else:
+            row = _new_session(book, entry, fact, fact.transaction_id, started_at=fact.at)
+            row.find("start_missing", "the first message was not the start", "note")
+            telling.tell_start(
+                book.changes, row, book.loaded.stations[entry.station_id], book.start_timeout_s
+            )
+            _milestone(book, row, "started", fact.at)
+    elif fact.remote_start_number is not None and row.remote_start_number is None:
+        row = _handed_over(book, entry, row, fact)
+    _place(row, fact.evse, fact.connector)
+    decision = _token(book, entry, row, fact)
+    if row.ended_at is None:
+        _state(book, row, fact.charging_state, fact.at, entry.received_at)
+    _follow(book, entry, row, fact)
+    return Outcome(at=entry.received_at, decision=decision), row
+
+
+def end(book: Book, entry: Entry, fact: TransactionEnded) -> tuple[Outcome, SessionRow]:
+    """A transaction ended. Without a start the session is made here, with the energy that the
+    message itself tells; where it tells none, CannotApply."""
+    row = book.loaded.by_transaction.get((entry.station_id, fact.transaction_id))
+    made = row is None
+    if row is None:
+        row = _ended_only(book, entry, fact)
+    decision = _stopper(book, entry, fact)
+    first = row.ended_at is None
+    if first:
+        row.ended_at = max(fact.at, row.started_at or fact.at)
+        row.stop_reason = fact.reason
+        row.charging_state = None if made else row.charging_state
+        row.changed = True
+    before = row.energy_wh
+    _follow(book, entry, row, fact)
+    if fact.meter_stop_mwh is not None and row.meter_stop_mwh is None:
+        register.stopped(row, fact.meter_stop_mwh, fact.at)
+    event_id = f"ended:{entry.key or fact.at.isoformat()}"
+    if made:
+        _milestone(book, row, "ended_without_start", fact.at)
+        telling.tell_start(
+            book.changes, row, book.loaded.stations[entry.station_id], book.start_timeout_s
+        )
+    elif first:
+        telling.tell_ended(book.changes, row, event_id)
+    elif row.energy_wh != before:
+        _corrected(book, row, event_id)
+    _milestone(book, row, "ended", row.ended_at or fact.at, reason=fact.reason)
+    return Outcome(at=entry.received_at, decision=decision), row
+
+
+def keep_samples(
+    book: Book, entry: Entry, row: SessionRow | None, evse: int, samples: tuple[Sample, ...]
+) -> None:
+    """Store samples, and follow the register of the session where there is one."""
+    for sample in samples:
+        book.changes.meters.append(MeterChange(entry, row.id if row else None, evse, sample))
+    if row is None:
+        return
+    before = row.energy_wh
+    for sample in samples:
+        if sample.energy_mwh is not None and (row.ended_at is None or sample.at <= row.ended_at):
+            register.sampled(row, sample.energy_mwh, sample.at)
+    if row.last_seen_at is None or entry.received_at > row.last_seen_at:
+        row.last_seen_at = entry.received_at
+        row.changed = True
+    if row.ended_at is None and row.ended_by_us_at is None:
+        telling.tell_tripwire(book.changes, row)
+    elif row.energy_wh != before and not entry_ends(entry):
+        _corrected(book, row, f"meter:{entry.key or entry.received_at.isoformat()}")
+
+
+def entry_ends(entry: Entry) -> bool:
+    """Whether the message is itself an end, which tells the workflow in its own way."""
+    return isinstance(entry.fact, TransactionEnded)
+
+
+def change_state(
+    book: Book, row: SessionRow, state: str, at: datetime, received_at: datetime
+) -> None:
+    """The charging state at an instant; only a newer one becomes the present one."""
+    _state(book, row, state, at, received_at)
+
+
+def _linked(
+    book: Book, entry: Entry, fact: TransactionStarted | TransactionUpdated
+) -> SessionRow | None:
+    """The ordered session that this transaction answers: by number in 2.x; in 1.6 by connector,
+    token and time, and never to one that has its transaction already (systems.md E3)."""
+    if fact.remote_start_number is not None:
+        row = book.loaded.by_number.get(fact.remote_start_number)
+        if row is not None and row.station_id == entry.station_id and row.closed_at is None:
+            return row if row.transaction_id is None else None
+        return None
+    if fact.transaction_id is not None or fact.token_uid is None:
+        return None
+    row = ordered_session(entry, book.loaded, fact.token_uid, fact.at, book.window)
+    candidates = [
+        other
+        for other in book.loaded.by_station.get(entry.station_id, ())
+        if waits(other, fact.at, book.window)
+        and other.evse in (0, fact.evse)
+        and normalised(other.token_uid or "") == normalised(fact.token_uid)
+    ]
+    return min(candidates, key=lambda other: other.id) if row is not None and candidates else None
+
+
+def _begin_ordered(
+    book: Book, entry: Entry, row: SessionRow, transaction_id: str, at: datetime
+) -> None:
+    row.transaction_id = transaction_id
+    row.started_at = at
+    row.changed = True
+    book.loaded.by_transaction[(entry.station_id, transaction_id)] = row
+    telling.signal(
+        book.changes,
+        row,
+        contract.TRANSACTION_STARTED,
+        contract.TransactionStartedSignal(event_id=f"started:{transaction_id}", at=at),
+    )
+    _milestone(book, row, "started", at, ordered=True)
+
+
+def _handed_over(book: Book, entry: Entry, row: SessionRow, fact: TransactionUpdated) -> SessionRow:
+    """A transaction that began with the cable and is now claimed by an order: the session without
+    a driver ends here, the ordered one goes on from the present register."""
+    ordered = book.loaded.by_number.get(fact.remote_start_number or 0)
+    if (
+        ordered is None
+        or ordered is row
+        or ordered.station_id != entry.station_id
+        or ordered.transaction_id is not None
+        or ordered.closed_at is not None
+        or row.token_uid is not None
+        or not row.running
+    ):
+        return row
+    row.transaction_id = None
+    row.ended_at = fact.at
+    row.stop_reason = "HandedOver"
+    row.changed = True
+    telling.tell_ended(book.changes, row, f"handed_over:{entry.key}")
+    _milestone(book, row, "handed_over", fact.at, to=str(ordered.id))
+    _begin_ordered(book, entry, ordered, fact.transaction_id, fact.at)
+    if row.meter_last_mwh is not None:
+        register.started(ordered, row.meter_last_mwh, fact.at)
+    ordered.sequence_last, ordered.sequence_gaps = row.sequence_last, row.sequence_gaps
+    row.sequence_gaps = 0
+    return ordered
+
+
+def _new_session(
+    book: Book,
+    entry: Entry,
+    fact: TransactionFact,
+    transaction_id: str,
+    *,
+    started_at: datetime,
+) -> SessionRow:
+    station = book.loaded.stations[entry.station_id]
+    row = SessionRow(
+        id=new_id(entry.received_at),
+        organization_id=entry.peer.organization_id,
+        station_id=entry.station_id,
+        site_id=station.site_id,
+        created_at=entry.received_at,
+        evse=fact.evse or 0,
+        connector=fact.connector,
+        transaction_id=transaction_id,
+        started_at=started_at,
+        reported_offline=fact.offline,
+        new=True,
+        changed=True,
+    )
+    if fact.clock != "ok":
+        row.find("clock", f"the station's time was {fact.clock}; receipt counts")
+    book.loaded.add(row)
+    # The newest use of an id is meant from now on.
+    book.loaded.by_transaction[(entry.station_id, transaction_id)] = row
+    return row
+
+
+def _ended_only(book: Book, entry: Entry, fact: TransactionEnded) -> SessionRow:
+    registers = [sample for sample in fact.samples if sample.energy_mwh is not None]
+    if fact.sequence is None and not registers:
+        raise CannotApply("a stop of an unknown transaction that says nothing of its energy")
+    started_at = min((sample.at for sample in fact.samples), default=fact.at)
+    row = _new_session(book, entry, fact, fact.transaction_id, started_at=min(started_at, fact.at))
+    row.find("start_missing", "the station reported an end without a start")
+    if fact.token_uid is not None:
+        _identify(entry, book, row, fact.token_uid, fact.token_type)
+    return row
+
+
+def _token(
+    book: Book, entry: Entry, row: SessionRow, fact: TransactionStarted | TransactionUpdated
+) -> Decision | None:
+    """Decide on the token, and note it on a session that had none yet."""
+    if fact.token_uid is None:
+        return None
+    same = row.token_uid is not None and normalised(row.token_uid) == normalised(fact.token_uid)
+    if same and not row.new and row.authorization in (None, "accepted"):
+        # Judged, or paid for, when it was ordered; a driver is not thrown out half-way.
+        return Decision(status=AuthorizationStatus.ACCEPTED)
+    token = find_token(entry, book.loaded, fact.token_uid, fact.token_type)
+    decision = decide_token(entry, token, fact.at)
+    if row.token_uid is None:
+        _identify(entry, book, row, fact.token_uid, fact.token_type)
+        row.authorization = decision.status.value
+        if not decision.accepted:
+            row.find("token_not_accepted", f"the answer was {decision.status.value}")
+    return decision
+
+
+def _identify(entry: Entry, book: Book, row: SessionRow, uid: str, kind: str | None) -> None:
+    token = find_token(entry, book.loaded, uid, kind)
+    row.token_uid, row.token_type = uid, kind
+    row.token_id = token.id if token else None
+    row.account_id = token.account_id if token else None
+    row.changed = True
+
+
+def _stopper(book: Book, entry: Entry, fact: TransactionEnded) -> Decision | None:
+    if fact.token_uid is None:
+        return None
+    token = find_token(entry, book.loaded, fact.token_uid, fact.token_type)
+    return decide_token(entry, token, fact.at)
+
+
+def _follow(book: Book, entry: Entry, row: SessionRow, fact: TransactionFact) -> None:
+    """What every message of a transaction tells: its number, its samples, that it was sent late."""
+    if fact.offline and not row.reported_offline:
+        row.reported_offline = True
+    row.changed = True
+    if fact.sequence is not None:
+        _number(book, entry, row, fact.sequence, isinstance(fact, TransactionStarted))
+    keep_samples(book, entry, row, row.evse, fact.samples)
+
+
+def _number(book: Book, entry: Entry, row: SessionRow, number: int, first: bool) -> None:
+    if row.sequence_last is None:
+        row.sequence_gaps = 0 if first else min(number, GAPS_MAX)
+        row.sequence_last = number
+        return
+    if number > row.sequence_last:
+        row.sequence_gaps = min(row.sequence_gaps + number - row.sequence_last - 1, GAPS_MAX)
+        row.sequence_last = number
+    elif (
+        number < row.sequence_last
+        and row.sequence_gaps
+        and entry.finding != "sequence_repeated"  # that number was here before
+    ):
+        row.sequence_gaps -= 1
+        if row.sequence_gaps == 0 and row.ended_at is not None and not entry_ends(entry):
+            telling.signal(
+                book.changes,
+                row,
+                contract.GAPS_CLOSED,
+                contract.EventSignal(event_id=f"gaps:{entry.key}"),
+            )
+
+
+def _state(
+    book: Book, row: SessionRow, state: str | None, at: datetime, received_at: datetime
+) -> None:
+    if state is None:
+        return
+    book.changes.states.append((row, at, state))
+    if row.charging_state_at is not None and at < row.charging_state_at:
+        return
+    if row.charging_state != state:
+        known = row.charging_state is not None and not row.new
+        row.charging_state = state
+        if known:
+            telling.tell_state(book.changes, row, at, received_at)
+        _milestone(book, row, state, at)
+    row.charging_state_at = at
+    row.changed = True
+
+
+def _place(row: SessionRow, evse: int | None, connector: int | None) -> None:
+    if evse and row.evse == 0:
+        row.evse = evse
+        row.changed = True
+    if connector and row.connector is None:
+        row.connector = connector
+        row.changed = True
+
+
+def _corrected(book: Book, row: SessionRow, event_id: str) -> None:
+    if row.settled:
+        telling.signal(
+            book.changes, row, contract.METER_CORRECTED, contract.EventSignal(event_id=event_id)
+        )
+
+
+def _milestone(book: Book, row: SessionRow, kind: str, at: datetime, **values: object) -> None:
+    key = f"{kind}:{at.isoformat()}"
+    book.changes.milestones.append(Milestone(row, key, at, kind, telling.details(**values)))
