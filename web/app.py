@@ -1,0 +1,203 @@
+"""The pages as one ASGI app, which `api` mounts at the root of its port."""
+
+import structlog
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
+
+from holdfast.http.permissions import Permission
+from holdfast.services.refusal import Conflict, NotFound, Refusal
+from holdfast.settings import Settings
+from holdfast.store.database import Sessions
+from web.dashboard import attention, commands, decisions, lists, overview, power, tariffs
+from web.dashboard import session as session_page
+from web.dashboard import sessions as sessions_page
+from web.dashboard import station as station_page
+from web.dashboard import stations as stations_page
+from web.guard import Guard
+from web.live import Live
+from web.rendering import STATIC, Pages
+from web.sign_in import Door, sign_out
+from web.viewer import Cookies
+from web.visit import Desk, desk_of, visited
+
+logger = structlog.get_logger(__name__)
+
+FORM_SIZE_MAX = 32_768
+CACHED_FOR_EVER = "public, max-age=31536000, immutable"
+API_PATHS = ("/api/", "/webhooks/", "/ocpi/")
+
+TITLES = {
+    401: "Signed out",
+    403: "Not allowed",
+    404: "Nothing here",
+    405: "Not this way",
+    409: "Not now",
+    413: "Too large",
+    422: "Not accepted",
+    500: "Something went wrong",
+    503: "The database cannot be reached",
+}
+
+
+class VersionedFiles(StaticFiles):
+    """Files whose address changes with their content: cached for ever where it was asked for."""
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        """As the framework does, with our caching."""
+        response = await super().get_response(path, scope)
+        if response.status_code == 200 and b"v=" in scope["query_string"]:
+            response.headers["Cache-Control"] = CACHED_FOR_EVER
+        else:
+            response.headers["Cache-Control"] = "no-cache"
+        return response
+
+
+def create_web(*, sessions: Sessions, settings: Settings, pages: Pages | None = None) -> Starlette:
+    """The app. Its streams end with `await app.state.live.close()`, which a stop must call first.
+
+    Nothing is opened before the first page asks for it: the one LISTEN connection of the process
+    is made for the first stream.
+    """
+    app = Starlette(
+        routes=routes(),
+        middleware=[Middleware(Guard)],
+        exception_handlers={
+            HTTPException: show_http_error,
+            Refusal: show_refusal,
+            OperationalError: show_outage,
+            InterfaceError: show_outage,
+            PoolTimeout: show_outage,
+            Exception: show_failure,
+        },
+        max_body_size=FORM_SIZE_MAX,
+    )
+    app.state.live = Live(settings.database_url)
+    app.state.desk = Desk(
+        sessions=sessions,
+        settings=settings,
+        pages=pages or Pages(),
+        live=app.state.live,
+        cookies=Cookies(settings.secret_key.get_secret_value()),
+    )
+    return app
+
+
+def routes() -> list[BaseRoute]:
+    """Every page, stream and form."""
+    door = Door()
+    return [
+        Route("/sign-in", door.show, methods=["GET"]),
+        Route("/sign-in", door.sign_in, methods=["POST"]),
+        Route("/sign-out", visited(sign_out), methods=["POST"]),
+        *page_routes(),
+        *form_routes(),
+        *(
+            Route(f"/live/{page.name}", page.stream, methods=["GET"])
+            for page in (
+                overview.OVERVIEW,
+                stations_page.STATIONS,
+                station_page.STATION,
+                sessions_page.SESSIONS,
+                session_page.SESSION,
+            )
+        ),
+        Mount("/static", app=GZipMiddleware(VersionedFiles(directory=STATIC), minimum_size=1_024)),
+    ]
+
+
+def page_routes() -> list[Route]:
+    """Pages to read."""
+    return [
+        Route("/", visited(overview.show_overview)),
+        Route("/stations", visited(stations_page.show_stations)),
+        Route("/stations/{identity}", visited(station_page.show_station)),
+        Route("/sessions", visited(sessions_page.show_sessions)),
+        Route("/sessions/{id}", visited(session_page.show_session)),
+        Route("/sessions/{id}/power", visited(power.show_power)),
+        Route("/payments", visited(lists.show_payments)),
+        Route("/tokens", visited(lists.show_tokens)),
+        Route("/tariffs", visited(tariffs.show_tariffs)),
+        Route("/attention", visited(attention.show_attention)),
+        Route("/audit", visited(lists.show_audit, Permission.READ_AUDIT)),
+    ]
+
+
+def form_routes() -> list[Route]:
+    """Forms: each with the permission that the API asks for the same."""
+    forms = (
+        (
+            "/stations/{identity}/commands/{command}",
+            commands.command_station,
+            Permission.COMMAND,
+        ),
+        ("/sessions/{id}/stop", decisions.stop, Permission.COMMAND),
+        ("/sessions/{id}/force-end", decisions.force_end, Permission.DECIDE_SESSIONS),
+        ("/sessions/{id}/waive", decisions.waive, Permission.DECIDE_SESSIONS),
+        ("/sessions/{id}/resolve", decisions.resolve, Permission.DECIDE_SESSIONS),
+        (
+            "/attention/quarantine/{id}/{decision}",
+            attention.decide_quarantined,
+            Permission.DECIDE_FACTS,
+        ),
+        ("/attention/late-facts/{id}/{decision}", attention.decide_late, Permission.DECIDE_FACTS),
+        (
+            "/attention/review-tasks/{id}/{decision}",
+            attention.decide_review,
+            Permission.DECIDE_SESSIONS,
+        ),
+    )
+    return [
+        Route(path, visited(handler, permission), methods=["POST"])
+        for path, handler, permission in forms
+    ]
+
+
+async def show_http_error(request: Request, error: Exception) -> Response:
+    """404 and its like, as a page; as JSON where no person asked."""
+    if not isinstance(error, HTTPException):
+        raise error
+    if request.url.path.startswith(API_PATHS):
+        return JSONResponse(
+            {"type": "about:blank", "title": error.detail, "status": error.status_code},
+            status_code=error.status_code,
+            media_type="application/problem+json",
+        )
+    detail = error.detail
+    if error.status_code == 404:
+        detail = "There is no page at this address, or it belongs to another organization."
+    return _problem(request, error.status_code, detail)
+
+
+async def show_refusal(request: Request, error: Exception) -> Response:
+    """What a use case refused, in its own words."""
+    status = 404 if isinstance(error, NotFound) else 409 if isinstance(error, Conflict) else 422
+    text = str(error)
+    return _problem(request, status, text[:1].upper() + text[1:] + ".")
+
+
+async def show_outage(request: Request, error: Exception) -> Response:
+    """Postgres is away; nothing was changed."""
+    logger.warning("web.database_unreachable", error=type(error).__name__)
+    return _problem(
+        request, 503, "Stations are not affected by this page. Try again in a few seconds."
+    )
+
+
+async def show_failure(request: Request, _error: Exception) -> Response:
+    """A bug of ours; the server logs it."""
+    return _problem(request, 500, "It was logged. Nothing of your last step was saved.")
+
+
+def _problem(request: Request, status: int, detail: str) -> Response:
+    viewer = getattr(request.state, "viewer", None)
+    values = {"title": TITLES.get(status, "Not possible"), "status": status, "detail": detail}
+    return desk_of(request).pages.page("problem.html", values, viewer=viewer, status_code=status)

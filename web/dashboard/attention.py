@@ -1,0 +1,243 @@
+"""Everything that waits for a person, on one page, with what that person can do about it."""
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+from starlette.responses import Response
+
+from holdfast.contracts.names import payment_workflow_id
+from holdfast.services import audit
+from holdfast.services.late_facts import apply_late_fact, discard_late_fact, list_late_facts
+from holdfast.services.quarantine import ask_replay, discard, list_quarantined
+from holdfast.services.refusal import NotFound
+from holdfast.services.review_tasks import list_review_tasks, resolve_review_task
+from holdfast.services.scope import owned
+from holdfast.services.slices import SliceAsked
+from holdfast.store.tables import LateFact, Payment, Quarantined, ReviewTask, Session
+from web.dashboard.message_log import readable
+from web.dashboard.session import pairs
+from web.dashboard.session_rows import SessionLine, select_sessions, session_lines
+from web.live_page import uuid_or_none
+from web.visit import Desk, Visit, back_to
+from web.wording import PAYMENT, Badge, badge, words
+
+SHOWN = 50
+PAYLOAD_LENGTH_MAX = 2_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReviewItem:
+    """A review task. `session_id` where it is about a session."""
+
+    id: UUID
+    kind: str
+    session_id: UUID | None
+    subject: str
+    created_at: datetime
+    details: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuarantineItem:
+    """A message that could not be applied. `replay_asked_at`: a gateway was told to try again."""
+
+    id: UUID
+    station: str
+    action: str
+    protocol: str
+    received_at: datetime
+    error: str
+    text: str
+    replay_asked_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LateItem:
+    """A fact that came after its session was closed."""
+
+    id: UUID
+    session_id: UUID
+    name: str
+    received_at: datetime
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentItem:
+    """A payment that a person must look at."""
+
+    id: UUID
+    session_id: UUID | None
+    badge: Badge
+    attention: str
+    asked_minor: int
+    currency: str
+    changed_at: datetime
+    workflow_url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attention:
+    """The page: the newest fifty of each kind."""
+
+    sessions: tuple[SessionLine, ...]
+    payments: tuple[PaymentItem, ...]
+    reviews: tuple[ReviewItem, ...]
+    quarantined: tuple[QuarantineItem, ...]
+    late: tuple[LateItem, ...]
+
+    @property
+    def empty(self) -> bool:
+        """Nothing waits."""
+        return not (self.sessions or self.payments or self.reviews or self.quarantined or self.late)
+
+
+async def read_attention(desk: Desk, db: AsyncSession, organization_id: UUID) -> Attention:
+    """Five short lists."""
+    asked = SliceAsked(limit=SHOWN)
+    sessions = await db.execute(
+        select_sessions(organization_id)
+        .where(Session.attention.is_not(None), Session.closed_at.is_(None))
+        .order_by(Session.id.desc())
+        .limit(SHOWN)
+    )
+    payments = await db.scalars(
+        owned(Payment, organization_id)
+        .where(Payment.attention.is_not(None))
+        .order_by(Payment.id.desc())
+        .limit(SHOWN)
+    )
+    reviews = await list_review_tasks(db, organization_id, asked, resolved=False)
+    quarantined = await list_quarantined(db, organization_id, asked, state="open")
+    late = await list_late_facts(db, organization_id, asked, state="open")
+    return Attention(
+        sessions=session_lines(sessions.all()),
+        payments=tuple(_payment(desk, row) for row in payments),
+        reviews=tuple(_review(row) for row in reviews.items),
+        quarantined=tuple(_quarantined(row, station) for row, station in quarantined.items),
+        late=tuple(_late(row) for row in late.items),
+    )
+
+
+async def show_attention(visit: Visit) -> Response:
+    """GET /attention. Not live: nothing may move under a form that somebody fills in."""
+    view = await read_attention(visit.desk, visit.db, visit.viewer.organization_id)
+    return visit.page("attention.html", view=view)
+
+
+async def decide_quarantined(visit: Visit) -> Response:
+    """POST /attention/quarantine/{id}/{decision}: replay or discard."""
+    decisions = {"replay": ask_replay, "discard": discard}
+    row_id, decision = _named(visit, "quarantined message", tuple(decisions))
+    reason = visit.reason()
+    await decisions[decision](
+        visit.db,
+        visit.viewer.organization_id,
+        row_id,
+        actor=visit.viewer.actor,
+        reason=reason,
+        now=visit.desk.pages.now(),
+    )
+    return await _audited(visit, f"quarantine.{decision}", f"quarantine:{row_id}", reason)
+
+
+async def decide_late(visit: Visit) -> Response:
+    """POST /attention/late-facts/{id}/{decision}: apply or discard."""
+    decisions = {"apply": apply_late_fact, "discard": discard_late_fact}
+    row_id, decision = _named(visit, "late fact", tuple(decisions))
+    reason = visit.reason()
+    await decisions[decision](
+        visit.db,
+        visit.viewer.organization_id,
+        row_id,
+        actor=visit.viewer.actor,
+        reason=reason,
+        now=visit.desk.pages.now(),
+    )
+    return await _audited(visit, f"late_fact.{decision}", f"late_fact:{row_id}", reason)
+
+
+async def decide_review(visit: Visit) -> Response:
+    """POST /attention/review-tasks/{id}/{decision}: resolve."""
+    row_id, _ = _named(visit, "review task", ("resolve",))
+    reason = visit.reason()
+    await resolve_review_task(
+        visit.db,
+        visit.viewer.organization_id,
+        row_id,
+        actor=visit.viewer.actor,
+        resolution=reason,
+        now=visit.desk.pages.now(),
+    )
+    return await _audited(visit, "review_task.resolve", f"review_task:{row_id}", reason)
+
+
+def _named(visit: Visit, kind: str, decisions: tuple[str, ...]) -> tuple[UUID, str]:
+    row_id = uuid_or_none(visit.request.path_params["id"])
+    decision = visit.request.path_params["decision"]
+    if row_id is None or decision not in decisions:
+        raise NotFound(kind, visit.request.path_params["id"])
+    return row_id, decision
+
+
+async def _audited(visit: Visit, action: str, subject: str, reason: str) -> Response:
+    await audit.record(
+        visit.db,
+        visit.viewer.organization_id,
+        actor=visit.viewer.actor,
+        action=action,
+        subject=subject,
+        reason=reason,
+    )
+    return back_to("/attention")
+
+
+def _payment(desk: Desk, row: Payment) -> PaymentItem:
+    return PaymentItem(
+        id=row.id,
+        session_id=row.session_id,
+        badge=badge(PAYMENT, row.state),
+        attention=row.attention or "",
+        asked_minor=row.asked_minor,
+        currency=row.currency,
+        changed_at=row.changed_at,
+        workflow_url=desk.temporal_url(payment_workflow_id(row.id)),
+    )
+
+
+def _review(row: ReviewTask) -> ReviewItem:
+    kind, _, name = row.subject.partition(":")
+    return ReviewItem(
+        id=row.id,
+        kind=words(row.kind),
+        session_id=uuid_or_none(name) if kind == "session" else None,
+        subject=row.subject,
+        created_at=row.created_at,
+        details=pairs(row.details),
+    )
+
+
+def _quarantined(row: Quarantined, station: str) -> QuarantineItem:
+    return QuarantineItem(
+        id=row.id,
+        station=station,
+        action=row.action,
+        protocol=row.protocol,
+        received_at=row.received_at,
+        error=row.error[:400],
+        text=readable(row.frame)[1],
+        replay_asked_at=row.decided_at,
+    )
+
+
+def _late(row: LateFact) -> LateItem:
+    return LateItem(
+        id=row.id,
+        session_id=row.session_id,
+        name=words(row.name),
+        received_at=row.received_at,
+        text=json.dumps(row.payload, indent=2, ensure_ascii=False)[:PAYLOAD_LENGTH_MAX],
+    )

@@ -1,0 +1,132 @@
+"""A settlement's breakdown for people: each line a quantity times a price, summed to the cent.
+
+Reads the JSON of `holdfast.domain.price_json`. Old settlements are shown by the fields they have.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from holdfast.store.tables import Settlement
+from web.wording import Quantity, money, words
+
+LINES_SHOWN = 200
+
+DIMENSIONS = {
+    "ENERGY": "Energy",
+    "TIME": "Charging time",
+    "PARKING_TIME": "Parking time",
+    "FLAT": "Per session",
+}
+REASONS = {"used": "", "step_size": "rounded up to the next block"}
+ADJUSTMENTS = {
+    "min_price": "Least price of the tariff",
+    "max_price": "Greatest price of the tariff",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PriceLine:
+    """One line: what, how much, at what price, and the exact amount."""
+
+    name: str
+    note: str
+    quantity: str
+    unit: str
+    unit_price: str
+    price_per: str
+    vat: str | None
+    excl: str
+    incl: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PriceSum:
+    """A line below the lines."""
+
+    name: str
+    excl: str
+    incl: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Price:
+    """All of it. Exact lines and adjustments add up to `exact`; then it is rounded once."""
+
+    currency: str
+    lines: tuple[PriceLine, ...]
+    lines_more: int
+    adjustments: tuple[PriceSum, ...]
+    exact: PriceSum | None
+    rounding: PriceSum | None
+    excl: str | None
+    incl: Quantity
+    taxes: tuple[tuple[str, str, str], ...]
+    note: str | None
+    findings: tuple[str, ...]
+
+
+def explain(settlement: Settlement) -> Price:
+    """The price of a settlement."""
+    body = settlement.breakdown
+    lines = _list(body, "lines")
+    return Price(
+        currency=settlement.currency,
+        lines=tuple(_line(line) for line in lines[:LINES_SHOWN]),
+        lines_more=max(0, len(lines) - LINES_SHOWN),
+        adjustments=tuple(
+            _sum(ADJUSTMENTS.get(_text(item, "reason"), "Adjustment"), item, "_exact")
+            for item in _list(body, "adjustments")
+        ),
+        exact=_named(body, "exact", "Exact total"),
+        rounding=_named(body, "rounding", "Rounded once, half up"),
+        excl=settlement.excl_vat,
+        incl=money(settlement.amount_minor, settlement.currency),
+        taxes=tuple(
+            (_text(tax, "vat"), _text(tax, "net"), _text(tax, "tax"))
+            for tax in _list(body, "taxes")
+            if tax.get("vat") is not None
+        ),
+        note=body.get("note"),
+        findings=tuple(_finding(item) for item in _list(body, "findings")),
+    )
+
+
+def _line(line: Mapping[str, Any]) -> PriceLine:
+    quantity, unit = _text(line, "quantity"), _text(line, "unit")
+    return PriceLine(
+        name=DIMENSIONS.get(_text(line, "dimension"), words(_text(line, "dimension").lower())),
+        note=REASONS.get(_text(line, "reason"), _text(line, "reason")),
+        quantity=quantity,
+        unit="time" if unit == "session" else unit,
+        unit_price=_text(line, "unit_price"),
+        price_per=_text(line, "price_per"),
+        vat=line.get("vat"),
+        excl=_text(line, "excl_vat_exact"),
+        incl=_text(line, "incl_vat_exact"),
+    )
+
+
+def _named(body: Mapping[str, Any], key: str, name: str) -> PriceSum | None:
+    item = body.get(key)
+    return _sum(name, item, "") if isinstance(item, dict) else None
+
+
+def _sum(name: str, item: Mapping[str, Any], suffix: str) -> PriceSum:
+    return PriceSum(
+        name=name, excl=_text(item, f"excl_vat{suffix}"), incl=_text(item, f"incl_vat{suffix}")
+    )
+
+
+def _finding(item: Mapping[str, Any]) -> str:
+    return _text(item, "detail") if "detail" in item else words(_text(item, "code"))
+
+
+def _list(body: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
+    items = body.get(key)
+    return [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []
+
+
+def _text(item: Mapping[str, Any], key: str) -> str:
+    value = item.get(key)
+    return "-" if value is None else str(value)

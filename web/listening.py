@@ -1,0 +1,77 @@
+"""One LISTEN connection of this process: says which topics changed, and survives a restart.
+
+A notice carries no data and may be lost while Postgres is away; so every new connection counts as
+"everything changed".
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+
+import psycopg
+import structlog
+from pydantic import SecretStr
+
+from holdfast.contracts.names import NOTIFY_CHANNEL
+
+logger = structlog.get_logger(__name__)
+
+EVERYTHING: frozenset[str] = frozenset({"*"})
+PAUSE_S_MIN = 0.25
+PAUSE_S_MAX = 5.0
+SILENCE_S = 20.0  # a connection that was quiet for this long is asked whether it still lives
+
+OnNotice = Callable[[frozenset[str]], None]
+
+
+class Listener:
+    """Listens on the channel until closed. `on_notice` is called in this loop; it must not wait."""
+
+    def __init__(self, database_url: SecretStr, on_notice: OnNotice) -> None:
+        self._database_url = database_url
+        self._on_notice = on_notice
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin; a repeat changes nothing."""
+        if self._task is None:
+            self._task = asyncio.create_task(self._run(), name="web-listener")
+
+    async def close(self) -> None:
+        """End and wait for it."""
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+
+    async def _run(self) -> None:
+        pause_s = PAUSE_S_MIN
+        while True:
+            try:
+                async with await self._connect() as connection:
+                    await connection.execute(f"LISTEN {NOTIFY_CHANNEL}")
+                    pause_s = PAUSE_S_MIN
+                    self._on_notice(EVERYTHING)
+                    await self._hear(connection)
+            except (psycopg.Error, OSError, TimeoutError) as error:
+                logger.warning("web.listener_lost", error=type(error).__name__, pause_s=pause_s)
+            await asyncio.sleep(pause_s)
+            pause_s = min(PAUSE_S_MAX, pause_s * 2)
+
+    async def _connect(self) -> psycopg.AsyncConnection[tuple[object, ...]]:
+        return await psycopg.AsyncConnection.connect(
+            self._database_url.get_secret_value(),
+            autocommit=True,
+            connect_timeout=5,
+            keepalives_idle=15,
+            keepalives_interval=5,
+            keepalives_count=3,
+            application_name="holdfast web listener",
+        )
+
+    async def _hear(self, connection: psycopg.AsyncConnection[tuple[object, ...]]) -> None:
+        while True:
+            async for notice in connection.notifies(timeout=SILENCE_S):
+                self._on_notice(frozenset(notice.payload.split()))
+            await asyncio.wait_for(connection.execute("SELECT 1"), timeout=5)

@@ -1,0 +1,120 @@
+"""One visit to a page: who, with which transaction, by which form. And the desk they all share."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from urllib.parse import quote
+
+from sqlalchemy.ext.asyncio import AsyncSession
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from holdfast.http.permissions import Permission
+from holdfast.services.refusal import Invalid
+from holdfast.settings import Settings
+from holdfast.store.database import Sessions
+from web.live import Live
+from web.rendering import Pages
+from web.viewer import COOKIE, Cookies, Viewer, read_viewer
+
+FIELDS_MAX = 20
+FIELD_LENGTH_MAX = 2_000
+REASON_LENGTH_MAX = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desk:
+    """What the pages of one process work with."""
+
+    sessions: Sessions
+    settings: Settings
+    pages: Pages
+    live: Live
+    cookies: Cookies
+
+    def temporal_url(self, workflow_id: str) -> str:
+        """Where the Temporal UI shows a workflow."""
+        base = self.settings.temporal_ui_url.rstrip("/")
+        namespace = quote(self.settings.temporal_namespace, safe="")
+        return f"{base}/namespaces/{namespace}/workflows/{quote(workflow_id, safe='')}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Visit:
+    """A request of a signed-in viewer, in a transaction that is committed before the answer."""
+
+    request: Request
+    desk: Desk
+    db: AsyncSession
+    viewer: Viewer
+    form: Mapping[str, str] = field(default_factory=dict)
+
+    def page(self, template: str, **values: object) -> Response:
+        """Render a page for this viewer."""
+        return self.desk.pages.page(template, values, viewer=self.viewer)
+
+    def reason(self) -> str:
+        """The reason that every decision needs. Raises Invalid where there is none."""
+        reason = self.form.get("reason", "").strip()
+        if not 3 <= len(reason) <= REASON_LENGTH_MAX:
+            raise Invalid("reason", reason, f"say why, in 3 to {REASON_LENGTH_MAX} characters")
+        return reason
+
+
+Handler = Callable[[Visit], Awaitable[Response]]
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+def desk_of(request: Request) -> Desk:
+    """The desk of the app that got this request."""
+    desk: Desk = request.app.state.desk
+    return desk
+
+
+def visited(handler: Handler, permission: Permission = Permission.READ) -> Endpoint:
+    """A route's endpoint: signed in, allowed, and for a form with the token of this sign-in."""
+
+    async def endpoint(request: Request) -> Response:
+        desk = desk_of(request)
+        async with desk.sessions() as db:
+            viewer = await read_viewer(db, desk.cookies, request.cookies.get(COOKIE))
+            if viewer is None:
+                return sign_in_first(request)
+            request.state.viewer = viewer
+            if not viewer.may(permission):
+                raise HTTPException(
+                    403, f"Your key's role ({viewer.role}) does not allow this: {permission.value}."
+                )
+            form = await read_form(request) if request.method == "POST" else {}
+            if request.method == "POST" and not viewer.sent(form.get("form_token", "")):
+                raise HTTPException(403, "This form is from another sign-in. Load the page again.")
+            visit = Visit(request=request, desk=desk, db=db, viewer=viewer, form=form)
+            response = await handler(visit)
+            await db.commit()
+        return response
+
+    return endpoint
+
+
+def sign_in_first(request: Request) -> Response:
+    """To the sign-in page and back; 401 where a script asks, which cannot follow."""
+    if request.method != "GET" or request.headers.get("hx-request"):
+        return Response("Signed out.", 401)
+    path = request.url.path
+    if request.url.query:
+        path += f"?{request.url.query}"
+    return RedirectResponse(f"/sign-in?next={quote(path, safe='')}", 303)
+
+
+def back_to(path: str) -> Response:
+    """After a form: see another page, so that reloading does not send it again."""
+    return RedirectResponse(path, 303)
+
+
+async def read_form(request: Request) -> dict[str, str]:
+    """The text fields of a form, each bounded. Files are refused."""
+    async with request.form(max_files=0, max_fields=FIELDS_MAX) as form:
+        fields = {name: value for name, value in form.items() if isinstance(value, str)}
+    if any(len(value) > FIELD_LENGTH_MAX for value in fields.values()):
+        raise HTTPException(413, "A field of this form is too long.")
+    return fields
