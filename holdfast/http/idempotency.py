@@ -11,6 +11,7 @@ from hashlib import blake2b
 from typing import Any
 from uuid import UUID
 
+import orjson
 from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
@@ -26,6 +27,7 @@ REPLAYED_HEADER = "Idempotent-Replayed"
 KEY_LENGTH_MAX = 255
 KEPT = timedelta(hours=24)
 PURGED_AT_ONCE = 20
+SHOWN_ONCE = ("key", "api_key", "password")
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -161,7 +163,7 @@ class IdempotentRoute(APIRoute):
             response = await handle(request)
             asked: IdempotentRequest | None = getattr(request.state, "idempotent", None)
             if asked is not None and 200 <= response.status_code < 300:
-                await asked.remember(response.status_code, bytes(response.body))
+                await asked.remember(response.status_code, without_secrets(bytes(response.body)))
             return response
 
         return handle_once
@@ -181,6 +183,16 @@ class IdempotentRoute(APIRoute):
         ]
         if unknown:
             raise RequestValidationError(unknown)
+
+
+def without_secrets(body: bytes) -> bytes:
+    """The answer as it is kept: what is shown once is not kept, and null when asked for again."""
+    if not any(f'"{name}"'.encode() in body for name in SHOWN_ONCE):
+        return body
+    answer = orjson.loads(body)
+    if isinstance(answer, dict):
+        answer |= {name: None for name in SHOWN_ONCE if name in answer}
+    return orjson.dumps(answer)
 
 
 def _query_names(route: APIRoute) -> list[str]:

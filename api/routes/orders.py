@@ -1,0 +1,104 @@
+"""Orders: what was asked of stations and what came of it."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from fastapi import APIRouter, Query
+
+from api.routes.fields import Line, Output
+from holdfast.contracts.names import order_workflow_id
+from holdfast.contracts.orders import OrderKind
+from holdfast.http.database import Db
+from holdfast.http.idempotency import IdempotentRoute
+from holdfast.http.pagination import Asked, Page, page
+from holdfast.http.principal import Reader
+from holdfast.services import order_reads
+from holdfast.services.order_reads import Seen
+
+router = APIRouter(prefix="/orders", tags=["orders"], route_class=IdempotentRoute)
+
+State = Literal["waiting", "sent", "accepted", "rejected", "unknown", "expired", "cancelled"]
+
+
+class OrderShown(Output):
+    """An order. What it carried is not shown: it may be a password for the station.
+
+    `status` is the station's own word, `response` and `error` what it answered.
+    """
+
+    id: UUID
+    station: str
+    session: UUID | None
+    kind: str
+    state: str
+    status: str | None
+    response: dict[str, Any] | None
+    error: dict[str, Any] | None
+    requested_by: str
+    not_after: datetime
+    attempts: int
+    sent_at: datetime | None
+    answered_at: datetime | None
+    created_at: datetime
+    workflow_id: str
+
+
+@router.get("")
+async def list_orders(
+    db: Db,
+    reader: Reader,
+    asked: Asked,
+    station: Annotated[Line | None, Query(description="An OCPP identity.")] = None,
+    state: State | None = None,
+    kind: OrderKind | None = None,
+    session: UUID | None = None,
+) -> Page[OrderShown]:
+    """Newest first."""
+    rows = await order_reads.list_orders(
+        db,
+        reader.organization_id,
+        asked,
+        station=station,
+        state=state,
+        kind=kind,
+        session_id=session,
+    )
+    return page(rows, to_order)
+
+
+@router.get("/{order_id}")
+async def read_order(order_id: UUID, db: Db, reader: Reader) -> OrderShown:
+    """One order."""
+    return to_order(await order_reads.see_order(db, reader.organization_id, order_id))
+
+
+def to_order(seen: Seen) -> OrderShown:
+    """The answer."""
+    order, station = seen
+    answer = order.answer or {}
+    return OrderShown(
+        id=order.id,
+        station=station,
+        session=order.session_id,
+        kind=order.kind,
+        state=order.state,
+        status=_text(answer.get("status")),
+        response=_object(answer.get("response")),
+        error=_object(answer.get("error")),
+        requested_by=order.requested_by,
+        not_after=order.not_after,
+        attempts=order.attempts,
+        sent_at=order.sent_at,
+        answered_at=order.answered_at,
+        created_at=order.created_at,
+        workflow_id=order_workflow_id(order.id),
+    )
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _object(value: object) -> dict[str, Any] | None:
+    return value if isinstance(value, dict) else None

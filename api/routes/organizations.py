@@ -1,0 +1,108 @@
+"""One's own organization, and making another."""
+
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Request
+from pydantic import StringConstraints
+
+from api.routes.fields import Input, Name, Output
+from holdfast.http.database import Db
+from holdfast.http.idempotency import IdempotentRoute
+from holdfast.http.pagination import Page
+from holdfast.http.principal import Administrator, Reader
+from holdfast.services import api_keys, audit, organizations
+from holdfast.settings import Settings
+
+router = APIRouter(prefix="/organizations", tags=["organizations"], route_class=IdempotentRoute)
+
+Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{1,62}$")]
+
+
+class OrganizationShown(Output):
+    """An operator's company."""
+
+    id: UUID
+    slug: str
+    name: str
+    created_at: datetime
+
+
+class NewOrganization(Input):
+    """`slug` can never be changed."""
+
+    slug: Slug
+    name: Name
+
+
+class OrganizationMade(Output):
+    """The new organization and its first administrator's key, shown this once."""
+
+    organization: OrganizationShown
+    api_key: str
+
+
+class OrganizationChange(Input):
+    """What may be changed."""
+
+    name: Name
+
+
+@router.get("")
+async def list_organizations(db: Db, reader: Reader) -> Page[OrganizationShown]:
+    """The organization of the key that asks: there is no other to see."""
+    row = await organizations.get_organization(db, reader.organization_id)
+    return Page(items=[OrganizationShown.model_validate(row)])
+
+
+@router.get("/current")
+async def read_organization(db: Db, reader: Reader) -> OrganizationShown:
+    """The organization of the key that asks."""
+    row = await organizations.get_organization(db, reader.organization_id)
+    return OrganizationShown.model_validate(row)
+
+
+@router.patch("/current")
+async def change_organization(
+    change: OrganizationChange, db: Db, administrator: Administrator
+) -> OrganizationShown:
+    """Rename it."""
+    row = await organizations.rename_organization(db, administrator.organization_id, change.name)
+    await audit.record(
+        db,
+        administrator.organization_id,
+        actor=administrator.actor,
+        action="organization.change",
+        subject=f"organization:{row.id}",
+        details={"name": change.name},
+    )
+    return OrganizationShown.model_validate(row)
+
+
+@router.post("", status_code=201)
+async def make_organization(
+    new: NewOrganization, request: Request, db: Db, administrator: Administrator
+) -> OrganizationMade:
+    """Another organization, with a key of its own: the key that asks never sees into it."""
+    settings: Settings = request.app.state.settings
+    row = await organizations.create_organization(db, slug=new.slug, name=new.name)
+    key = api_keys.new_key()
+    made = await api_keys.register_key(
+        db,
+        settings.secret_key.get_secret_value(),
+        row.id,
+        name="First administrator",
+        role="administrator",
+        api_key=key,
+    )
+    for organization_id in (administrator.organization_id, row.id):
+        await audit.record(
+            db,
+            organization_id,
+            actor=administrator.actor,
+            action="organization.create",
+            subject=f"organization:{row.id}",
+            details={"slug": new.slug, "key": str(made.id)},
+        )
+    return OrganizationMade(organization=OrganizationShown.model_validate(row), api_key=key)

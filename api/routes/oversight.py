@@ -1,0 +1,192 @@
+"""What a person looks at: the overview, review tasks, the audit log, a station's messages."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Request
+
+from api.routes.fields import Identity, Input, Instant, Line, Output, Reason
+from holdfast.http.database import Db
+from holdfast.http.idempotency import IdempotentRoute
+from holdfast.http.pagination import Asked, Page, page
+from holdfast.http.principal import Auditor, MessageReader, Reader, SessionDecider
+from holdfast.services import audit, message_log, overview, review_tasks
+from holdfast.settings import Settings
+
+router = APIRouter(tags=["oversight"], route_class=IdempotentRoute)
+
+FRAMES_MAX = 500
+
+
+class CapturedShown(Output):
+    """Money taken from cards today, in one currency."""
+
+    currency: str
+    amount_minor: int
+
+
+class OverviewShown(Output):
+    """The figures of the day, in UTC."""
+
+    stations: int
+    stations_online: int
+    sessions_active: int
+    energy_wh: int
+    captured: list[CapturedShown]
+    attention: int
+    since: datetime
+
+
+class ReviewTaskShown(Output):
+    """Something a person must look at; `subject` is "session:<id>"."""
+
+    id: UUID
+    kind: str
+    subject: str
+    details: dict[str, Any]
+    created_at: datetime
+    resolved_at: datetime | None
+    resolved_by: str | None
+    resolution: str | None
+
+
+class TaskResolution(Input):
+    """What was found and done."""
+
+    resolution: Reason
+
+
+class AuditEntryShown(Output):
+    """Who did what, to what, and why."""
+
+    id: UUID
+    at: datetime
+    actor: str
+    action: str
+    subject: str
+    reason: str | None
+    details: dict[str, Any]
+
+
+class MessageShown(Output):
+    """A frame of the message log; `frame` is its text, with � where it is not UTF-8."""
+
+    id: int
+    received_at: datetime
+    outbound: bool
+    message_id: str | None
+    action: str | None
+    finding: str | None
+    frame: str
+
+
+@router.get("/overview")
+async def read_overview(request: Request, db: Db, reader: Reader) -> OverviewShown:
+    """The figures at a glance."""
+    settings: Settings = request.app.state.settings
+    midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    figures = await overview.read_overview(
+        db, reader.organization_id, since=midnight, lease_s=settings.gateway_lease_s
+    )
+    return OverviewShown.model_validate(figures)
+
+
+@router.get("/review-tasks")
+async def list_review_tasks(
+    db: Db,
+    reader: Reader,
+    asked: Asked,
+    resolved: bool | None = None,
+    subject: Line | None = None,
+) -> Page[ReviewTaskShown]:
+    """Newest first."""
+    rows = await review_tasks.list_review_tasks(
+        db, reader.organization_id, asked, resolved=resolved, subject=subject
+    )
+    return page(rows, ReviewTaskShown.model_validate)
+
+
+@router.get("/review-tasks/{task_id}")
+async def read_review_task(task_id: UUID, db: Db, reader: Reader) -> ReviewTaskShown:
+    """One task."""
+    row = await review_tasks.get_review_task(db, reader.organization_id, task_id)
+    return ReviewTaskShown.model_validate(row)
+
+
+@router.post("/review-tasks/{task_id}/resolve")
+async def resolve_review_task(
+    task_id: UUID, form: TaskResolution, db: Db, decider: SessionDecider
+) -> ReviewTaskShown:
+    """Close it, saying what was found and done."""
+    row = await review_tasks.resolve_review_task(
+        db,
+        decider.organization_id,
+        task_id,
+        actor=decider.actor,
+        resolution=form.resolution,
+        now=datetime.now(UTC),
+    )
+    await audit.record(
+        db,
+        decider.organization_id,
+        actor=decider.actor,
+        action="review_task.resolve",
+        subject=f"review_task:{task_id}",
+        reason=form.resolution,
+        details={"kind": row.kind, "subject": row.subject},
+    )
+    return ReviewTaskShown.model_validate(row)
+
+
+@router.get("/audit-log")
+async def list_audit_log(
+    db: Db,
+    auditor: Auditor,
+    asked: Asked,
+    actor: Line | None = None,
+    action: Line | None = None,
+    subject: Line | None = None,
+    since: Annotated[Instant | None, Query(alias="from")] = None,
+) -> Page[AuditEntryShown]:
+    """Newest first."""
+    rows = await audit.list_entries(
+        db,
+        auditor.organization_id,
+        asked,
+        actor=actor,
+        action=action,
+        subject=subject,
+        since=since,
+    )
+    return page(rows, AuditEntryShown.model_validate)
+
+
+@router.get("/stations/{identity}/messages")
+async def list_messages(
+    identity: Identity,
+    db: Db,
+    reader: MessageReader,
+    before: Annotated[
+        Instant | None, Query(description="Received before; looks one day further back.")
+    ] = None,
+    limit: Annotated[int, Query(ge=1, le=FRAMES_MAX)] = 100,
+    action: Line | None = None,
+) -> Page[MessageShown]:
+    """The OCPP messages of a station, both ways, newest first."""
+    asked = message_log.LogAsked(before=before or datetime.now(UTC), limit=limit, action=action)
+    rows = await message_log.list_frames(db, reader.organization_id, identity, asked)
+    return Page(
+        items=[
+            MessageShown(
+                id=row.id,
+                received_at=row.received_at,
+                outbound=row.outbound,
+                message_id=row.message_id,
+                action=row.action,
+                finding=row.finding,
+                frame=row.frame.decode(errors="replace"),
+            )
+            for row in rows
+        ]
+    )

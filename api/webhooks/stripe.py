@@ -1,0 +1,146 @@
+"""Webhooks of Stripe: checked over the raw bytes, stored once, then taken as "look again".
+
+docs.stripe.com/webhooks. A delivery may come twice, late, out of order or never, so that nothing
+in it is believed but the ids; a 2xx means that it is stored. An event without a payment of ours is
+stored as well, and answered 200: Stripe has done its part.
+"""
+
+from uuid import UUID
+
+import stripe
+import structlog
+from fastapi import APIRouter, Request
+from pydantic import BaseModel, ConfigDict, ValidationError
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.sql.elements import ColumnElement
+
+from holdfast.contracts.names import payment_workflow_id
+from holdfast.contracts.payments import PROVIDER_NOTICED, NoticeSignal
+from holdfast.http.database import Db
+from holdfast.http.problems import Problem
+from holdfast.services.outbox import notify, tell
+from holdfast.settings import Settings
+from holdfast.store.tables import Payment, ProviderEvent
+
+router = APIRouter(prefix="/webhooks", tags=["webhooks"])
+
+SIGNATURE_HEADER = "Stripe-Signature"
+TOLERANCE_S = 300
+INTENT_PREFIX = "pi_"
+
+log = structlog.get_logger()
+
+
+class EventObject(BaseModel):
+    """What we read of the object: enough to find the payment."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    id: str | None = None
+    payment_intent: str | None = None
+    metadata: dict[str, str] | None = None
+
+
+class EventData(BaseModel):
+    """Stripe's wrapping of it."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    object: EventObject
+
+
+class StripeEvent(BaseModel):
+    """What we read of an event."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    id: str
+    type: str
+    api_version: str | None = None
+    data: EventData
+
+
+class Received(BaseModel):
+    """`known`: a payment of ours is told to look again. `repeated`: it was stored before."""
+
+    known: bool
+    repeated: bool = False
+
+
+@router.post("/stripe")
+async def receive_stripe_event(request: Request, db: Db) -> Received:
+    """Store the event and have its payment look again."""
+    settings: Settings = request.app.state.settings
+    if settings.stripe_webhook_secret is None:
+        raise Problem(503, "payments-not-configured", "no webhook secret is configured")
+    body = await request.body()
+    event = checked_event(
+        body,
+        request.headers.get(SIGNATURE_HEADER),
+        settings.stripe_webhook_secret.get_secret_value(),
+    )
+    payment = await _payment_of(db, event.data.object)
+    stored = await db.scalar(
+        upsert(ProviderEvent)
+        .values(
+            id=event.id,
+            type=event.type,
+            api_version=event.api_version,
+            payment_id=None if payment is None else payment.id,
+            body=body,
+        )
+        .on_conflict_do_nothing()
+        .returning(ProviderEvent.id)
+    )
+    if stored is None:
+        return Received(known=payment is not None, repeated=True)
+    if payment is None:
+        log.info("event without a payment of ours", type=event.type)
+        return Received(known=False)
+    await tell(
+        db,
+        payment.organization_id,
+        payment_workflow_id(payment.id),
+        operation="signal",
+        name=PROVIDER_NOTICED,
+        message=NoticeSignal(event_id=event.id, type=event.type),
+    )
+    await notify(db, ["outbox", "payments"])
+    return Received(known=True)
+
+
+def checked_event(body: bytes, signature: str | None, secret: str) -> StripeEvent:
+    """Raises a Problem (400): no, stale or wrong signature, or no event."""
+    try:
+        text = body.decode()
+        stripe.WebhookSignature.verify_header(text, signature, secret, TOLERANCE_S)
+        return StripeEvent.model_validate_json(text)
+    except stripe.SignatureVerificationError:
+        raise Problem(400, "bad-signature", "the signature does not fit the body") from None
+    except (UnicodeDecodeError, ValidationError):
+        raise Problem(400, "bad-event", "the body is no Stripe event") from None
+
+
+async def _payment_of(db: AsyncSession, seen: EventObject) -> Payment | None:
+    """By our id in the metadata, else by the intent."""
+    named = _uuid((seen.metadata or {}).get("payment_id"))
+    intent = seen.payment_intent
+    if intent is None and seen.id is not None and seen.id.startswith(INTENT_PREFIX):
+        intent = seen.id
+    if named is not None and (payment := await _payment(db, Payment.id == named)) is not None:
+        return payment
+    return None if intent is None else await _payment(db, Payment.intent == intent)
+
+
+async def _payment(db: AsyncSession, condition: ColumnElement[bool]) -> Payment | None:
+    # Of any organization: Stripe, not an organization's key, asks here.
+    return await db.scalar(select(Payment).where(condition))
+
+
+def _uuid(value: str | None) -> UUID | None:
+    try:
+        return None if value is None else UUID(value)
+    except ValueError:
+        return None

@@ -1,0 +1,187 @@
+"""Starting a session from here: its row, its workflow and the order, in one transaction."""
+
+import secrets
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from holdfast.contracts.names import session_workflow_id
+from holdfast.contracts.sessions import WORKFLOW, StartSession
+from holdfast.domain.authorization import TokenGrant, TokenStatus, decide
+from holdfast.services.orders import place_order
+from holdfast.services.outbox import notify, tell
+from holdfast.services.payment_reads import get_payment
+from holdfast.services.refusal import Conflict, Invalid
+from holdfast.services.scope import find, owned
+from holdfast.services.tokens import find_token
+from holdfast.store.tables import (
+    Account,
+    Evse,
+    Order,
+    Organization,
+    Payment,
+    Session,
+    Station,
+    Token,
+)
+
+AD_HOC_PREFIX = "HF"
+AD_HOC_BYTES = 8  # the uid has 18 characters: OCPP 1.6 allows 20
+REMOTE_START_NUMBER_MAX = 2_147_483_647  # OCPP 2.x remoteStartId: int32
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartAsked:
+    """What to start: on an EVSE, for a token, or for whoever made a payment."""
+
+    evse: int
+    connector: int | None = None
+    token_uid: str | None = None
+    payment_id: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartPlaced:
+    """The session that waits for the station, and the order to it."""
+
+    session: Session
+    order: Order
+
+
+async def place_start(
+    db: AsyncSession,
+    organization: Organization,
+    station: Station,
+    asked: StartAsked,
+    *,
+    requested_by: str,
+    now: datetime,
+    not_after: datetime,
+    start_timeout_s: int,
+) -> StartPlaced:
+    """An authorised session without a transaction, which the station's start will be linked to.
+
+    Raises NotFound (payment), Invalid, Conflict (token not accepted, payment not held, EVSE taken).
+    """
+    await _check_evse(db, station, asked.evse)
+    payment = await _held_payment(db, organization.id, asked.payment_id)
+    token = await _accepted_token(db, organization.id, asked.token_uid, now)
+    if token is None and payment is None:
+        raise Invalid("token", None, "name a token, or a payment that is held")
+    payer = token if token is not None else payment
+    session = Session(
+        organization_id=organization.id,
+        station_id=station.id,
+        site_id=station.site_id,
+        evse=asked.evse,
+        connector=asked.connector,
+        token_id=None if token is None else token.id,
+        token_uid=ad_hoc_uid() if token is None else token.uid,
+        token_type="AD_HOC_USER" if token is None else token.type,
+        account_id=None if payer is None else payer.account_id,
+        payment_id=None if payment is None else payment.id,
+        remote_start_number=secrets.randbelow(REMOTE_START_NUMBER_MAX) + 1,
+        authorization="accepted",
+    )
+    db.add(session)
+    await db.flush()
+    await db.refresh(session)
+    if payment is not None:
+        payment.session_id = session.id
+        payment.changed_at = now
+        await db.flush()
+    await tell(
+        db,
+        organization.id,
+        session_workflow_id(session.id),
+        operation="start",
+        name=WORKFLOW,
+        message=StartSession(
+            session_id=session.id,
+            organization=organization.slug,
+            organization_id=organization.id,
+            site_id=station.site_id,
+            station=station.identity,
+            evse=asked.evse,
+            connector=asked.connector,
+            start_timeout_s=start_timeout_s,
+        ),
+    )
+    order = await place_order(
+        db,
+        organization=organization,
+        station=station,
+        kind="start",
+        payload={"evse": asked.evse, "connector": asked.connector},
+        not_after=not_after,
+        requested_by=requested_by,
+        session_id=session.id,
+    )
+    await notify(db, ["sessions"])
+    return StartPlaced(session=session, order=order)
+
+
+def ad_hoc_uid() -> str:
+    """A uid that no card has, for a driver without one."""
+    return AD_HOC_PREFIX + secrets.token_hex(AD_HOC_BYTES).upper()
+
+
+async def _check_evse(db: AsyncSession, station: Station, evse: int) -> None:
+    """Where the station's parts are known, it must be one of them; one start waits at a time.
+
+    A session that runs there is the station's to judge: ours may be one that it has forgotten.
+    """
+    known = set(await db.scalars(select(Evse.number).where(Evse.station_id == station.id)))
+    if known and evse not in known:
+        raise Invalid("evse", evse, f"use one of {', '.join(map(str, sorted(known)))}")
+    busy = await db.scalar(
+        owned(Session, station.organization_id)
+        .where(
+            Session.station_id == station.id,
+            Session.evse == evse,
+            Session.closed_at.is_(None),
+            Session.started_at.is_(None),
+            Session.ended_at.is_(None),
+            Session.ended_by_us_at.is_(None),
+        )
+        .with_only_columns(Session.id)
+        .limit(1)
+    )
+    if busy is not None:
+        raise Conflict(f"EVSE {evse} waits for the start of session {busy}")
+
+
+async def _held_payment(
+    db: AsyncSession, organization_id: UUID, payment_id: UUID | None
+) -> Payment | None:
+    if payment_id is None:
+        return None
+    payment = await get_payment(db, organization_id, payment_id, lock=True)
+    if payment.kind != "hold" or payment.state != "held":
+        raise Conflict(f"the payment is {payment.state}: a session starts on a hold that is held")
+    if payment.session_id is not None:
+        raise Conflict("the payment belongs to another session")
+    return payment
+
+
+async def _accepted_token(
+    db: AsyncSession, organization_id: UUID, uid: str | None, now: datetime
+) -> Token | None:
+    """By the rule that answers stations too."""
+    if uid is None:
+        return None
+    token = await find_token(db, organization_id, uid)
+    if token is None:
+        raise Invalid("token", None, "use the uid of a token of this organization")
+    status = TokenStatus.ACCEPTED if token.status == "accepted" else TokenStatus.BLOCKED
+    decision = decide(TokenGrant(status=status, expires_at=token.valid_until), now)
+    if not decision.accepted:
+        raise Conflict(f"the token is {decision.status.value}")
+    if token.account_id is not None:
+        account = await find(db, Account, organization_id, token.account_id, "account")
+        if account.blocked_at is not None:
+            raise Conflict("the token's account is blocked")
+    return token
