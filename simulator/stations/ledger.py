@@ -47,7 +47,7 @@ CREATE TABLE IF NOT EXISTS settings (
 
 
 class StateInUse(Exception):
-    """Another fleet runs on this state directory."""
+    """The state file cannot be used, most often because another fleet has it open."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,9 @@ class Ledger:
             self._db.executescript(_SCHEMA)
         except sqlite3.OperationalError as error:
             self._db.close()
-            raise StateInUse(f"{path} cannot be used: {error}") from error
+            is_locked = "locked" in str(error)
+            reason = "another fleet uses it" if is_locked else str(error)
+            raise StateInUse(f"cannot use {path}: {reason}") from error
 
     def close(self) -> None:
         """Let go of the file."""
