@@ -50,7 +50,7 @@ def intent_parameters(payment: Payment, account: Account | None) -> dict[str, An
     parameters: dict[str, Any] = {
         "amount": amount.to_stripe(),
         "currency": payment.currency.lower(),
-        "payment_method_types": ["card"],
+        "allowed_payment_method_types": ["card"],
         "metadata": {"payment_id": str(payment.id)},
     }
     if payment.session_id is not None:
