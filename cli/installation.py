@@ -39,8 +39,10 @@ TOLD = frozenset(
 )
 """Settings that are taken from the environment of `up` where they are set there."""
 DEMO_SEED = 1
-DEMO_ACCELERATION = 30
-"""A four-hour stay takes eight minutes: long enough to watch, short enough to see it settle."""
+DEMO_ACCELERATION = 20
+"""A four-hour stay takes twelve minutes: long enough to watch, short enough to see it settle."""
+DEMO_DEMAND = 60
+"""Times the arrivals of the data, whose weekends are so quiet that a visitor would see nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,6 +195,7 @@ class Programs:
             *("--fleet", str(self._plan.state.path / "fleet.json")),
             *("--state-dir", str(self._plan.state.path / "fleet")),
             *("--seed", str(DEMO_SEED), "--acceleration", str(DEMO_ACCELERATION)),
+            *("--demand", str(DEMO_DEMAND)),
             *("--control-port", str(port)),
             ready=lambda: answers_tcp(port),
         )
