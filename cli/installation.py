@@ -52,6 +52,7 @@ class Plan:
     state: StateDir
     ports: Ports
     demo: bool = True
+    fleet: bool = True
     database_url: str | None = None
     temporal_address: str | None = None
     temporal_ui_url: str | None = None
@@ -65,7 +66,7 @@ class Plan:
             unused.add("postgres")
         if self.temporal_address:
             unused |= {"temporal", "temporal_ui", "temporal_http", "temporal_metrics"}
-        if not self.demo:
+        if not self.fleet:
             unused.add("fleet_control")
         return {name: port for name, port in self.ports.by_name().items() if name not in unused}
 
@@ -95,7 +96,7 @@ class Plan:
             "api_admin": f"http://{LOOPBACK}:{self.ports.api_admin}",
             "workers_admin": f"http://{LOOPBACK}:{self.ports.workers_admin}",
         }
-        if self.demo:
+        if self.fleet:
             urls["fleet_control"] = f"http://{LOOPBACK}:{self.ports.fleet_control}"
         return {name: url for name, url in urls.items() if url}
 

@@ -43,6 +43,9 @@ def up(
     demo: Annotated[
         bool, typer.Option("--demo/--no-demo", help="With a demo network and a simulated fleet.")
     ] = True,
+    fleet: Annotated[
+        bool, typer.Option("--fleet/--no-fleet", help="Simulate the demo network's stations.")
+    ] = True,
     state_dir: Annotated[Path, typer.Option(help="Folder for databases, logs and secrets.")] = Path(
         ".holdfast"
     ),
@@ -55,15 +58,16 @@ def up(
     Postgres and Temporal are started too, unless HOLDFAST_DATABASE_URL and
     HOLDFAST_TEMPORAL_ADDRESS name others. The next `up` goes on where this one stopped.
     """
-    keep_up(make_plan(state_dir, port_base, demo=demo))
+    keep_up(make_plan(state_dir, port_base, demo=demo, fleet=demo and fleet))
 
 
-def make_plan(state_dir: Path, port_base: int | None, *, demo: bool) -> Plan:
+def make_plan(state_dir: Path, port_base: int | None, *, demo: bool, fleet: bool = True) -> Plan:
     """What was asked for on the command line and in the environment."""
     return Plan(
         state=StateDir(state_dir),
         ports=Ports() if port_base is None else Ports.from_base(port_base),
         demo=demo,
+        fleet=fleet,
         database_url=os.environ.get("HOLDFAST_DATABASE_URL"),
         temporal_address=os.environ.get("HOLDFAST_TEMPORAL_ADDRESS"),
         temporal_ui_url=os.environ.get("HOLDFAST_TEMPORAL_UI_URL"),
@@ -182,7 +186,7 @@ class Up:
         await supervisor.start(programs.stripe_simulator())
         await self._run_once(programs.demo())
         children = [programs.gateway(), programs.api(), programs.workers()]
-        if plan.demo:
+        if plan.fleet:
             children.append(programs.fleet())
         for child in children:
             self._terminal.step(f"starting {child.name}")
