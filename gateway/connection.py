@@ -20,7 +20,7 @@ from gateway import envelope
 from gateway.dialect import Handler, Outcome, Reading
 from gateway.envelope import BadEnvelope, Call, CallError, CallResult
 from gateway.metrics import GatewayMetrics
-from gateway.reading import Unreadable
+from gateway.reading import Unreadable, digest
 from gateway.schemas import Violation, format_violation, violation
 from gateway.writing.entry import Entry, LogLine, Peer, key_digest
 from gateway.writing.writer import Writer
@@ -262,6 +262,8 @@ class Connection:
         if handler.lenient:
             found = violation(self.peer.dialect.protocol, call.action, call.payload)
             finding = found.text if found else None
+        # What cannot be read has no natural key: its whole content stands for it.
+        key = reading.fact.key if reading else f"unreadable|{call.action}|{digest(call.payload)}"
         slot = Slot(call.message_id, call.action)
         entry = Entry(
             peer=self.peer,
@@ -272,7 +274,7 @@ class Connection:
             received_at=received_at,
             handler=handler,
             fact=reading.fact if reading else None,
-            key=key_digest(reading.fact.key) if reading else None,
+            key=key_digest(key),
             twin=key_digest(reading.twin) if reading else None,
             finding=finding,
             problem=problem,

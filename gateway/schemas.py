@@ -16,7 +16,10 @@ FINDING_LENGTH_MAX = 200
 
 # Folder in the `ocpp` package, and how the file of a request is called.
 _FOLDERS = {"ocpp1.6": ("v16", "{}.json"), "ocpp2.0.1": ("v201", "{}Request.json")}
-_TYPE_KINDS = frozenset({"Type", "Enum", "Format", "Constant"})
+_TYPE_KINDS = frozenset({"Type"})
+_PROPERTY_KINDS = frozenset(
+    {"Enum", "Constant", "MaxLength", "MinLength", "Maximum", "Minimum", "MultipleOf", "Pattern"}
+)
 _OCCURRENCE_KINDS = frozenset({"Required", "MinItems", "MaxItems"})
 
 
@@ -38,7 +41,8 @@ def validator(protocol: str, action: str) -> Any:
     if not source.is_file():
         return None
     schema = orjson.loads(source.read_bytes().removeprefix(b"\xef\xbb\xbf"))
-    return jsonschema_rs.validator_for(schema)
+    # Times are read leniently (domain.event_time): "+02" or no zone is no reason to refuse.
+    return jsonschema_rs.validator_for(schema, validate_formats=False)
 
 
 def violation(protocol: str, action: str, payload: dict[str, Any]) -> Violation | None:
@@ -58,9 +62,8 @@ def violation(protocol: str, action: str, payload: dict[str, Any]) -> Violation 
         if protocol == "ocpp1.6":
             return Violation("OccurenceConstraintViolation", text)
         return Violation("OccurrenceConstraintViolation", text)
-    if kind == "AdditionalProperties" or kind.startswith("M") or kind == "Pattern":
-        code = "PropertyConstraintViolation" if kind != "AdditionalProperties" else None
-        return Violation(code or format_violation(protocol), text)
+    if kind in _PROPERTY_KINDS:
+        return Violation("PropertyConstraintViolation", text)
     return Violation(format_violation(protocol), text)
 
 

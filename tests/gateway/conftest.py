@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import itertools
+import json
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
@@ -52,7 +53,7 @@ class StationClient:
     async def post(self, action: str, payload: Any, message_id: str | None = None) -> str:
         """Send a call without waiting; returns its id."""
         message_id = message_id or f"m{next(MESSAGE_IDS)}"
-        await self.socket.send(orjson.dumps([2, message_id, action, payload]).decode())
+        await self.socket.send(json.dumps([2, message_id, action, payload]))
         return message_id
 
     async def call(self, action: str, payload: Any, message_id: str | None = None) -> Any:

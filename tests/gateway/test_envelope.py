@@ -1,0 +1,85 @@
+"""The envelope: whatever comes, it is answered under the right id, and nothing raises."""
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway import envelope
+from gateway.envelope import BadEnvelope, Call, CallError, CallResult, parse
+
+
+def test_a_call_is_read() -> None:
+    assert parse('[2, "27393929", "StatusNotification" ,{"connectorId":1}]') == Call(
+        "27393929", "StatusNotification", {"connectorId": 1}
+    )
+
+
+def test_a_heartbeat_may_have_no_payload() -> None:
+    assert parse('[2,"1","Heartbeat",null]') == Call("1", "Heartbeat", {})
+
+
+def test_answers_are_read() -> None:
+    assert parse('[3,"a",{"status":"Accepted"}]') == CallResult("a", {"status": "Accepted"})
+    assert parse('[4,"a","GenericError","no",{"x":1}]') == CallError(
+        "a", "GenericError", "no", {"x": 1}
+    )
+    assert parse('[4,"a",7]') == CallError("a", "GenericError", "", {})
+
+
+@pytest.mark.parametrize(
+    ("frame", "message_id"),
+    [
+        ("", "-1"),
+        ("{", "-1"),
+        ("[,2]", "-1"),
+        ("{}", "-1"),
+        ("[2]", "-1"),
+        ('[2,7,"Heartbeat",{}]', "-1"),
+        ('[2,"","Heartbeat",{}]', "-1"),
+        ('[2,"' + "x" * 500 + '","Heartbeat",{}]', "-1"),
+        ('[2,"a","Heartbeat"]', "a"),
+        ('[2,"a",5,{}]', "a"),
+        ('[2,"a","StatusNotification",null]', "a"),
+        ('[2,"a","StatusNotification",[]]', "a"),
+        ('[9,"a","Heartbeat",{}]', "a"),
+        ('[true,"a","Heartbeat",{}]', "a"),
+    ],
+)
+def test_a_bad_envelope_is_named_by_its_id_where_it_has_one(frame: str, message_id: str) -> None:
+    read = parse(frame)
+
+    assert isinstance(read, BadEnvelope)
+    assert read.message_id == message_id
+    assert read.answer
+
+
+def test_a_bad_answer_is_not_answered() -> None:
+    read = parse('[3,"a",[]]')
+
+    assert isinstance(read, BadEnvelope)
+    assert not read.answer
+
+
+@given(st.binary(max_size=200) | st.text(max_size=200))
+def test_nothing_that_a_station_sends_raises(frame: bytes | str) -> None:
+    parse(frame)
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers(-(2**63), 2**63) | st.floats() | st.text(),
+        lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+        max_leaves=12,
+    )
+)
+def test_no_json_raises(value: object) -> None:
+    parse(orjson.dumps(value))
+
+
+def test_what_we_send_is_compact_and_keeps_the_order_of_keys() -> None:
+    assert envelope.call_result("a", {"b": 1, "a": {"c": "d"}}) == b'[3,"a",{"b":1,"a":{"c":"d"}}]'
+    assert envelope.call("a", "Reset", {"type": "Soft"}) == b'[2,"a","Reset",{"type":"Soft"}]'
+    assert envelope.call_error("-1", "GenericError", "x" * 300) == (
+        b'[4,"-1","GenericError","' + b"x" * 255 + b'",{}]'
+    )
