@@ -58,7 +58,7 @@ def up(
     Postgres and Temporal are started too, unless HOLDFAST_DATABASE_URL and
     HOLDFAST_TEMPORAL_ADDRESS name others. The next `up` goes on where this one stopped.
     """
-    keep_up(make_plan(state_dir, port_base, demo=demo, fleet=demo and fleet))
+    keep_up(make_plan(state_dir, port_base, demo=demo, fleet=fleet))
 
 
 def make_plan(state_dir: Path, port_base: int | None, *, demo: bool, fleet: bool = True) -> Plan:
@@ -67,7 +67,7 @@ def make_plan(state_dir: Path, port_base: int | None, *, demo: bool, fleet: bool
         state=StateDir(state_dir),
         ports=Ports() if port_base is None else Ports.from_base(port_base),
         demo=demo,
-        fleet=fleet,
+        fleet=demo and fleet,
         database_url=os.environ.get("HOLDFAST_DATABASE_URL"),
         temporal_address=os.environ.get("HOLDFAST_TEMPORAL_ADDRESS"),
         temporal_ui_url=os.environ.get("HOLDFAST_TEMPORAL_UI_URL"),
