@@ -13,16 +13,17 @@ import structlog
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 from temporalio.client import Client
-from temporalio.common import WorkerDeploymentVersion
+from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
 from temporalio.worker import PollerBehaviorAutoscaling, Worker, WorkerDeploymentConfig
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from activities.orders import Orders
 from activities.payments import Payments
 from activities.sessions import Sessions as SessionActivities
-from holdfast.adapters.stripe import StripePayments, stripe_client
+from holdfast.adapters.stripe import StripePayments
 from holdfast.adapters.temporal import connect_for_ever
 from holdfast.contracts.names import ORDERS_QUEUE, PAYMENTS_QUEUE, SESSIONS_QUEUE
+from holdfast.contracts.ports import PaymentProvider
 from holdfast.http.admin import Check, admin_app, admin_server
 from holdfast.settings import Settings
 from holdfast.store.database import Sessions, open_engine, open_sessions
@@ -54,11 +55,12 @@ class Role:
     activities_max: int
 
 
-def roles(settings: Settings, db_sessions: Sessions) -> list[Role]:
-    """Every queue of this process, with its activities built on the given database."""
-    client = stripe_client(settings)
+def roles(
+    settings: Settings, db_sessions: Sessions, provider: PaymentProvider | None
+) -> list[Role]:
+    """Every queue of this process, with its activities built on what is handed in."""
     sessions = SessionActivities(db_sessions, settings)
-    payments = Payments(db_sessions, None if client is None else StripePayments(client))
+    payments = Payments(db_sessions, provider)
     orders = Orders(db_sessions, settings.gateway_lease_s)
     return [
         Role(
@@ -118,6 +120,8 @@ def build_worker(
                 deployment_name=f"holdfast-{role.queue}", build_id=settings.worker_build_id
             ),
             use_worker_versioning=True,
+            # Here, not in the workflows: a server refuses a behaviour from unversioned workers.
+            default_versioning_behavior=VersioningBehavior.PINNED,
         )
     return Worker(
         client,
@@ -158,7 +162,8 @@ class WorkersApp:
             client=lambda: self._client,
             metrics=RelayMetrics(registry),
         )
-        self._roles = roles(settings, self._sessions)
+        self._stripe = StripePayments.opened(settings)
+        self._roles = roles(settings, self._sessions, self._stripe)
         checks: dict[str, Check] = {
             "database": self._check_database,
             "temporal": self._check_temporal,
@@ -188,6 +193,8 @@ class WorkersApp:
         finally:
             self._admin.should_exit = True
             await admin
+            if self._stripe is not None:
+                await self._stripe.close()
             await self._engine.dispose()
 
     async def _connect(self) -> None:

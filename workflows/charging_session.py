@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from temporalio import workflow
-from temporalio.common import VersioningBehavior
 
 from holdfast.contracts import sessions as contract
 from holdfast.contracts.late_truth import LateOrder, reprice_session
@@ -37,7 +36,7 @@ STOP_PAUSE_MAX_S = 3600
 Outcome = Literal["started", "refused"]
 
 
-@workflow.defn(name=contract.WORKFLOW, versioning_behavior=VersioningBehavior.PINNED)
+@workflow.defn(name=contract.WORKFLOW)
 class ChargingSession(SessionHearing):
     """Waits for the end, settles, hands over. Ends when money is another workflow's business."""
 

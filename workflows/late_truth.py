@@ -3,7 +3,6 @@
 from datetime import timedelta
 
 from temporalio import workflow
-from temporalio.common import VersioningBehavior
 
 from holdfast.contracts import late_truth as contract
 from holdfast.contracts.late_truth import EventSignal, LateOrder, LateResult, StartLateTruth
@@ -13,7 +12,7 @@ from workflows.step import step
 ROUNDS_MAX = 50
 
 
-@workflow.defn(name=contract.WORKFLOW, versioning_behavior=VersioningBehavior.PINNED)
+@workflow.defn(name=contract.WORKFLOW)
 class LateTruth:
     """May run many times for one session; each run ends when nothing new came while it priced."""
 

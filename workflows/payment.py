@@ -8,7 +8,6 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
 from temporalio import workflow
-from temporalio.common import VersioningBehavior
 from temporalio.exceptions import ApplicationError
 
 from holdfast.contracts import payments as contract
@@ -41,7 +40,7 @@ RETRY_REFUSED_MAX_S = 6 * 3600
 DECISIONS_MAX = 20
 
 
-@workflow.defn(name=contract.WORKFLOW, versioning_behavior=VersioningBehavior.PINNED)
+@workflow.defn(name=contract.WORKFLOW)
 class Payment:
     """Hold or charge, capture or release, and never twice."""
 

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from temporalio import workflow
-from temporalio.common import RetryPolicy, VersioningBehavior
+from temporalio.common import RetryPolicy
 from temporalio.exceptions import ActivityError, ApplicationError, TimeoutType
 from temporalio.exceptions import TimeoutError as ActivityTimeout
 
@@ -27,7 +27,7 @@ POLL_MAX_S = 900
 ONE_ATTEMPT = RetryPolicy(maximum_attempts=1)
 
 
-@workflow.defn(name=contract.WORKFLOW, versioning_behavior=VersioningBehavior.PINNED)
+@workflow.defn(name=contract.WORKFLOW)
 class StationOrder:
     """An order whose outcome is unknown stays unknown: it is never blindly sent again."""
 

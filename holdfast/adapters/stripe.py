@@ -6,7 +6,7 @@ docs.stripe.com/api; API version pinned by the SDK. An answer that does not say 
 
 from collections.abc import Awaitable, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypeVar, cast
+from typing import Any, Self, TypeVar, cast
 
 import stripe
 
@@ -21,7 +21,9 @@ EXPAND = ["latest_charge"]
 Answer = TypeVar("Answer")
 
 
-def stripe_client(settings: Settings) -> stripe.StripeClient | None:
+def stripe_client(
+    settings: Settings, http: stripe.HTTPXClient | None = None
+) -> stripe.StripeClient | None:
     """A client as the settings say; None where no key is configured."""
     if settings.stripe_api_key is None:
         return None
@@ -30,20 +32,32 @@ def stripe_client(settings: Settings) -> stripe.StripeClient | None:
         settings.stripe_api_key.get_secret_value(),
         max_network_retries=0,
         base_addresses={"api": base} if base is not None else {},
-        http_client=stripe.HTTPXClient(timeout=TIMEOUT_S),
+        http_client=http or stripe.HTTPXClient(timeout=TIMEOUT_S),
     )
 
 
 class StripePayments:
-    """Payment intents on the official SDK."""
+    """Payment intents on the official SDK. `client` is for what is not a payment intent."""
 
-    def __init__(self, client: stripe.StripeClient) -> None:
-        self._client = client
+    def __init__(self, client: stripe.StripeClient, http: stripe.HTTPXClient) -> None:
+        self.client = client
+        self._http = http
+
+    @classmethod
+    def opened(cls, settings: Settings) -> Self | None:
+        """As the settings say; None where no key is configured. `close` it."""
+        http = stripe.HTTPXClient(timeout=TIMEOUT_S)
+        client = stripe_client(settings, http)
+        return None if client is None else cls(client, http)
+
+    async def close(self) -> None:
+        """Give the connections back."""
+        await self._http.close_async()  # type: ignore[no-untyped-call] # the SDK's
 
     async def create_intent(self, parameters: Mapping[str, Any], key: str) -> Intent:
         """POST /v1/payment_intents."""
         return await self._asked(
-            self._client.v1.payment_intents.create_async(
+            self.client.v1.payment_intents.create_async(
                 params=cast(Any, {**parameters, "expand": EXPAND}),
                 options={"idempotency_key": key},
             )
@@ -52,7 +66,7 @@ class StripePayments:
     async def capture_intent(self, intent: str, parameters: Mapping[str, Any], key: str) -> Intent:
         """POST /v1/payment_intents/{id}/capture."""
         return await self._asked(
-            self._client.v1.payment_intents.capture_async(
+            self.client.v1.payment_intents.capture_async(
                 intent,
                 params=cast(Any, {**parameters, "expand": EXPAND}),
                 options={"idempotency_key": key},
@@ -62,7 +76,7 @@ class StripePayments:
     async def cancel_intent(self, intent: str, parameters: Mapping[str, Any], key: str) -> Intent:
         """POST /v1/payment_intents/{id}/cancel."""
         return await self._asked(
-            self._client.v1.payment_intents.cancel_async(
+            self.client.v1.payment_intents.cancel_async(
                 intent,
                 params=cast(Any, {**parameters, "expand": EXPAND}),
                 options={"idempotency_key": key},
@@ -72,7 +86,7 @@ class StripePayments:
     async def read_intent(self, intent: str) -> Intent:
         """GET /v1/payment_intents/{id}."""
         return await self._asked(
-            self._client.v1.payment_intents.retrieve_async(intent, params={"expand": EXPAND})
+            self.client.v1.payment_intents.retrieve_async(intent, params={"expand": EXPAND})
         )
 
     async def find_intent(
@@ -85,7 +99,7 @@ class StripePayments:
             params["customer"] = customer
         for _ in range(LIST_PAGES_MAX):
             page = await _guarded(
-                self._client.v1.payment_intents.list_async(params=cast(Any, params))
+                self.client.v1.payment_intents.list_async(params=cast(Any, params))
             )
             for found in page.data:
                 if (_plain(found).get("metadata") or {}).get("payment_id") == payment_id:

@@ -6,12 +6,11 @@ from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
-import stripe
 from pydantic import SecretStr
 
 from activities.payments import Payments
 from activities.sessions import Sessions as SessionActivities
-from holdfast.adapters.stripe import StripePayments, stripe_client
+from holdfast.adapters.stripe import StripePayments
 from holdfast.settings import Settings
 from holdfast.store.database import Sessions
 from tests.activities.rows import Network, network
@@ -54,16 +53,10 @@ async def steps(settings: Settings, db_sessions: Sessions, world: World) -> Asyn
     with_stripe = settings.model_copy(
         update={"stripe_api_key": SecretStr(KEY), "stripe_api_base": world.base_url}
     )
-    client = stripe_client(with_stripe)
-    assert client is not None
-    provider = StripePayments(client)
+    provider = StripePayments.opened(with_stripe)
+    assert provider is not None
     yield Steps(SessionActivities(db_sessions, settings), Payments(db_sessions, provider), provider)
-    await close(client)
-
-
-async def close(client: stripe.StripeClient) -> None:
-    """Give the connections back."""
-    await client._requestor._client.close_async()  # type: ignore[union-attr]
+    await provider.close()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -1,0 +1,1 @@
+"""The workers process on real Postgres, a real Temporal server and the Stripe simulator."""
