@@ -20,7 +20,7 @@ COMMANDS = {
     "migrate": "cli.migrate:migrate",
     "doctor": "cli.doctor:doctor",
     "verify": "cli.verify:verify",
-    "rebuild": "cli.rebuild:rebuild",
+    "rebuild": "cli.rebuild:rebuild_command",
     "create-organization": "cli.organization:create_organization",
     "gateway": "cli.processes:gateway",
     "api": "cli.processes:api",
