@@ -19,6 +19,7 @@ logger = structlog.get_logger()
 
 RELEASE_INTERVAL_S = 0.25
 RETRY_S = 1.0
+LISTEN_S = 30.0
 REPLAY_CHANNEL = "holdfast_replay"
 
 _SEEN = """
@@ -121,12 +122,14 @@ class Listener:
             overtaken = await generations.newer(self._pool, self._registry.held())
             for station_id, generation in overtaken.items():
                 self._registry.overtaken(station_id, generation)
-            await self._replay()
-            async for notice in connection.notifies():
-                if notice.channel == REPLAY_CHANNEL:
-                    await self._replay()
-                else:
-                    self._heard(notice.payload)
+            while True:
+                # Also without a notice: one may have come while a claim of another gateway held.
+                await self._replay()
+                async for notice in connection.notifies(timeout=LISTEN_S):
+                    if notice.channel == REPLAY_CHANNEL:
+                        await self._replay()
+                    else:
+                        self._heard(notice.payload)
         finally:
             with contextlib.suppress(Exception):
                 await connection.close()

@@ -28,7 +28,8 @@ _CLAIM = """
 UPDATE quarantine q SET decided_at = now() + interval '2 minutes'
 WHERE q.id IN (
     SELECT id FROM quarantine
-    WHERE state = 'open' AND decided_by IS NOT NULL AND (decided_at IS NULL OR decided_at <= now())
+    WHERE state = 'open' AND decided_by IS NOT NULL
+      AND coalesce(decided_at, now()) < now() + interval '1 minute'
     ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED
 )
 RETURNING q.id, q.organization_id, q.station_id, q.received_at, q.protocol, q.frame,

@@ -1,0 +1,182 @@
+"""Postgres goes and comes back, the process ends: nothing is lost and nothing is told too early."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psycopg
+import pytest
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+
+from cli.embedded.postgres import EmbeddedPostgres
+from gateway.app import GatewayApp
+from holdfast.settings import Settings
+from holdfast.store.migrate import upgrade
+from tests.gateway.conftest import Database, Start, StationClient, connect_station, free_port
+
+T0 = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=1)
+START = {"connectorId": 1, "idTag": "X", "timestamp": T0.isoformat(), "meterStart": 0}
+
+
+@pytest.fixture
+async def cluster(tmp_path: Path) -> AsyncIterator[EmbeddedPostgres]:
+    """A durable Postgres of this test's own, with one station in it."""
+    postgres = EmbeddedPostgres(tmp_path / "data", free_port())
+    url = await postgres.start()
+    try:
+        await asyncio.to_thread(upgrade, url)
+        await Database(url).rows("INSERT INTO organizations (slug, name) VALUES ('acme', 'Acme')")
+        yield postgres
+    finally:
+        await postgres.stop()
+
+
+@pytest.fixture
+def outage_settings(settings: Settings, cluster: EmbeddedPostgres) -> Settings:
+    """Settings on the cluster that goes away."""
+    fields = settings.model_dump() | {
+        "database_url": cluster.dsn,
+        "secret_key": settings.secret_key.get_secret_value(),
+        "gateway_port": free_port(),
+        "admin_port": free_port(),
+        "onboarding": "accept",
+    }
+    return Settings.model_validate(fields)
+
+
+async def heard(station: StationClient, timeout_s: float) -> Any:
+    try:
+        return await station.receive(timeout_s)
+    except TimeoutError:
+        return None
+
+
+async def test_while_postgres_is_away_nothing_is_answered_and_afterwards_everything(
+    outage_settings: Settings, cluster: EmbeddedPostgres, start_gateway: Start
+) -> None:
+    gateway = await start_gateway(outage_settings)
+    station = await connect_station(gateway.port, "CP1")
+    await station.call(
+        "StatusNotification", {"connectorId": 1, "errorCode": "NoError", "status": "Available"}
+    )
+
+    await cluster.kill()
+    sent = await station.post("StartTransaction", START)
+    assert await heard(station, 1.5) is None
+    beat = await station.post("Heartbeat", {})
+    answer = await heard(station, 2)
+    assert answer[:2] == [3, beat]
+    with pytest.raises(InvalidStatus) as refused:
+        await connect_station(gateway.port, "CP2")
+    assert refused.value.response.status_code == 503
+    assert await gateway.checks()["writer"]() is not None
+
+    await cluster.start()
+    answer = await heard(station, 15)
+    assert answer[:2] == [3, sent]
+    number = answer[2]["transactionId"]
+    # Sent again, as a station does that got no answer in time: the same transaction.
+    assert (await station.call("StartTransaction", START))["transactionId"] == number
+    rows = await Database(cluster.dsn).rows("SELECT transaction_id FROM sessions")
+    assert rows == [{"transaction_id": str(number)}]
+    async with asyncio.timeout(15):
+        while not gateway.lease.healthy:  # noqa: ASYNC110 - a plain flag
+            await asyncio.sleep(0.1)
+    async with await connect_station(gateway.port, "CP2") as second:
+        await second.call("Heartbeat", {})
+    await station.close()
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    """The variables of a gateway process."""
+    return {
+        "PATH": os.environ["PATH"],
+        "HOLDFAST_DATABASE_URL": settings.database_url.get_secret_value(),
+        "HOLDFAST_SECRET_KEY": settings.secret_key.get_secret_value(),
+        "HOLDFAST_GATEWAY_PORT": str(settings.gateway_port),
+        "HOLDFAST_ADMIN_PORT": str(settings.admin_port),
+        "HOLDFAST_ONBOARDING": "accept",
+        "HOLDFAST_TEMPORAL_ADDRESS": "127.0.0.1:1",
+    }
+
+
+async def start_process(settings: Settings) -> asyncio.subprocess.Process:
+    """`python -m gateway`, ready."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "gateway",
+        env=environment(settings),
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    async with asyncio.timeout(30), httpx.AsyncClient() as client:
+        while True:
+            try:
+                ready = await client.get(f"http://127.0.0.1:{settings.admin_port}/readyz")
+            except httpx.TransportError:
+                ready = None
+            if ready is not None and ready.status_code == 200:
+                return process
+            assert process.returncode is None
+            await asyncio.sleep(0.1)
+
+
+async def test_a_killed_gateway_loses_nothing_that_it_answered(
+    outage_settings: Settings, cluster: EmbeddedPostgres
+) -> None:
+    told: dict[int, int] = {}
+    for round_ in range(3):
+        process = await start_process(outage_settings)
+        station = await connect_station(outage_settings.gateway_port, "CP1")
+        killed = asyncio.get_running_loop().call_later(0.3 + 0.2 * round_, process.kill)
+        with pytest.raises(ConnectionClosed):
+            for meter in range(100_000):
+                answer = await station.call("StartTransaction", START | {"meterStart": meter})
+                # What was said once is said again after the restart.
+                assert told.setdefault(meter, answer["transactionId"]) == answer["transactionId"]
+        killed.cancel()
+        await process.wait()
+
+    assert len(told) > 10
+    rows = await Database(cluster.dsn).rows(
+        "SELECT transaction_id::bigint AS number, meter_start_mwh / 1000 AS meter FROM sessions"
+    )
+    stored = {row["meter"]: row["number"] for row in rows}
+    assert {meter: stored[meter] for meter in told} == told
+    assert len(rows) == len(stored)
+
+
+async def test_a_gateway_that_is_told_to_stop_answers_and_says_goodbye(
+    outage_settings: Settings, cluster: EmbeddedPostgres
+) -> None:
+    process = await start_process(outage_settings)
+    stations = [
+        await connect_station(outage_settings.gateway_port, f"CP{number}") for number in range(5)
+    ]
+    sent = [await station.post("StartTransaction", START) for station in stations]
+    await asyncio.sleep(0.02)
+    process.send_signal(signal.SIGTERM)
+
+    for station, message_id in zip(stations, sent, strict=True):
+        try:
+            assert (await station.receive())[:2] == [3, message_id]
+        except ConnectionClosed:
+            # Not read before the drain began: then it is not stored either, or a repeat finds it.
+            pass
+        with pytest.raises(ConnectionClosed) as closed:
+            await station.receive()
+        assert closed.value.rcvd is not None
+        assert closed.value.rcvd.code == 1012
+    assert await asyncio.wait_for(process.wait(), 20) == 0
+    database = Database(cluster.dsn)
+    held = await database.rows("SELECT 1 FROM station_connections WHERE boot_id IS NOT NULL")
+    assert held == []
+    assert (await database.row("SELECT ended_at FROM gateways"))["ended_at"] is not None
+    with psycopg.connect(cluster.dsn) as connection:
+        assert connection.execute("SELECT count(*) FROM sessions").fetchone() == (5,)
