@@ -1,0 +1,395 @@
+"""Forms: only from our pages, only by those who may, always with a reason and in the audit log."""
+
+from uuid import UUID
+
+import httpx
+import pytest
+from sqlalchemy import func, select, update
+
+from holdfast.services.api_keys import new_key
+from holdfast.settings import Settings
+from holdfast.store import tables as t
+from holdfast.store.database import Sessions
+from tests.web.conftest import HOST, SignIn
+from tests.web.network import Network, add_key
+from web.sign_in import own_path
+from web.viewer import COOKIE, Cookies
+
+UNLOCK = {"evse": "1", "connector": "1", "patience": "120"}
+
+
+async def count(db_sessions: Sessions, table: type[t.Table]) -> int:
+    async with db_sessions() as db:
+        return int(await db.scalar(select(func.count()).select_from(table)) or 0)
+
+
+async def test_the_cookie_is_signed_and_holds_no_key(
+    sign_in: SignIn, settings: Settings, db_sessions: Sessions
+) -> None:
+    browser = await sign_in()
+
+    value = browser.client.cookies[COOKIE]
+    seen = Cookies(settings.secret_key.get_secret_value()).read(value)
+
+    assert seen is not None
+    assert seen[0] == browser.key_id
+    assert Cookies("another secret of at least 32 chars").read(value) is None
+    assert Cookies(settings.secret_key.get_secret_value()).read(value + "x") is None
+
+
+async def test_the_cookie_is_out_of_reach_of_scripts_and_other_sites(
+    client: httpx.AsyncClient, organization: UUID, db_sessions: Sessions, settings: Settings
+) -> None:
+    async with db_sessions.begin() as db:
+        key, _ = await add_key(db, settings.secret_key.get_secret_value(), organization)
+    answer = await client.post("/sign-in", data={"key": key}, headers={"Origin": HOST})
+
+    cookie = answer.headers["set-cookie"].lower()
+    assert "httponly" in cookie
+    assert "samesite=lax" in cookie
+    assert "secure" in cookie
+    assert "max-age=43200" in cookie
+    assert key.lower() not in cookie
+
+
+async def test_a_wrong_key_is_refused_and_a_guesser_is_slowed_down(
+    client: httpx.AsyncClient,
+) -> None:
+    answers = [
+        await client.post("/sign-in", data={"key": new_key()}, headers={"Origin": HOST})
+        for _ in range(40)
+    ]
+
+    assert answers[0].status_code == 401
+    assert "unknown, revoked or expired" in answers[0].text
+    assert answers[-1].status_code == 429
+    assert all("set-cookie" not in answer.headers for answer in answers)
+
+
+async def test_a_revoked_key_is_signed_out_at_once(
+    sign_in: SignIn, db_sessions: Sessions
+) -> None:
+    browser = await sign_in()
+    async with db_sessions.begin() as db:
+        await db.execute(
+            update(t.ApiKey).where(t.ApiKey.id == browser.key_id).values(revoked_at=func.now())
+        )
+
+    answer = await browser.client.get("/")
+
+    assert answer.status_code == 303
+    assert answer.headers["location"].startswith("/sign-in")
+
+
+@pytest.mark.parametrize(
+    ("text", "path"),
+    [
+        ("/sessions?state=active", "/sessions?state=active"),
+        ("https://evil.test/", "/"),
+        ("//evil.test/", "/"),
+        ("/\\evil.test", "/"),
+        ("javascript:alert(1)", "/"),
+        ("/\n//evil.test", "/"),
+        (None, "/"),
+    ],
+)
+def test_signing_in_leads_to_a_page_of_ours(text: str | None, path: str) -> None:
+    assert own_path(text) == path
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"Origin": "https://evil.test"},
+        {"Origin": "null"},
+        {"Origin": HOST, "Sec-Fetch-Site": "cross-site"},
+        {"Origin": HOST, "Sec-Fetch-Site": "same-site"},
+        {"Sec-Fetch-Site": "none"},
+    ],
+    ids=["no origin", "foreign", "opaque", "cross site", "same site", "typed"],
+)
+async def test_a_form_from_elsewhere_changes_nothing(
+    headers: dict[str, str], sign_in: SignIn, network: Network, db_sessions: Sessions
+) -> None:
+    browser = await sign_in()
+    front = await browser.page("/")
+    token = next(front.all("input", name="form_token")).attributes["value"]
+
+    answer = await browser.client.post(
+        "/stations/HAM-01/commands/unlock", data=UNLOCK | {"form_token": token}, headers=headers
+    )
+
+    assert answer.status_code == 403
+    assert await count(db_sessions, t.Order) == 0
+
+
+async def test_a_form_needs_the_token_of_its_own_sign_in(
+    sign_in: SignIn, network: Network, db_sessions: Sessions
+) -> None:
+    browser, other = await sign_in(), await sign_in()
+    front = await other.page("/")
+    token = next(front.all("input", name="form_token")).attributes["value"]
+
+    foreign = await browser.client.post(
+        "/stations/HAM-01/commands/unlock",
+        data=UNLOCK | {"form_token": token},
+        headers={"Origin": HOST},
+    )
+    missing = await browser.client.post(
+        "/stations/HAM-01/commands/unlock", data=UNLOCK, headers={"Origin": HOST}
+    )
+
+    assert (foreign.status_code, missing.status_code) == (403, 403)
+    assert await count(db_sessions, t.Order) == 0
+
+
+@pytest.mark.parametrize(
+    ("command", "fields", "payload"),
+    [
+        ("unlock", {"evse": "1", "connector": "2"}, {"evse": 1, "connector": 2}),
+        ("reset", {"type": "soft"}, {"type": "soft"}),
+        (
+            "availability",
+            {"evse": "0", "connector": "", "operative": "no"},
+            {"evse": 0, "connector": None, "operative": False},
+        ),
+        (
+            "trigger",
+            {"message": "MeterValues", "evse": "1"},
+            {"message": "MeterValues", "evse": 1},
+        ),
+    ],
+)
+async def test_a_command_is_an_order_with_its_workflow_and_its_audit_entry(
+    command: str,
+    fields: dict[str, str],
+    payload: dict[str, object],
+    sign_in: SignIn,
+    network: Network,
+    db_sessions: Sessions,
+) -> None:
+    browser = await sign_in("operator")
+
+    answer = await browser.send(
+        f"/stations/HAM-01/commands/{command}", patience="120", **fields
+    )
+
+    assert answer.status_code == 303
+    async with db_sessions() as db:
+        order = (await db.scalars(select(t.Order))).one()
+        told = (await db.scalars(select(t.OutboxRow))).one()
+        entry = (
+            await db.scalars(
+                select(t.AuditEntry).where(t.AuditEntry.action == f"station.{command}")
+            )
+        ).one()
+    assert (order.kind, order.payload, order.state) == (command, payload, "waiting")
+    assert told.workflow_id == f"order-{order.id}"
+    assert entry.actor == f"key:{browser.key_id}"
+    page = await browser.page(answer.headers["location"].split("#")[0])
+    assert "Waiting" in page.one("tr", class_="fresh").text
+
+
+async def test_a_session_is_stopped_and_another_started(
+    sign_in: SignIn, network: Network, db_sessions: Sessions
+) -> None:
+    browser = await sign_in("operator")
+
+    stopped = await browser.send(
+        "/stations/HAM-01/commands/stop", session=str(network.running), patience="120"
+    )
+    started = await browser.send(
+        "/stations/HAM-05/commands/start", evse="1", token="HAM04A1B2C3", patience="120"
+    )
+
+    assert (stopped.status_code, started.status_code) == (303, 303)
+    async with db_sessions() as db:
+        orders = {order.kind: order for order in await db.scalars(select(t.Order))}
+    assert orders["stop"].payload == {"transaction_id": "7001"}
+    assert orders["stop"].session_id == network.running
+    assert orders["start"].session_id is not None
+
+
+@pytest.mark.parametrize(
+    ("path", "fields", "status"),
+    [
+        ("/stations/HAM-01/commands/unlock", {"evse": "0", "connector": "1"}, 422),
+        ("/stations/HAM-01/commands/unlock", {"evse": "١", "connector": "1"}, 422),
+        ("/stations/HAM-01/commands/reset", {"type": "violent"}, 422),
+        ("/stations/HAM-01/commands/explode", {}, 404),
+        ("/stations/NOPE/commands/reset", {"type": "soft"}, 404),
+        ("/stations/HAM-02/commands/stop", {"session": "x"}, 422),
+        ("/stations/HAM-05/commands/start", {"evse": "1", "token": "STRANGER"}, 422),
+    ],
+)
+async def test_a_command_that_cannot_be_is_refused_in_words(
+    path: str,
+    fields: dict[str, str],
+    status: int,
+    sign_in: SignIn,
+    network: Network,
+    db_sessions: Sessions,
+) -> None:
+    browser = await sign_in()
+
+    answer = await browser.send(path, **{"patience": "120", **fields})
+
+    assert answer.status_code == status
+    assert "<h1>" in answer.text
+    assert await count(db_sessions, t.Order) == 0
+
+
+@pytest.mark.parametrize(
+    ("path", "fields", "action"),
+    [
+        ("force-end", {}, "force_end"),
+        ("waive", {}, "waive"),
+        ("resolve", {"resolution": "settle_anyway"}, "settle_anyway"),
+    ],
+)
+async def test_a_decision_tells_the_workflow_and_says_why(
+    path: str,
+    fields: dict[str, str],
+    action: str,
+    sign_in: SignIn,
+    network: Network,
+    db_sessions: Sessions,
+) -> None:
+    browser = await sign_in("operator")
+
+    answer = await browser.send(
+        f"/sessions/{network.troubled}/{path}", reason="the cable was cut", **fields
+    )
+
+    assert answer.status_code == 303
+    async with db_sessions() as db:
+        told = (await db.scalars(select(t.OutboxRow))).one()
+        entry = (
+            await db.scalars(
+                select(t.AuditEntry).where(t.AuditEntry.action == f"session.{action}")
+            )
+        ).one()
+    assert told.workflow_id == f"session-{network.troubled}"
+    assert told.payload["action"] == action
+    assert (entry.reason, entry.actor) == ("the cable was cut", f"key:{browser.key_id}")
+    page = await browser.page(answer.headers["location"])
+    assert "workflow was told" in page.text
+
+
+async def test_a_decision_without_a_reason_is_refused(
+    sign_in: SignIn, network: Network, db_sessions: Sessions
+) -> None:
+    browser = await sign_in()
+
+    answer = await browser.send(f"/sessions/{network.troubled}/waive", reason="  ")
+
+    assert answer.status_code == 422
+    assert await count(db_sessions, t.OutboxRow) == 0
+
+
+async def test_a_session_that_is_over_cannot_be_waived(
+    sign_in: SignIn, network: Network
+) -> None:
+    browser = await sign_in()
+
+    answer = await browser.send(f"/sessions/{network.settled}/waive", reason="too late")
+
+    assert answer.status_code == 409
+    assert "The session is over" in answer.text
+
+
+async def test_quarantined_messages_late_facts_and_reviews_are_decided(
+    sign_in: SignIn, network: Network, db_sessions: Sessions
+) -> None:
+    browser = await sign_in("operator")
+
+    for path in (
+        f"/attention/quarantine/{network.quarantined}/discard",
+        f"/attention/late-facts/{network.late}/discard",
+        f"/attention/review-tasks/{network.review}/resolve",
+    ):
+        answer = await browser.send(path, reason="looked into it")
+        assert answer.status_code == 303, answer.text
+
+    async with db_sessions() as db:
+        quarantined = await db.get_one(t.Quarantined, network.quarantined)
+        late = await db.get_one(t.LateFact, network.late)
+        review = await db.get_one(t.ReviewTask, network.review)
+    assert (quarantined.state, late.state) == ("discarded", "discarded")
+    assert review.resolved_by == f"key:{browser.key_id}"
+    page = await browser.page("/audit")
+    assert page.text.count("looked into it") == 3
+
+
+FORMS = (
+    ("/stations/HAM-01/commands/unlock", "COMMAND"),
+    ("/sessions/{running}/stop", "COMMAND"),
+    ("/sessions/{running}/force-end", "DECIDE"),
+    ("/sessions/{running}/waive", "DECIDE"),
+    ("/sessions/{running}/resolve", "DECIDE"),
+    ("/attention/quarantine/{quarantined}/discard", "FACTS"),
+    ("/attention/late-facts/{late}/discard", "FACTS"),
+    ("/attention/review-tasks/{review}/resolve", "DECIDE"),
+)
+
+
+@pytest.mark.parametrize(
+    ("role", "allowed"),
+    [
+        ("read-only", set()),
+        ("support", {"COMMAND"}),
+        ("finance", {"DECIDE"}),
+        ("operator", {"COMMAND", "DECIDE", "FACTS"}),
+    ],
+)
+async def test_a_role_sees_and_may_send_the_same_forms(
+    role: str, allowed: set[str], sign_in: SignIn, network: Network
+) -> None:
+    browser = await sign_in(role)
+    seen: set[str] = set()
+    for path in ("/stations/HAM-01", f"/sessions/{network.running}", "/attention"):
+        seen |= (await browser.page(path)).actions - {"/sign-out"}
+
+    for form, permission in FORMS:
+        path = form.format_map(vars(network))
+        answer = await browser.send(path, reason="")
+        if permission not in allowed:
+            assert answer.status_code == 403
+            assert path not in seen
+        else:
+            assert answer.status_code != 403
+    assert bool(seen) == bool(allowed)
+
+
+async def test_a_form_that_is_too_large_is_refused(sign_in: SignIn, network: Network) -> None:
+    browser = await sign_in()
+
+    answer = await browser.send(f"/sessions/{network.troubled}/waive", reason="x" * 100_000)
+
+    assert answer.status_code == 413
+
+
+async def test_signing_out_forgets_the_cookie(sign_in: SignIn) -> None:
+    browser = await sign_in()
+
+    answer = await browser.send("/sign-out")
+
+    assert answer.headers["location"] == "/sign-in"
+    assert COOKIE not in browser.client.cookies
+
+
+async def test_every_answer_carries_the_policy_and_no_page_is_cached(
+    sign_in: SignIn, network: Network, client: httpx.AsyncClient
+) -> None:
+    browser = await sign_in()
+
+    for answer in (
+        await browser.client.get("/"),
+        await browser.client.get("/stations/NOPE"),
+        await client.get("/sign-in"),
+        await client.post("/sign-in"),
+    ):
+        assert answer.headers["content-security-policy"].startswith("default-src 'self';")
+        assert "unsafe" not in answer.headers["content-security-policy"]
+        assert answer.headers["cache-control"] == "no-store"
