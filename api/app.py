@@ -1,7 +1,6 @@
 """The API's application: its routes, its errors, its limits. It opens nothing by itself."""
 
 import asyncio
-from importlib.metadata import version
 
 import stripe
 from fastapi import APIRouter, FastAPI
@@ -82,7 +81,7 @@ def create_app(
     """The application on what it is handed; what is left out is there, but not connected."""
     app = FastAPI(
         title="Holdfast",
-        version=version("holdfast"),
+        version="1",
         description=DESCRIPTION,
         openapi_url="/api/openapi.json",
         docs_url=None,  # the stock page loads its script from elsewhere

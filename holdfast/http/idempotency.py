@@ -160,7 +160,10 @@ class IdempotentRoute(APIRoute):
 
         async def handle_once(request: Request) -> Response:
             self._refuse_unknown_parameters(request)
-            response = await handle(request)
+            try:
+                response = await handle(request)
+            except AlreadyAnswered as repeat:
+                return repeat.response
             asked: IdempotentRequest | None = getattr(request.state, "idempotent", None)
             if asked is not None and 200 <= response.status_code < 300:
                 await asked.remember(response.status_code, without_secrets(bytes(response.body)))
