@@ -23,6 +23,7 @@ from web.dashboard import sessions as sessions_page
 from web.dashboard import station as station_page
 from web.dashboard import stations as stations_page
 from web.guard import Guard
+from web.listening import Changes
 from web.live import Live
 from web.rendering import STATIC, Pages
 from web.sign_in import Door, sign_out
@@ -61,11 +62,16 @@ class VersionedFiles(StaticFiles):
         return response
 
 
-def create_web(*, sessions: Sessions, settings: Settings, pages: Pages | None = None) -> Starlette:
+def create_web(
+    *,
+    sessions: Sessions,
+    settings: Settings,
+    changes: Changes | None = None,
+    pages: Pages | None = None,
+) -> Starlette:
     """The app. Its streams end with `await app.state.live.close()`, which a stop must call first.
 
-    Nothing is opened before the first page asks for it: the one LISTEN connection of the process
-    is made for the first stream.
+    `changes` is the process's LISTEN connection; without it the first stream opens one.
     """
     app = Starlette(
         routes=routes(),
@@ -80,7 +86,7 @@ def create_web(*, sessions: Sessions, settings: Settings, pages: Pages | None = 
         },
         max_body_size=FORM_SIZE_MAX,
     )
-    app.state.live = Live(settings.database_url)
+    app.state.live = Live(settings.database_url, changes=changes)
     app.state.desk = Desk(
         sessions=sessions,
         settings=settings,

@@ -7,6 +7,8 @@ A notice carries no data and may be lost while Postgres is away; so every new co
 import asyncio
 import contextlib
 from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Protocol
 
 import psycopg
 import structlog
@@ -22,6 +24,55 @@ PAUSE_S_MAX = 5.0
 SILENCE_S = 20.0  # a connection that was quiet for this long is asked whether it still lives
 
 OnNotice = Callable[[frozenset[str]], None]
+
+
+class Ears(Protocol):
+    """What hears changes and calls `on_notice`; started once, and closed at the end."""
+
+    def start(self) -> None:
+        """Begin; a repeat changes nothing."""
+
+    async def close(self) -> None:
+        """End and wait for it."""
+
+
+class Subscription(Protocol):
+    """Topics that changed since the last look."""
+
+    async def wait(self, timeout_s: float) -> frozenset[str]:
+        """As soon as something changed; empty after the time is up."""
+
+
+class Changes(Protocol):
+    """The LISTEN connection that a process has already, as `api` does for its own streams."""
+
+    def subscribe(self) -> AbstractContextManager[Subscription]:
+        """Hear from now on; all topics after each of its reconnections."""
+
+
+class Overhearer:
+    """Hears through the process's own connection instead of opening a second one."""
+
+    def __init__(self, changes: Changes, on_notice: OnNotice) -> None:
+        self._changes = changes
+        self._on_notice = on_notice
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin; a repeat changes nothing."""
+        if self._task is None:
+            self._task = asyncio.create_task(self._run(), name="web-overhearer")
+
+    async def close(self) -> None:
+        """End and wait for it."""
+        task, self._task = self._task, None
+        await end(task)
+
+    async def _run(self) -> None:
+        with self._changes.subscribe() as subscription:
+            self._on_notice(EVERYTHING)
+            while True:
+                self._on_notice(await subscription.wait(SILENCE_S))
 
 
 class Listener:
@@ -40,10 +91,7 @@ class Listener:
     async def close(self) -> None:
         """End and wait for it."""
         task, self._task = self._task, None
-        if task is not None:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+        await end(task)
 
     async def _run(self) -> None:
         pause_s = PAUSE_S_MIN
@@ -75,3 +123,11 @@ class Listener:
             async for notice in connection.notifies(timeout=SILENCE_S):
                 self._on_notice(frozenset(notice.payload.split()))
             await asyncio.wait_for(connection.execute("SELECT 1"), timeout=5)
+
+
+async def end(task: asyncio.Task[None] | None) -> None:
+    """Cancel a task and wait until it is over."""
+    if task is not None:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task

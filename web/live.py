@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 import structlog
 from pydantic import SecretStr
 
-from web.listening import EVERYTHING, Listener
+from web.listening import EVERYTHING, Changes, Ears, Listener, Overhearer
 
 logger = structlog.get_logger(__name__)
 
@@ -69,8 +69,19 @@ class Feed:
 class Live:
     """All feeds of this process, and the one connection that tells them of changes."""
 
-    def __init__(self, database_url: SecretStr) -> None:
-        self._listener = Listener(database_url, self._notice)
+    def __init__(
+        self,
+        database_url: SecretStr,
+        *,
+        changes: Changes | None = None,
+        comment_s: float = COMMENT_S,
+    ) -> None:
+        self._comment_s = comment_s
+        self._ears: Ears
+        if changes is None:
+            self._ears = Listener(database_url, self._notice)
+        else:
+            self._ears = Overhearer(changes, self._notice)
         self._feeds: dict[Hashable, Feed] = {}
         self._reads = asyncio.Semaphore(READS_AT_ONCE)
         self._closed = asyncio.Event()
@@ -111,7 +122,7 @@ class Live:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        await self._listener.close()
+        await self._ears.close()
 
     async def _next(self, subscriber: Subscriber) -> bytes | None:
         """The next frame; None after 15 quiet seconds or when closing."""
@@ -119,7 +130,7 @@ class Live:
         closing = asyncio.create_task(self._closed.wait())
         try:
             await asyncio.wait(
-                {getting, closing}, timeout=COMMENT_S, return_when=asyncio.FIRST_COMPLETED
+                {getting, closing}, timeout=self._comment_s, return_when=asyncio.FIRST_COMPLETED
             )
             return getting.result() if getting.done() else None
         finally:
@@ -134,7 +145,7 @@ class Live:
     def _join(
         self, key: Hashable, topics: frozenset[str], read: Read, subscriber: Subscriber
     ) -> None:
-        self._listener.start()
+        self._ears.start()
         feed = self._feeds.get(key)
         if feed is None:
             feed = self._feeds[key] = Feed(topics, read)

@@ -216,9 +216,7 @@ async def _station(
     return station
 
 
-async def _messages(
-    db: AsyncSession, organization_id: UUID, station: UUID, now: datetime
-) -> None:
+async def _messages(db: AsyncSession, organization_id: UUID, station: UUID, now: datetime) -> None:
     call = [2, "41", "MeterValues", {"connectorId": 1, "meterValue": [{"sampledValue": []}]}]
     frames = (
         (True, "RemoteStopTransaction", [2, "c-1", "RemoteStopTransaction", {"transactionId": 7}]),
@@ -389,9 +387,7 @@ class _Sessions:
         )
         return session
 
-    async def _event(
-        self, session: UUID, kind: str, at: datetime, details: dict[str, Any]
-    ) -> None:
+    async def _event(self, session: UUID, kind: str, at: datetime, details: dict[str, Any]) -> None:
         await self.db.execute(
             insert(t.SessionEvent).values(
                 session_id=session,

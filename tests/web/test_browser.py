@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 import uvicorn
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Browser, Page, ViewportSize, async_playwright
 from sqlalchemy import update
 from starlette.applications import Starlette
 
@@ -39,8 +39,8 @@ ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-DESK = {"width": 1280, "height": 900}
-PHONE = {"width": 390, "height": 844}
+DESK = ViewportSize(width=1280, height=900)
+PHONE = ViewportSize(width=390, height=844)
 PATIENCE_MS = 15_000
 WATCH = """
 window.violations = [];
@@ -123,18 +123,18 @@ async def visitor(
 ) -> Visitor:
     """An administrator who typed the key into the form."""
     async with db_sessions.begin() as db:
-        key, _ = await add_key(
-            db, settings.secret_key.get_secret_value(), network.organization_id
-        )
+        key, _ = await add_key(db, settings.secret_key.get_secret_value(), network.organization_id)
     context = await browser.new_context(viewport=DESK, color_scheme="light")
     await context.add_init_script(WATCH)
     page = await context.new_page()
     visitor = Visitor(page, origin)
     page.on(
         "console",
-        lambda message: visitor.complaints.append(message.text)
-        if message.type in ("error", "warning")
-        else None,
+        lambda message: (
+            visitor.complaints.append(message.text)
+            if message.type in ("error", "warning")
+            else None
+        ),
     )
     page.on("pageerror", lambda error: visitor.complaints.append(str(error)))
     await page.goto(origin + "/")
@@ -178,6 +178,11 @@ async def test_every_page_is_clean_for_console_policy_and_axe(
         )
         assert await visitor.page.locator("html").get_attribute("data-bs-theme") == theme
         await visitor.shoot(f"{name}-{theme}")
+        cut = await visitor.page.evaluate(
+            """() => [...document.querySelectorAll(".card")].filter(
+            (card) => card.scrollWidth > card.clientWidth).map((card) => card.innerText)"""
+        )
+        assert cut == [], f"{path} cuts something off"
         await visitor.check()
         if found := await visitor.axe():
             problems[name] = found
@@ -186,14 +191,14 @@ async def test_every_page_is_clean_for_console_policy_and_axe(
 
 
 async def test_no_page_scrolls_sideways_on_a_phone(visitor: Visitor, network: Network) -> None:
-    await visitor.page.set_viewport_size({"width": PHONE["width"], "height": PHONE["height"]})
+    await visitor.page.set_viewport_size(PHONE)
 
     for name, path in paths(network).items():
         await visitor.open(path)
         await visitor.shoot(f"{name}-phone")
         wide = await visitor.page.evaluate(
             """() => [...document.querySelectorAll("body *")].filter((element) =>
-            element.getBoundingClientRect().right > innerWidth + 1
+            element.checkVisibility() && element.getBoundingClientRect().right > innerWidth + 1
             && !element.closest("pre, .unseen, .skip, thead"))
             .slice(0, 5).map((element) => element.outerHTML.slice(0, 120))"""
         )

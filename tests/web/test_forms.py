@@ -66,9 +66,7 @@ async def test_a_wrong_key_is_refused_and_a_guesser_is_slowed_down(
     assert all("set-cookie" not in answer.headers for answer in answers)
 
 
-async def test_a_revoked_key_is_signed_out_at_once(
-    sign_in: SignIn, db_sessions: Sessions
-) -> None:
+async def test_a_revoked_key_is_signed_out_at_once(sign_in: SignIn, db_sessions: Sessions) -> None:
     browser = await sign_in()
     async with db_sessions.begin() as db:
         await db.execute(
@@ -171,9 +169,7 @@ async def test_a_command_is_an_order_with_its_workflow_and_its_audit_entry(
 ) -> None:
     browser = await sign_in("operator")
 
-    answer = await browser.send(
-        f"/stations/HAM-01/commands/{command}", patience="120", **fields
-    )
+    answer = await browser.send(f"/stations/HAM-01/commands/{command}", patience="120", **fields)
 
     assert answer.status_code == 303
     async with db_sessions() as db:
@@ -200,7 +196,8 @@ async def test_a_session_is_stopped_and_another_started(
         "/stations/HAM-01/commands/stop", session=str(network.running), patience="120"
     )
     started = await browser.send(
-        "/stations/HAM-05/commands/start", evse="1", token="HAM04A1B2C3", patience="120"
+        "/stations/HAM-05/commands/start",
+        **{"evse": "1", "token": "HAM04A1B2C3", "patience": "120"},
     )
 
     assert (stopped.status_code, started.status_code) == (303, 303)
@@ -215,7 +212,7 @@ async def test_a_session_is_stopped_and_another_started(
     ("path", "fields", "status"),
     [
         ("/stations/HAM-01/commands/unlock", {"evse": "0", "connector": "1"}, 422),
-        ("/stations/HAM-01/commands/unlock", {"evse": "١", "connector": "1"}, 422),
+        ("/stations/HAM-01/commands/unlock", {"evse": "\u0661", "connector": "1"}, 422),
         ("/stations/HAM-01/commands/reset", {"type": "violent"}, 422),
         ("/stations/HAM-01/commands/explode", {}, 404),
         ("/stations/NOPE/commands/reset", {"type": "soft"}, 404),
@@ -266,9 +263,7 @@ async def test_a_decision_tells_the_workflow_and_says_why(
     async with db_sessions() as db:
         told = (await db.scalars(select(t.OutboxRow))).one()
         entry = (
-            await db.scalars(
-                select(t.AuditEntry).where(t.AuditEntry.action == f"session.{action}")
-            )
+            await db.scalars(select(t.AuditEntry).where(t.AuditEntry.action == f"session.{action}"))
         ).one()
     assert told.workflow_id == f"session-{network.troubled}"
     assert told.payload["action"] == action
@@ -288,9 +283,7 @@ async def test_a_decision_without_a_reason_is_refused(
     assert await count(db_sessions, t.OutboxRow) == 0
 
 
-async def test_a_session_that_is_over_cannot_be_waived(
-    sign_in: SignIn, network: Network
-) -> None:
+async def test_a_session_that_is_over_cannot_be_waived(sign_in: SignIn, network: Network) -> None:
     browser = await sign_in()
 
     answer = await browser.send(f"/sessions/{network.settled}/waive", reason="too late")

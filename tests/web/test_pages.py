@@ -176,7 +176,9 @@ async def test_a_session_page_explains_every_cent(sign_in: SignIn, network: Netw
         f"http://127.0.0.1:8233/namespaces/holdfast/workflows/session-{network.settled}"
         in page.links
     )
-    assert "Late truth" in page.one("section", aria_labelledby="review-title").text
+    review = page.one("section", aria_labelledby="review-title").text
+    assert "Late truth" in review
+    assert "1.20 EUR" in review
 
 
 async def test_a_running_session_has_a_curve(sign_in: SignIn, network: Network) -> None:

@@ -28,7 +28,7 @@ from web.dashboard.session_rows import SessionLine, select_sessions, session_lin
 from web.live_page import LivePage, uuid_or_none
 from web.viewer import Viewer
 from web.visit import Desk, Visit
-from web.wording import PAYMENT, Badge, badge, words
+from web.wording import PAYMENT, Badge, badge, energy, money, words
 
 EVENTS_SHOWN = 200
 DETAIL_LENGTH_MAX = 160
@@ -200,11 +200,22 @@ def pairs(details: object) -> tuple[tuple[str, str], ...]:
     """The fields of a JSON object for people, each bounded."""
     if not isinstance(details, dict):
         return ()
+    currency = details.get("currency")
     return tuple(
-        (words(str(name)), str(value)[:DETAIL_LENGTH_MAX])
+        _pair(str(name), value, currency)
         for name, value in details.items()
-        if value is not None
+        if value is not None and name != "currency"
     )
+
+
+def _pair(name: str, value: object, currency: object) -> tuple[str, str]:
+    """A figure of ours carries its unit in its name."""
+    if type(value) is int:
+        if name.endswith("_minor") and isinstance(currency, str):
+            return words(name.removesuffix("_minor")), str(money(value, currency))
+        if name.endswith("_wh"):
+            return words(name.removesuffix("_wh")), str(energy(value))
+    return words(name), str(value)[:DETAIL_LENGTH_MAX]
 
 
 def _finding(item: object) -> str:

@@ -5,6 +5,7 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response
 
@@ -71,7 +72,7 @@ async def show_tariffs(visit: Visit) -> Response:
     )
     versions = await visit.db.scalars(
         owned(TariffVersion, organization_id)
-        .distinct(TariffVersion.tariff_id)
+        .ext(distinct_on(TariffVersion.tariff_id))
         .order_by(TariffVersion.tariff_id, TariffVersion.number.desc())
         .limit(TARIFFS_MAX)
     )

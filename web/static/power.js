@@ -9,6 +9,9 @@ let plot = null;
 let shown = "";
 let timer = 0;
 
+const clock = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", timeZone: place.dataset.zone });
+const hour = (seconds) => (seconds == null ? "-" : clock.format(seconds * 1000));
+
 function meterAt() {
   return document.getElementById("meter")?.dataset.meterAt ?? "";
 }
@@ -28,12 +31,12 @@ function options() {
     height: HEIGHT,
     scales: { kW: { range: (_plot, _low, high) => [0, Math.max(1, high * 1.1)] }, kWh: { range: (_plot, _low, high) => [0, Math.max(1, high * 1.1)] } },
     axes: [
-      axis,
+      { ...axis, values: (_plot, splits) => splits.map(hour) },
       { ...axis, scale: "kW", values: kilo("kW"), size: 70 },
       { ...axis, scale: "kWh", side: 1, grid: { show: false }, values: kilo("kWh"), size: 76 },
     ],
     series: [
-      { label: "Time", value: "{HH}:{mm}:{ss}" },
+      { label: "Time", value: (_plot, seconds) => hour(seconds) },
       { label: "Power", scale: "kW", stroke: colour("--hf-accent"), fill: colour("--hf-accent-pale"), width: 2, spanGaps: true, value: legend("kW") },
       { label: "Energy", scale: "kWh", stroke: colour("--hf-second"), width: 2, dash: [6, 4], spanGaps: true, value: legend("kWh") },
     ],
