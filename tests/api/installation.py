@@ -1,0 +1,207 @@
+"""An organization with a row of every kind that routes can name."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import insert, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from holdfast.domain.tariff_json import tariff_from_json, tariff_to_json
+from holdfast.store.database import Sessions
+from holdfast.store.tables import (
+    Account,
+    Connector,
+    Evse,
+    Frame,
+    LateFact,
+    MeterValue,
+    Order,
+    OutboxRow,
+    Payment,
+    PaymentOperation,
+    Quarantined,
+    ReviewTask,
+    Session,
+    SessionEvent,
+    Settlement,
+    Site,
+    Station,
+    Tariff,
+    TariffAssignment,
+    TariffVersion,
+    Token,
+)
+
+STARTED = datetime(2026, 11, 1, 12, 0, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Installation:
+    """The ids of one organization's rows, by the names of path parameters."""
+
+    ids: Mapping[str, str]
+
+    @property
+    def session(self) -> UUID:
+        return UUID(self.ids["session_id"])
+
+
+async def install(sessions: Sessions, organization_id: UUID, prefix: str) -> Installation:
+    """`prefix` makes identities and uids the organization's own."""
+    async with sessions.begin() as db:
+        return await _install(db, organization_id, prefix)
+
+
+async def _install(db: AsyncSession, organization_id: UUID, prefix: str) -> Installation:
+    async def row(table: Any, **values: Any) -> Any:
+        made = await db.scalars(
+            insert(table).values(organization_id=organization_id, **values).returning(table)
+        )
+        return made.one()
+
+    site = await row(Site, name=f"{prefix} site", time_zone="Europe/Berlin", currency="EUR")
+    station = await row(Station, identity=f"{prefix}-1", site_id=site.id, registration="accepted")
+    await row(Evse, station_id=station.id, number=1)
+    await row(Connector, station_id=station.id, evse=1, number=1, status="charging")
+    account = await row(Account, name=f"{prefix} driver", billing="invoice")
+    token = await row(
+        Token, type="RFID", uid=f"{prefix}UID", account_id=account.id, status="accepted"
+    )
+    tariff = await row(Tariff, name=f"{prefix} tariff", currency="EUR")
+    body = {
+        "id": f"{prefix} version",
+        "currency": "EUR",
+        "elements": [{"price_components": [{"type": "ENERGY", "price": "0.5"}]}],
+    }
+    version = await row(
+        TariffVersion,
+        tariff_id=tariff.id,
+        number=1,
+        valid_from=STARTED - timedelta(days=1),
+        body=tariff_to_json(tariff_from_json(body)),
+    )
+    assignment = await row(TariffAssignment, tariff_id=tariff.id)
+    session = await row(
+        Session,
+        station_id=station.id,
+        site_id=site.id,
+        evse=1,
+        connector=1,
+        token_id=token.id,
+        token_uid=token.uid,
+        account_id=account.id,
+        transaction_id=f"{prefix}-tx",
+        started_at=STARTED,
+        charging_state="charging",
+        meter_start_mwh=1_000_000,
+        meter_last_mwh=3_000_000,
+        energy_wh=2_000,
+        tariff_version_id=version.id,
+    )
+    await row(SessionEvent, session_id=session.id, key="start", at=STARTED, kind="started")
+    for minute in range(60):
+        await row(
+            MeterValue,
+            received_at=STARTED,
+            station_id=station.id,
+            session_id=session.id,
+            evse=1,
+            sampled_at=STARTED + timedelta(minutes=minute),
+            energy_mwh=1_000_000 + minute * 10_000,
+            power_w=7_000 + minute,
+            samples=[],
+        )
+    await row(
+        Frame,
+        received_at=datetime.now(UTC) - timedelta(minutes=1),
+        station_id=station.id,
+        message_id="m1",
+        action="Heartbeat",
+        frame=f'[2,"m1","Heartbeat",{{}}] {prefix}'.encode(),
+    )
+    payment = await row(
+        Payment, kind="hold", currency="EUR", asked_minor=6000, intent=f"pi_{prefix}"
+    )
+    await row(
+        PaymentOperation,
+        payment_id=payment.id,
+        operation="hold",
+        sequence=1,
+        idempotency_key=f"{prefix}:1",
+        parameters={},
+    )
+    order = await row(
+        Order,
+        station_id=station.id,
+        kind="reset",
+        payload={"type": "soft"},
+        requested_by="system:test",
+        not_after=datetime.now(UTC) + timedelta(minutes=5),
+    )
+    message = await row(
+        Quarantined,
+        station_id=station.id,
+        received_at=STARTED,
+        protocol="ocpp1.6",
+        action="StartTransaction",
+        frame=f'[2,"q1","StartTransaction",{{}}] {prefix}'.encode(),
+        error="numeric value out of range",
+    )
+    outbox = await row(
+        OutboxRow,
+        lane=1,
+        workflow_id=f"session-{session.id}",
+        operation="signal",
+        name="x",
+        payload={},
+    )
+    fact = await row(
+        LateFact, session_id=session.id, outbox_id=outbox.id, name="meter_corrected", payload={}
+    )
+    task = await row(ReviewTask, kind="late_truth", subject=f"session:{session.id}")
+    return Installation(
+        {
+            "site_id": str(site.id),
+            "identity": station.identity,
+            "station_id": str(station.id),
+            "token_id": str(token.id),
+            "account_id": str(account.id),
+            "tariff_id": str(tariff.id),
+            "assignment_id": str(assignment.id),
+            "session_id": str(session.id),
+            "payment_id": str(payment.id),
+            "order_id": str(order.id),
+            "message_id": str(message.id),
+            "fact_id": str(fact.id),
+            "task_id": str(task.id),
+            "version_id": str(version.id),
+        }
+    )
+
+
+async def settle(sessions: Sessions, session_id: UUID, outcome: str | None) -> None:
+    """Price the session, and settle it where there is an outcome."""
+    async with sessions.begin() as db:
+        session = (await db.scalars(select(Session).where(Session.id == session_id))).one()
+        session.ended_at = STARTED + timedelta(hours=1)
+        await db.execute(
+            insert(Settlement).values(
+                session_id=session_id,
+                organization_id=session.organization_id,
+                currency="EUR",
+                energy_wh=2_000,
+                amount_minor=100,
+                excl_vat="1.00",
+                incl_vat="1.00",
+                breakdown={"lines": []},
+                deadline_at=datetime.now(UTC) + timedelta(days=1),
+                outcome=outcome,
+                settled_minor=None if outcome is None else 100,
+                settled_at=None if outcome is None else datetime.now(UTC),
+            )
+        )
+        if outcome is not None:
+            session.closed_at = datetime.now(UTC)

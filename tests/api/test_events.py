@@ -1,0 +1,94 @@
+"""Events: a hint for every change, over one connection to Postgres that comes back by itself."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from pydantic import SecretStr
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from api.notices import TOPICS, Notices, Subscription
+from api.routes.events import SHOWN, events
+from holdfast.services.outbox import notify
+from holdfast.store.database import Sessions
+
+
+@asynccontextmanager
+async def listening(database_url: str) -> AsyncIterator[Notices]:
+    notices = Notices(SecretStr(database_url))
+    task = asyncio.create_task(notices.run())
+    try:
+        for _ in range(200):
+            if notices.connected:
+                break
+            await asyncio.sleep(0.02)
+        yield notices
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_a_stream_begins_with_everything_and_then_tells_what_changed(
+    database_url: str, db_sessions: Sessions
+) -> None:
+    async with listening(database_url) as notices:
+        stream = events(notices, asyncio.Event())
+        first = await anext(stream)
+        async with db_sessions.begin() as db:
+            await notify(db, ["sessions", "outbox", "orders"])
+        second = await asyncio.wait_for(anext(stream), 5)
+        await stream.aclose()
+
+    assert b'{"topics":["frames","orders","payments","sessions","stations"]}' in first
+    assert second == b'event: changed\ndata: {"topics":["orders","sessions"]}\n\n'
+    assert "outbox" not in SHOWN
+
+
+async def test_a_stream_ends_when_the_process_closes(database_url: str) -> None:
+    closing = asyncio.Event()
+    stream = events(Notices(SecretStr(database_url)), closing)
+    await anext(stream)
+    rest = asyncio.create_task(collect(stream))
+    await asyncio.sleep(0.1)
+
+    closing.set()
+
+    assert await asyncio.wait_for(rest, 2) == []
+
+
+async def test_a_stream_has_a_lifetime(database_url: str) -> None:
+    stream = events(Notices(SecretStr(database_url)), asyncio.Event(), lifetime_s=0.3)
+
+    parts = await asyncio.wait_for(collect(stream), 5)
+
+    assert len(parts) >= 1
+
+
+async def test_after_a_lost_connection_everything_counts_as_changed(
+    database_url: str, engine: AsyncEngine
+) -> None:
+    async with listening(database_url) as notices:
+        with notices.subscribe() as subscription:
+            async with engine.begin() as connection:
+                await connection.execute(
+                    text(
+                        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                        "WHERE datname = current_database() AND query LIKE 'LISTEN%'"
+                    )
+                )
+
+            assert await subscription.wait(10) == TOPICS
+
+
+async def test_news_is_a_set_and_never_piles_up() -> None:
+    subscription = Subscription()
+    for _ in range(1_000):
+        subscription.tell(frozenset({"frames"}))
+
+    assert await subscription.wait(0.1) == {"frames"}
+    assert await subscription.wait(0.01) == frozenset()
+
+
+async def collect(stream: AsyncIterator[bytes]) -> list[bytes]:
+    return [part async for part in stream]
