@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -17,6 +18,7 @@ from workflows.payment import Payment
 from workflows.station_order import StationOrder
 
 WORKFLOWS = (ChargingSession, LateTruth, Payment, StationOrder)
+LIFE_MAX = timedelta(days=40)
 ORGANIZATION = UUID("00000000-0000-7000-8000-00000000000a")
 
 
@@ -44,5 +46,8 @@ async def running(
             start,
             id=workflow_id or f"{name}-{uuid4()}",
             task_queue=queue,
+            # The test server skips to this when nothing else is due. Its default of ten years
+            # would add up over the tests, to where its clock ends (in 2262).
+            execution_timeout=LIFE_MAX,
             search_attributes=TypedSearchAttributes.empty,
         )
