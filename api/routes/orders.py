@@ -24,7 +24,8 @@ State = Literal["waiting", "sent", "accepted", "rejected", "unknown", "expired",
 class OrderShown(Output):
     """An order. What it carried is not shown: it may be a password for the station.
 
-    `status` is the station's own word, `response` and `error` what it answered.
+    `status` is the station's own word (Accepted, Rejected, or the code of an error), `response` and
+    `error` are what it answered.
     """
 
     id: UUID
@@ -77,15 +78,16 @@ def to_order(seen: Seen) -> OrderShown:
     """The answer."""
     order, station = seen
     answer = order.answer or {}
+    response, error = _object(answer.get("response")), _object(answer.get("error"))
     return OrderShown(
         id=order.id,
         station=station,
         session=order.session_id,
         kind=order.kind,
         state=order.state,
-        status=_text(answer.get("status")),
-        response=_object(answer.get("response")),
-        error=_object(answer.get("error")),
+        status=_word(response, error),
+        response=response,
+        error=error,
         requested_by=order.requested_by,
         not_after=order.not_after,
         attempts=order.attempts,
@@ -96,8 +98,10 @@ def to_order(seen: Seen) -> OrderShown:
     )
 
 
-def _text(value: object) -> str | None:
-    return value if isinstance(value, str) else None
+def _word(response: dict[str, Any] | None, error: dict[str, Any] | None) -> str | None:
+    """The status of a result, or the code of an error."""
+    word = error.get("code") if error is not None else (response or {}).get("status")
+    return word if isinstance(word, str) else None
 
 
 def _object(value: object) -> dict[str, Any] | None:

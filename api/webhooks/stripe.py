@@ -5,6 +5,7 @@ in it is believed but the ids; a 2xx means that it is stored. An event without a
 stored as well, and answered 200: Stripe has done its part.
 """
 
+from typing import Any
 from uuid import UUID
 
 import stripe
@@ -34,13 +35,13 @@ log = structlog.get_logger()
 
 
 class EventObject(BaseModel):
-    """What we read of the object: enough to find the payment."""
+    """What we read of the object: enough to find the payment. Objects of any type come."""
 
     model_config = ConfigDict(extra="ignore")
 
-    id: str | None = None
-    payment_intent: str | None = None
-    metadata: dict[str, str] | None = None
+    id: Any = None
+    payment_intent: Any = None
+    metadata: Any = None
 
 
 class EventData(BaseModel):
@@ -97,7 +98,7 @@ async def receive_stripe_event(request: Request, db: Db) -> Received:
     if stored is None:
         return Received(known=payment is not None, repeated=True)
     if payment is None:
-        log.info("event without a payment of ours", type=event.type)
+        log.debug("event without a payment of ours", type=event.type)
         return Received(known=False)
     await tell(
         db,
@@ -125,13 +126,13 @@ def checked_event(body: bytes, signature: str | None, secret: str) -> StripeEven
 
 async def _payment_of(db: AsyncSession, seen: EventObject) -> Payment | None:
     """By our id in the metadata, else by the intent."""
-    named = _uuid((seen.metadata or {}).get("payment_id"))
-    intent = seen.payment_intent
-    if intent is None and seen.id is not None and seen.id.startswith(INTENT_PREFIX):
-        intent = seen.id
+    named = _uuid(seen.metadata.get("payment_id")) if isinstance(seen.metadata, dict) else None
     if named is not None and (payment := await _payment(db, Payment.id == named)) is not None:
         return payment
-    return None if intent is None else await _payment(db, Payment.intent == intent)
+    for intent in (seen.payment_intent, seen.id):
+        if isinstance(intent, str) and intent.startswith(INTENT_PREFIX):
+            return await _payment(db, Payment.intent == intent)
+    return None
 
 
 async def _payment(db: AsyncSession, condition: ColumnElement[bool]) -> Payment | None:
@@ -139,8 +140,8 @@ async def _payment(db: AsyncSession, condition: ColumnElement[bool]) -> Payment 
     return await db.scalar(select(Payment).where(condition))
 
 
-def _uuid(value: str | None) -> UUID | None:
+def _uuid(value: object) -> UUID | None:
     try:
-        return None if value is None else UUID(value)
+        return UUID(value) if isinstance(value, str) else None
     except ValueError:
         return None

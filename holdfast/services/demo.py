@@ -269,9 +269,11 @@ async def _tariff(db: AsyncSession, organization_id: UUID, name: str, body: dict
             .returning(Tariff.id)
         )
     ).scalar_one()
-    version = tariff_from_json({"id": str(tariff_id), "currency": demo_network.CURRENCY, **body})
+    version_id: UUID = (await db.execute(select(func.uuidv7()))).scalar_one()
+    version = tariff_from_json({"id": str(version_id), "currency": demo_network.CURRENCY, **body})
     await db.execute(
         insert(TariffVersion).values(
+            id=version_id,
             organization_id=organization_id,
             tariff_id=tariff_id,
             number=1,

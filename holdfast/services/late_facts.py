@@ -10,7 +10,7 @@ from holdfast.contracts.late_truth import WORKFLOW, StartLateTruth
 from holdfast.contracts.names import late_truth_workflow_id
 from holdfast.services.outbox import notify, tell
 from holdfast.services.refusal import Conflict
-from holdfast.services.scope import find, owned
+from holdfast.services.scope import belongs, find, owned
 from holdfast.services.slices import Slice, SliceAsked, take
 from holdfast.store.tables import LateFact, Organization, Session, Station
 
@@ -53,7 +53,7 @@ async def apply_late_fact(
             .select_from(Session)
             .join(Station, Station.id == Session.station_id)
             .join(Organization, Organization.id == Session.organization_id)
-            .where(Session.id == fact.session_id)
+            .where(belongs(Session, organization_id), Session.id == fact.session_id)
         )
     ).one()
     await tell(

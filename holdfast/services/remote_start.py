@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from holdfast.contracts.names import session_workflow_id
@@ -134,7 +133,8 @@ async def _check_evse(db: AsyncSession, station: Station, evse: int) -> None:
 
     A session that runs there is the station's to judge: ours may be one that it has forgotten.
     """
-    known = set(await db.scalars(select(Evse.number).where(Evse.station_id == station.id)))
+    evses = owned(Evse, station.organization_id).where(Evse.station_id == station.id)
+    known = set(await db.scalars(evses.with_only_columns(Evse.number)))
     if known and evse not in known:
         raise Invalid("evse", evse, f"use one of {', '.join(map(str, sorted(known)))}")
     busy = await db.scalar(

@@ -213,7 +213,7 @@ async def see_station(
     row = (await db.execute(statement)).one_or_none()
     if row is None:
         raise NotFound("station", identity)
-    return (await _with_parts(db, [row]))[0]
+    return (await _with_parts(db, organization_id, [row]))[0]
 
 
 async def list_stations(
@@ -250,7 +250,7 @@ async def list_stations(
             )
         )
     rows = await take_rows(db, statement, Station.id, asked)
-    return Slice(items=await _with_parts(db, rows.items), next=rows.next)
+    return Slice(items=await _with_parts(db, organization_id, rows.items), next=rows.next)
 
 
 async def station_is_online(db: AsyncSession, station: Station, lease_s: float) -> bool:
@@ -259,7 +259,10 @@ async def station_is_online(db: AsyncSession, station: Station, lease_s: float) 
         select(is_online(lease_s))
         .select_from(StationConnection)
         .outerjoin(Gateway, Gateway.boot_id == StationConnection.boot_id)
-        .where(StationConnection.station_id == station.id)
+        .where(
+            belongs(StationConnection, station.organization_id),
+            StationConnection.station_id == station.id,
+        )
     )
     return bool(found)
 
@@ -273,17 +276,19 @@ def _seen(organization_id: UUID, lease_s: float) -> Select[Station, bool, Statio
     )
 
 
-async def _with_parts(db: AsyncSession, rows: list[Any]) -> list[StationSeen]:
+async def _with_parts(
+    db: AsyncSession, organization_id: UUID, rows: list[Any]
+) -> list[StationSeen]:
     """The parts of all stations in two queries, not two for each."""
     ids = [row[0].id for row in rows]
     evses: dict[UUID, list[Evse]] = {}
     connectors: dict[UUID, list[Connector]] = {}
     for evse in await db.scalars(
-        select(Evse).where(Evse.station_id.in_(ids)).order_by(Evse.number)
+        owned(Evse, organization_id).where(Evse.station_id.in_(ids)).order_by(Evse.number)
     ):
         evses.setdefault(evse.station_id, []).append(evse)
     for plug in await db.scalars(
-        select(Connector)
+        owned(Connector, organization_id)
         .where(Connector.station_id.in_(ids))
         .order_by(Connector.evse, Connector.number)
     ):
@@ -301,8 +306,14 @@ async def _with_parts(db: AsyncSession, rows: list[Any]) -> list[StationSeen]:
 
 
 async def _evses(db: AsyncSession, station: Station) -> list[Evse]:
-    return list(await db.scalars(select(Evse).where(Evse.station_id == station.id)))
+    return list(
+        await db.scalars(owned(Evse, station.organization_id).where(Evse.station_id == station.id))
+    )
 
 
 async def _connectors(db: AsyncSession, station: Station) -> list[Connector]:
-    return list(await db.scalars(select(Connector).where(Connector.station_id == station.id)))
+    return list(
+        await db.scalars(
+            owned(Connector, station.organization_id).where(Connector.station_id == station.id)
+        )
+    )

@@ -196,7 +196,9 @@ async def test_the_answer_of_the_station_ends_the_wait(
 ) -> None:
     asked = asyncio.create_task(client.post(f"{station}/commands/reset?wait=30", json={}))
     await answer_as_the_gateway_does(
-        db_sessions, state="accepted", answer={"status": "Accepted", "response": {}}
+        db_sessions,
+        state="accepted",
+        answer={"status": "accepted", "response": {"status": "Accepted"}},
     )
 
     answer = await asyncio.wait_for(asked, 5)
@@ -285,21 +287,21 @@ async def test_a_call_to_a_station_without_a_socket_is_offline_and_never_sent(
     [
         (
             "accepted",
-            {"status": "Accepted", "response": {"status": "Accepted"}},
+            {"status": "accepted", "response": {"status": "Accepted"}},
             {"status": "accepted", "response": {"status": "Accepted"}, "error": None},
         ),
         (
             "rejected",
-            {"status": "Rejected", "response": {"status": "Rejected"}},
+            {"status": "accepted", "response": {"status": "Rejected"}},
             {"status": "accepted", "response": {"status": "Rejected"}, "error": None},
         ),
         (
             "rejected",
-            {"status": None, "error": {"code": "NotImplemented", "description": ""}},
+            {"status": "error", "error": {"code": "NotImplemented", "text": ""}},
             {
                 "status": "error",
                 "response": None,
-                "error": {"code": "NotImplemented", "description": ""},
+                "error": {"code": "NotImplemented", "text": ""},
             },
         ),
         ("unknown", None, {"status": "timeout", "response": None, "error": None}),
