@@ -33,18 +33,22 @@ TRANSACTION_FACTS = (TransactionStarted, TransactionUpdated, TransactionEnded)
 
 _COMPUTED = {"new", "changed", "settled"}
 _COLUMNS = [item.name for item in fields(SessionRow) if item.name not in _COMPUTED]
+# ANY(ARRAY(...)), not IN (...): the array is computed once, before any lock is waited for. After
+# such a wait Postgres evaluates the condition again for the one changed row, and a subquery that
+# it would run again loses that row: a workflow's activity that writes to a session at the same
+# moment would make the session invisible here, and its transaction would get a second one.
 _SESSIONS = f"""
 SELECT {", ".join(f's."{name}"' for name in _COLUMNS)},
        EXISTS (SELECT 1 FROM settlements x WHERE x.session_id = s.id) AS settled
 FROM sessions s
-WHERE s.id IN (
+WHERE s.id = ANY(ARRAY(
     SELECT t.id FROM unnest(%b::uuid[], %b::text[]) AS w(station_id, transaction_id)
     JOIN sessions t USING (station_id, transaction_id)
     UNION ALL
     SELECT t.id FROM sessions t WHERE t.remote_start_number = ANY(%b::bigint[])
     UNION ALL
     SELECT t.id FROM sessions t WHERE t.station_id = ANY(%b::uuid[]) AND t.closed_at IS NULL
-)
+))
 ORDER BY s.id FOR NO KEY UPDATE OF s
 """  # noqa: S608 - column names come from a dataclass of ours
 _STATIONS = """

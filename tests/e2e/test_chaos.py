@@ -59,6 +59,39 @@ def twenty_stations(installation: Installation) -> dict[str, Any]:
     return fleet
 
 
+async def make_it_expensive(installation: Installation) -> None:
+    """A price at which sessions of seconds are worth a card's while, everywhere."""
+    elements = [
+        {
+            "price_components": [
+                {"type": "FLAT", "price": "1.00", "vat": "20", "step_size": 1},
+                {"type": "ENERGY", "price": "19.90", "vat": "20", "step_size": 1},
+                {"type": "TIME", "price": "3.00", "vat": "20", "step_size": 1},
+                {"type": "PARKING_TIME", "price": "7.00", "vat": "20", "step_size": 1},
+            ]
+        }
+    ]
+    async with installation.api() as api:
+        made = await api.post(
+            "/tariffs",
+            json={
+                "name": "Chaos",
+                "currency": "EUR",
+                "version": {"elements": elements, "valid_from": "2026-01-01T00:00:00Z"},
+            },
+        )
+        assert made.status_code == 201, made.text
+        tariff = made.json()["id"]
+        places = [{"site": s["id"]} for s in (await api.get("/sites")).json()["items"]]
+        for place in [{}, *places]:
+            put = await api.put("/tariff-assignments", json={"tariff": tariff, **place})
+            assert put.status_code == 200, put.text
+        for assigned in (await api.get("/tariff-assignments")).json()["items"]:
+            if assigned["station_id"] is not None:
+                gone = await api.delete(f"/tariff-assignments/{assigned['id']}")
+                assert gone.status_code == 204, gone.text
+
+
 class Drivers:
     """Cars that come and go while things die; every choice comes from the seed."""
 
@@ -179,6 +212,7 @@ def energy_wh(transaction: dict[str, Any]) -> int:
 async def test_nothing_is_lost_when_everything_dies_in_turn(installation: Installation) -> None:
     print(f"chaos: HOLDFAST_CHAOS_SEED={SEED}")
     fleet = twenty_stations(installation)
+    await make_it_expensive(installation)
     async with running_fleet(installation, fleet, seed=SEED, acceleration=1) as control:
 
         async def all_connected() -> bool:
