@@ -182,7 +182,7 @@ async def benchmark(*, rounds: int, sessions: int, drivers: int) -> list[Figure]
                 payment=await history(client, f"bare-payment-{key}"),
             )
             assert our_histories.asked() == peer_histories.asked(), (our_histories, peer_histories)
-            warm = drivers * 2 + 2
+            warm = drivers * 2 + 10
             await measured(servers, ours, sessions=warm, drivers=drivers)
             await measured(servers, peers, sessions=warm, drivers=drivers)
             pairs = []
@@ -251,8 +251,8 @@ def show_work(pairs: Sequence[tuple[Round, Round]], ours: Histories, peer: Histo
 
 def main(
     rounds: Annotated[int, typer.Option(min=1, max=20, help="Rounds of each side.")] = 3,
-    sessions: Annotated[int, typer.Option(min=50, max=5000, help="Sessions a round.")] = 160,
-    drivers: Annotated[int, typer.Option(min=1, max=200, help="Sessions at once.")] = 30,
+    sessions: Annotated[int, typer.Option(min=50, max=5000, help="Sessions a round.")] = 120,
+    drivers: Annotated[int, typer.Option(min=1, max=200, help="Sessions at once.")] = 20,
 ) -> None:
     """Measure complete sessions beside an empty pair of workflows."""
     if sessions < drivers * 2 + 10:
