@@ -17,7 +17,16 @@ from holdfast.http.permissions import Permission
 from holdfast.services.refusal import Conflict, NotFound, Refusal
 from holdfast.settings import Settings
 from holdfast.store.database import Sessions
-from web.dashboard import attention, commands, decisions, lists, overview, power, tariffs
+from web.dashboard import (
+    attention,
+    commands,
+    decisions,
+    lists,
+    overview,
+    payment_decisions,
+    power,
+    tariffs,
+)
 from web.dashboard import session as session_page
 from web.dashboard import sessions as sessions_page
 from web.dashboard import station as station_page
@@ -144,6 +153,11 @@ def form_routes() -> list[Route]:
             "/stations/{identity}/commands/{command}",
             commands.command_station,
             Permission.COMMAND,
+        ),
+        (
+            "/payments/{id}/decide",
+            payment_decisions.decide_payment,
+            Permission.DECIDE_PAYMENTS,
         ),
         ("/sessions/{id}/stop", decisions.stop, Permission.COMMAND),
         ("/sessions/{id}/force-end", decisions.force_end, Permission.DECIDE_SESSIONS),

@@ -51,6 +51,7 @@ class Network:
     stations: dict[str, UUID]
     running: UUID
     settled: UUID
+    declined: UUID
     troubled: UUID
     quarantined: UUID
     late: UUID
@@ -120,12 +121,14 @@ async def build(db: AsyncSession, organization_id: UUID, prefix: str, now: datet
     running = await sessions.running(ids[0], f"{prefix}04A1B2C3", token)
     settled = await sessions.settled(ids[1], f"{prefix}04A1B2C3", token)
     troubled = await sessions.troubled(ids[2])
+    declined = await sessions.declined_payment(settled)
     return Network(
         organization_id=organization_id,
         site_id=site,
         stations=stations,
         running=running,
         settled=settled,
+        declined=declined,
         troubled=troubled,
         quarantined=await _quarantined(db, organization_id, ids[0], now),
         late=await add(
@@ -361,6 +364,22 @@ class _Sessions:
             )
         )
         return session
+
+    async def declined_payment(self, session: UUID) -> UUID:
+        """The first try for a session that was paid in the second."""
+        payment: UUID = await add(
+            self.db,
+            t.Payment,
+            organization_id=self.organization_id,
+            kind="off_session",
+            session_id=session,
+            currency="EUR",
+            asked_minor=1_060,
+            state="failed",
+            decline_code="card_declined",
+            attention="the card was declined",
+        )
+        return payment
 
     async def troubled(self, station: UUID) -> UUID:
         return await self._session(

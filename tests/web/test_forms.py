@@ -315,12 +315,33 @@ async def test_quarantined_messages_late_facts_and_reviews_are_decided(
     assert page.text.count("looked into it") == 3
 
 
+async def test_a_declined_payment_is_tried_again_with_a_reason(
+    sign_in: SignIn, network: Network, db_sessions: Sessions
+) -> None:
+    browser = await sign_in("finance")
+
+    unknown = await browser.send(f"/payments/{network.declined}/decide", reason="why not")
+    answer = await browser.send(
+        f"/payments/{network.declined}/decide", reason="a new card", decision="retry"
+    )
+
+    assert (unknown.status_code, answer.status_code) == (422, 303)
+    async with db_sessions() as db:
+        told = (await db.scalars(select(t.OutboxRow))).one()
+        entry = (
+            await db.scalars(select(t.AuditEntry).where(t.AuditEntry.action == "payment.retry"))
+        ).one()
+    assert told.workflow_id == f"payment-{network.declined}"
+    assert told.payload["event_id"] == f"audit-{entry.id}"
+
+
 FORMS = (
     ("/stations/HAM-01/commands/unlock", "COMMAND"),
     ("/sessions/{running}/stop", "COMMAND"),
     ("/sessions/{running}/force-end", "DECIDE"),
     ("/sessions/{running}/waive", "DECIDE"),
     ("/sessions/{running}/resolve", "DECIDE"),
+    ("/payments/{declined}/decide", "PAYMENTS"),
     ("/attention/quarantine/{quarantined}/discard", "FACTS"),
     ("/attention/late-facts/{late}/discard", "FACTS"),
     ("/attention/review-tasks/{review}/resolve", "DECIDE"),
@@ -332,7 +353,7 @@ FORMS = (
     [
         ("read-only", set()),
         ("support", {"COMMAND"}),
-        ("finance", {"DECIDE"}),
+        ("finance", {"DECIDE", "PAYMENTS"}),
         ("operator", {"COMMAND", "DECIDE", "FACTS"}),
     ],
 )

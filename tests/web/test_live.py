@@ -9,6 +9,7 @@ import pytest
 from pydantic import SecretStr
 from sqlalchemy import func, text, update
 
+from api.notices import Notices
 from cli.embedded.postgres import EmbeddedPostgres
 from holdfast.services.outbox import notify
 from holdfast.store import tables as t
@@ -216,3 +217,25 @@ async def test_a_stream_needs_a_viewer(sign_in: SignIn, db_sessions: Sessions) -
         )
 
     assert (await browser.client.get("/live/overview")).status_code == 401
+
+
+async def test_pages_hear_through_the_connection_that_the_process_has(
+    database_url: str, db_sessions: Sessions
+) -> None:
+    notices = Notices(SecretStr(database_url))
+    hearing = asyncio.create_task(notices.run())
+    board = Board()
+    live = Live(SecretStr("postgresql://nobody@127.0.0.1:1/none"), changes=notices)
+    try:
+        stream = live.stream("board", TOPICS, board.read, always)
+        await next_frame(stream)
+        await settled(board)
+        board.text = "<p>overheard</p>"
+        await tell(db_sessions, "sessions")
+
+        async with asyncio.timeout(5):
+            assert b"overheard" in await next_frame(stream)
+    finally:
+        await live.close()
+        hearing.cancel()
+        await asyncio.gather(hearing, return_exceptions=True)

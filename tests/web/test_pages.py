@@ -55,7 +55,7 @@ async def test_the_overview_counts_the_network(sign_in: SignIn, network: Network
     assert tiles["Stations online"] == "11 of 12"
     assert tiles["Sessions active"] == "2 now"
     assert tiles["Captured today"].endswith("EUR")
-    assert tiles["Needs attention"] == "4 items"
+    assert tiles["Needs attention"] == "5 items"
     assert f"/sessions/{network.running}" in page.links
     troubles = {item.attributes["id"] for item in page.all("li") if "id" in item.attributes}
     assert troubles == {"trouble-HAM-04", "trouble-HAM-11", "trouble-HAM-12"}

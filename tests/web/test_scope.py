@@ -68,6 +68,7 @@ async def test_no_form_reaches_another_organization(
             connector="1",
             patience="120",
             resolution="retry",
+            decision="retry",
         )
         assert answer.status_code == 404, path
     stolen = await browser.send(

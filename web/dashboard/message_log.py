@@ -2,16 +2,17 @@
 
 import json
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from holdfast.services.scope import owned
-from holdfast.store.tables import Frame
+from holdfast.services.message_log import LogAsked, list_frames
+from holdfast.store.tables import Frame, Station
 
 MESSAGES_SHOWN = 40
 TEXT_LENGTH_MAX = 6_000
+CLOCKS_APART = timedelta(minutes=1)  # of the machines of an installation
 
 KINDS = {2: "Call", 3: "Result", 4: "Error"}
 
@@ -32,15 +33,14 @@ class LoggedMessage:
 
 
 async def read_log(
-    db: AsyncSession, organization_id: UUID, station_id: UUID
+    db: AsyncSession, organization_id: UUID, station: Station, now: datetime
 ) -> tuple[LoggedMessage, ...]:
-    """Newest first."""
-    rows = await db.scalars(
-        owned(Frame, organization_id)
-        .where(Frame.station_id == station_id)
-        .order_by(Frame.received_at.desc(), Frame.id.desc())
-        .limit(MESSAGES_SHOWN)
-    )
+    """Newest first: those of the last day, else of the day that ended with its last message."""
+    rows: list[Frame] = []
+    for newest in (now, station.last_seen_at):
+        if not rows and newest is not None:
+            asked = LogAsked(before=newest + CLOCKS_APART, limit=MESSAGES_SHOWN)
+            rows = await list_frames(db, organization_id, station.identity, asked)
     return tuple(_message(row) for row in rows)
 
 

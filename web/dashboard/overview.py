@@ -123,7 +123,7 @@ def _trouble(
     identity: str, site: str | None, seen_at: datetime | None, registration: str, is_online: bool
 ) -> Trouble:
     if registration == "pending":
-        problem = Badge("Not yet accepted", "wait", "clock")
+        problem = Badge("Pending", "wait", "clock")
     else:
         problem = badge(CONNECTOR, "faulted") if is_online else OFFLINE
     return Trouble(station=identity, site=site, problem=problem, since=seen_at)

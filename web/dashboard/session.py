@@ -23,6 +23,7 @@ from holdfast.store.tables import (
     TariffVersion,
 )
 from web.dashboard.decisions import RESOLUTIONS
+from web.dashboard.payment_decisions import PAYMENT_DECISIONS
 from web.dashboard.price import Price, explain
 from web.dashboard.session_rows import SessionLine, select_sessions, session_line
 from web.live_page import LivePage, uuid_or_none
@@ -69,6 +70,7 @@ class PaymentCard:
     attention: str | None
     changed_at: datetime
     workflow_url: str
+    decidable: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,6 +114,11 @@ class SessionView:
     workflow_url: str
     closed: bool
     stoppable: bool
+
+    @property
+    def to_decide(self) -> tuple[PaymentCard, ...]:
+        """Payments that wait for a person, or that were declined."""
+        return tuple(payment for payment in self.payments if payment.decidable)
 
 
 def parse_session(_viewer: Viewer, parameters: Mapping[str, str]) -> SessionAsked:
@@ -185,6 +192,7 @@ async def show_session(visit: Visit) -> Response:
         done=done if done in DONE else None,
         sentences=DONE,
         resolutions=RESOLUTIONS,
+        payment_decisions=PAYMENT_DECISIONS,
     )
 
 
@@ -192,6 +200,7 @@ DONE = {
     "force-end": "The session's workflow was told to end it at its last register.",
     "waive": "The session's workflow was told to waive the price.",
     "resolve": "The session's workflow was told to go on.",
+    "payment": "The decision on the payment was passed on.",
     "stop": "The station was ordered to stop.",
 }
 
@@ -283,6 +292,7 @@ async def _payments(
             attention=row.attention,
             changed_at=row.changed_at,
             workflow_url=desk.temporal_url(payment_workflow_id(row.id)),
+            decidable=row.attention is not None or row.state == "failed",
         )
         for row in rows
     )

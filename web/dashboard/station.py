@@ -162,7 +162,9 @@ async def read_station(
         outlets=await _outlets(db, organization_id, station.id, lines),
         sessions=lines,
         orders=await _orders(desk, db, organization_id, station.id, asked.order_id),
-        log=await read_log(db, organization_id, station.id) if asked.with_messages else None,
+        log=await read_log(db, organization_id, station, desk.pages.now())
+        if asked.with_messages
+        else None,
     )
 
 
