@@ -11,12 +11,13 @@ import structlog
 import uvicorn
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
+from starlette.types import ASGIApp
 
 from api.app import create_app, with_pages
 from api.notices import Notices
 from api.temporal_link import TemporalLink
-from holdfast.adapters.stripe import stripe_client
-from holdfast.http.admin import QuietServer, admin_app, admin_server
+from holdfast.adapters.stripe import StripePayments
+from holdfast.http.admin import Check, QuietServer, admin_app, admin_server
 from holdfast.settings import BadSettings, Settings
 from holdfast.store.database import Sessions, open_engine, open_sessions
 from holdfast.telemetry import configure_logging, new_registry
@@ -34,29 +35,17 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
     engine = open_engine(settings.database_url, pool_size=20)
     sessions = open_sessions(engine)
     notices, temporal, registry = Notices(settings.database_url), TemporalLink(), new_registry()
+    provider = StripePayments.opened(settings)
     app = create_app(
         settings,
         sessions,
         notices=notices,
         temporal=temporal,
-        stripe_client=stripe_client(settings),
+        stripe_client=None if provider is None else provider.client,
         registry=registry,
     )
     pages = create_web(sessions=sessions, settings=settings)
-    server = QuietServer(
-        uvicorn.Config(
-            with_pages(app, pages),
-            host=settings.api_host,
-            port=settings.api_port,
-            log_level="warning",
-            access_log=False,
-            lifespan="off",
-            server_header=False,
-            limit_concurrency=CONNECTIONS_MAX,
-            timeout_keep_alive=KEEP_ALIVE_S,
-            timeout_graceful_shutdown=DRAIN_S,
-        )
-    )
+    server = _server(settings, with_pages(app, pages))
     checks = {"database": _database_check(sessions), "notices": _notices_check(notices)}
     admin = admin_server(
         admin_app("api", checks, registry), settings.admin_host, settings.admin_port
@@ -77,6 +66,8 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
         for task in background:
             task.cancel()
         await asyncio.gather(*background, return_exceptions=True)
+        if provider is not None:
+            await provider.close()
         await engine.dispose()
     for one in servers:
         if not one.cancelled() and (error := one.exception()) is not None:
@@ -85,7 +76,24 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
     await asyncio.sleep(0.25)
 
 
-def _database_check(sessions: Sessions) -> Any:
+def _server(settings: Settings, app: ASGIApp) -> QuietServer:
+    return QuietServer(
+        uvicorn.Config(
+            app,
+            host=settings.api_host,
+            port=settings.api_port,
+            log_level="warning",
+            access_log=False,
+            lifespan="off",
+            server_header=False,
+            limit_concurrency=CONNECTIONS_MAX,
+            timeout_keep_alive=KEEP_ALIVE_S,
+            timeout_graceful_shutdown=DRAIN_S,
+        )
+    )
+
+
+def _database_check(sessions: Sessions) -> Check:
     async def check() -> str | None:
         try:
             async with asyncio.timeout(3), sessions() as db:
@@ -97,7 +105,7 @@ def _database_check(sessions: Sessions) -> Any:
     return check
 
 
-def _notices_check(notices: Notices) -> Any:
+def _notices_check(notices: Notices) -> Check:
     async def check() -> str | None:
         return None if notices.connected else "not listening for changes"
 

@@ -5,6 +5,7 @@ after a restart although the database holds only their hashes.
 """
 
 import base64
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import blake2b
@@ -303,6 +304,12 @@ async def _drivers(db: AsyncSession, organization_id: UUID) -> None:
                     .returning(Account.id)
                 )
             ).scalar_one()
+    await _tokens(db, organization_id, known)
+
+
+async def _tokens(
+    db: AsyncSession, organization_id: UUID, known: Mapping[str | None, UUID]
+) -> None:
     tokens: list[dict[str, Any]] = [
         {
             "uid": demo_network.token_uid(number),

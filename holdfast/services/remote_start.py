@@ -70,21 +70,7 @@ async def place_start(
     token = await _accepted_token(db, organization.id, asked.token_uid, now)
     if token is None and payment is None:
         raise Invalid("token", None, "name a token, or a payment that is held")
-    payer = token if token is not None else payment
-    session = Session(
-        organization_id=organization.id,
-        station_id=station.id,
-        site_id=station.site_id,
-        evse=asked.evse,
-        connector=asked.connector,
-        token_id=None if token is None else token.id,
-        token_uid=ad_hoc_uid() if token is None else token.uid,
-        token_type="AD_HOC_USER" if token is None else token.type,
-        account_id=None if payer is None else payer.account_id,
-        payment_id=None if payment is None else payment.id,
-        remote_start_number=secrets.randbelow(REMOTE_START_NUMBER_MAX) + 1,
-        authorization="accepted",
-    )
+    session = _authorised(station, asked, token, payment)
     db.add(session)
     await db.flush()
     await db.refresh(session)
@@ -92,23 +78,7 @@ async def place_start(
         payment.session_id = session.id
         payment.changed_at = now
         await db.flush()
-    await tell(
-        db,
-        organization.id,
-        session_workflow_id(session.id),
-        operation="start",
-        name=WORKFLOW,
-        message=StartSession(
-            session_id=session.id,
-            organization=organization.slug,
-            organization_id=organization.id,
-            site_id=station.site_id,
-            station=station.identity,
-            evse=asked.evse,
-            connector=asked.connector,
-            start_timeout_s=start_timeout_s,
-        ),
-    )
+    await _tell_workflow(db, organization, station, session, start_timeout_s)
     order = await place_order(
         db,
         organization=organization,
@@ -121,6 +91,53 @@ async def place_start(
     )
     await notify(db, ["sessions"])
     return StartPlaced(session=session, order=order)
+
+
+def _authorised(
+    station: Station, asked: StartAsked, token: Token | None, payment: Payment | None
+) -> Session:
+    """The row: allowed, and without a transaction."""
+    payer = token if token is not None else payment
+    return Session(
+        organization_id=station.organization_id,
+        station_id=station.id,
+        site_id=station.site_id,
+        evse=asked.evse,
+        connector=asked.connector,
+        token_id=None if token is None else token.id,
+        token_uid=ad_hoc_uid() if token is None else token.uid,
+        token_type="AD_HOC_USER" if token is None else token.type,
+        account_id=None if payer is None else payer.account_id,
+        payment_id=None if payment is None else payment.id,
+        remote_start_number=secrets.randbelow(REMOTE_START_NUMBER_MAX) + 1,
+        authorization="accepted",
+    )
+
+
+async def _tell_workflow(
+    db: AsyncSession,
+    organization: Organization,
+    station: Station,
+    session: Session,
+    start_timeout_s: int,
+) -> None:
+    await tell(
+        db,
+        organization.id,
+        session_workflow_id(session.id),
+        operation="start",
+        name=WORKFLOW,
+        message=StartSession(
+            session_id=session.id,
+            organization=organization.slug,
+            organization_id=organization.id,
+            site_id=station.site_id,
+            station=station.identity,
+            evse=session.evse,
+            connector=session.connector,
+            start_timeout_s=start_timeout_s,
+        ),
+    )
 
 
 def ad_hoc_uid() -> str:

@@ -55,58 +55,90 @@ async def install(sessions: Sessions, organization_id: UUID, prefix: str) -> Ins
         return await _install(db, organization_id, prefix)
 
 
-async def _install(db: AsyncSession, organization_id: UUID, prefix: str) -> Installation:
-    async def row(table: Any, **values: Any) -> Any:
-        made = await db.scalars(
-            insert(table).values(organization_id=organization_id, **values).returning(table)
+@dataclass(frozen=True)
+class Rows:
+    """Inserts rows of one organization."""
+
+    db: AsyncSession
+    organization_id: UUID
+
+    async def add(self, table: Any, **values: Any) -> Any:
+        """One row, as it is then."""
+        made = await self.db.scalars(
+            insert(table).values(organization_id=self.organization_id, **values).returning(table)
         )
         return made.one()
 
-    site = await row(Site, name=f"{prefix} site", time_zone="Europe/Berlin", currency="EUR")
-    station = await row(Station, identity=f"{prefix}-1", site_id=site.id, registration="accepted")
-    await row(Evse, station_id=station.id, number=1)
-    await row(Connector, station_id=station.id, evse=1, number=1, status="charging")
-    account = await row(Account, name=f"{prefix} driver", billing="invoice")
-    token = await row(
+
+async def _install(db: AsyncSession, organization_id: UUID, prefix: str) -> Installation:
+    rows = Rows(db, organization_id)
+    ids = await _network(rows, prefix)
+    ids |= await _charging(rows, prefix, ids)
+    ids |= await _oversight(rows, prefix, ids)
+    return Installation({name: str(value) for name, value in ids.items()})
+
+
+async def _network(rows: Rows, prefix: str) -> dict[str, Any]:
+    site = await rows.add(Site, name=f"{prefix} site", time_zone="Europe/Berlin", currency="EUR")
+    station = await rows.add(
+        Station, identity=f"{prefix}-1", site_id=site.id, registration="accepted"
+    )
+    await rows.add(Evse, station_id=station.id, number=1)
+    await rows.add(Connector, station_id=station.id, evse=1, number=1, status="charging")
+    account = await rows.add(Account, name=f"{prefix} driver", billing="invoice")
+    token = await rows.add(
         Token, type="RFID", uid=f"{prefix}UID", account_id=account.id, status="accepted"
     )
-    tariff = await row(Tariff, name=f"{prefix} tariff", currency="EUR")
+    tariff = await rows.add(Tariff, name=f"{prefix} tariff", currency="EUR")
     body = {
         "id": f"{prefix} version",
         "currency": "EUR",
         "elements": [{"price_components": [{"type": "ENERGY", "price": "0.5"}]}],
     }
-    version = await row(
+    version = await rows.add(
         TariffVersion,
         tariff_id=tariff.id,
         number=1,
         valid_from=STARTED - timedelta(days=1),
         body=tariff_to_json(tariff_from_json(body)),
     )
-    assignment = await row(TariffAssignment, tariff_id=tariff.id)
-    session = await row(
+    assignment = await rows.add(TariffAssignment, tariff_id=tariff.id)
+    return {
+        "site_id": site.id,
+        "identity": station.identity,
+        "station_id": station.id,
+        "account_id": account.id,
+        "token_id": token.id,
+        "tariff_id": tariff.id,
+        "version_id": version.id,
+        "assignment_id": assignment.id,
+    }
+
+
+async def _charging(rows: Rows, prefix: str, ids: Mapping[str, Any]) -> dict[str, Any]:
+    session = await rows.add(
         Session,
-        station_id=station.id,
-        site_id=site.id,
+        station_id=ids["station_id"],
+        site_id=ids["site_id"],
         evse=1,
         connector=1,
-        token_id=token.id,
-        token_uid=token.uid,
-        account_id=account.id,
+        token_id=ids["token_id"],
+        token_uid=f"{prefix}UID",
+        account_id=ids["account_id"],
         transaction_id=f"{prefix}-tx",
         started_at=STARTED,
         charging_state="charging",
         meter_start_mwh=1_000_000,
         meter_last_mwh=3_000_000,
         energy_wh=2_000,
-        tariff_version_id=version.id,
+        tariff_version_id=ids["version_id"],
     )
-    await row(SessionEvent, session_id=session.id, key="start", at=STARTED, kind="started")
+    await rows.add(SessionEvent, session_id=session.id, key="start", at=STARTED, kind="started")
     for minute in range(60):
-        await row(
+        await rows.add(
             MeterValue,
             received_at=STARTED,
-            station_id=station.id,
+            station_id=ids["station_id"],
             session_id=session.id,
             evse=1,
             sampled_at=STARTED + timedelta(minutes=minute),
@@ -114,18 +146,10 @@ async def _install(db: AsyncSession, organization_id: UUID, prefix: str) -> Inst
             power_w=7_000 + minute,
             samples=[],
         )
-    await row(
-        Frame,
-        received_at=datetime.now(UTC) - timedelta(minutes=1),
-        station_id=station.id,
-        message_id="m1",
-        action="Heartbeat",
-        frame=f'[2,"m1","Heartbeat",{{}}] {prefix}'.encode(),
-    )
-    payment = await row(
+    payment = await rows.add(
         Payment, kind="hold", currency="EUR", asked_minor=6000, intent=f"pi_{prefix}"
     )
-    await row(
+    await rows.add(
         PaymentOperation,
         payment_id=payment.id,
         operation="hold",
@@ -133,53 +157,54 @@ async def _install(db: AsyncSession, organization_id: UUID, prefix: str) -> Inst
         idempotency_key=f"{prefix}:1",
         parameters={},
     )
-    order = await row(
+    return {"session_id": session.id, "payment_id": payment.id}
+
+
+async def _oversight(rows: Rows, prefix: str, ids: Mapping[str, Any]) -> dict[str, Any]:
+    station_id, session_id = ids["station_id"], ids["session_id"]
+    await rows.add(
+        Frame,
+        received_at=datetime.now(UTC) - timedelta(minutes=1),
+        station_id=station_id,
+        message_id="m1",
+        action="Heartbeat",
+        frame=f'[2,"m1","Heartbeat",{{}}] {prefix}'.encode(),
+    )
+    order = await rows.add(
         Order,
-        station_id=station.id,
+        station_id=station_id,
         kind="reset",
         payload={"type": "soft"},
         requested_by="system:test",
         not_after=datetime.now(UTC) + timedelta(minutes=5),
     )
-    message = await row(
+    message = await rows.add(
         Quarantined,
-        station_id=station.id,
+        station_id=station_id,
         received_at=STARTED,
         protocol="ocpp1.6",
         action="StartTransaction",
         frame=f'[2,"q1","StartTransaction",{{}}] {prefix}'.encode(),
         error="numeric value out of range",
     )
-    outbox = await row(
+    outbox = await rows.add(
         OutboxRow,
         lane=1,
-        workflow_id=f"session-{session.id}",
+        workflow_id=f"session-{session_id}",
         operation="signal",
         name="x",
         payload={},
     )
-    fact = await row(
-        LateFact, session_id=session.id, outbox_id=outbox.id, name="meter_corrected", payload={}
+    fact = await rows.add(
+        LateFact, session_id=session_id, outbox_id=outbox.id, name="meter_corrected", payload={}
     )
-    task = await row(ReviewTask, kind="late_truth", subject=f"session:{session.id}")
-    return Installation(
-        {
-            "site_id": str(site.id),
-            "identity": station.identity,
-            "station_id": str(station.id),
-            "token_id": str(token.id),
-            "account_id": str(account.id),
-            "tariff_id": str(tariff.id),
-            "assignment_id": str(assignment.id),
-            "session_id": str(session.id),
-            "payment_id": str(payment.id),
-            "order_id": str(order.id),
-            "message_id": str(message.id),
-            "fact_id": str(fact.id),
-            "task_id": str(task.id),
-            "version_id": str(version.id),
-        }
-    )
+    task = await rows.add(ReviewTask, kind="late_truth", subject=f"session:{session_id}")
+    return {
+        "order_id": order.id,
+        "message_id": message.id,
+        "fact_id": fact.id,
+        "task_id": task.id,
+    }
 
 
 async def settle(sessions: Sessions, session_id: UUID, outcome: str | None) -> None:
