@@ -9,8 +9,10 @@ let plot = null;
 let shown = "";
 let timer = 0;
 
-const clock = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", timeZone: place.dataset.zone });
-const hour = (seconds) => (seconds == null ? "-" : clock.format(seconds * 1000));
+const shape = { hour: "2-digit", minute: "2-digit", timeZone: place.dataset.zone };
+const minutes = new Intl.DateTimeFormat("en-GB", shape);
+const exactly = new Intl.DateTimeFormat("en-GB", { ...shape, second: "2-digit" });
+const ticks = (splits) => splits.map((at) => (splits[1] - splits[0] < 60 ? exactly : minutes).format(at * 1000));
 
 function meterAt() {
   return document.getElementById("meter")?.dataset.meterAt ?? "";
@@ -24,19 +26,19 @@ function options() {
   const ink = colour("--hf-ink");
   const grid = { stroke: colour("--hf-line"), width: 1 };
   const axis = { stroke: ink, grid, ticks: grid, font: "12px system-ui, sans-serif" };
-  const kilo = (unit) => (_plot, values) => values.map((value) => `${value} ${unit}`);
+  const kilo = (unit) => (_plot, values) => values.map((value) => `${Number(value.toFixed(2))} ${unit}`);
   const legend = (unit) => (_plot, value) => (value == null ? "-" : `${value.toFixed(2)} ${unit}`);
   return {
     width: place.clientWidth,
     height: HEIGHT,
-    scales: { kW: { range: (_plot, _low, high) => [0, Math.max(1, high * 1.1)] }, kWh: { range: (_plot, _low, high) => [0, Math.max(1, high * 1.1)] } },
+    scales: { kW: { range: (_plot, _low, high) => [0, Math.max(1, high * 1.1)] }, kWh: { range: (_plot, _low, high) => [0, Math.max(0.1, high * 1.1)] } },
     axes: [
-      { ...axis, values: (_plot, splits) => splits.map(hour) },
+      { ...axis, values: (_plot, splits) => ticks(splits) },
       { ...axis, scale: "kW", values: kilo("kW"), size: 70 },
       { ...axis, scale: "kWh", side: 1, grid: { show: false }, values: kilo("kWh"), size: 76 },
     ],
     series: [
-      { label: "Time", value: (_plot, seconds) => hour(seconds) },
+      { label: "Time", value: (_plot, at) => (at == null ? "-" : exactly.format(at * 1000)) },
       { label: "Power", scale: "kW", stroke: colour("--hf-accent"), fill: colour("--hf-accent-pale"), width: 2, spanGaps: true, value: legend("kW") },
       { label: "Energy", scale: "kWh", stroke: colour("--hf-second"), width: 2, dash: [6, 4], spanGaps: true, value: legend("kWh") },
     ],
