@@ -83,7 +83,9 @@ class ChargingSession(SessionHearing):
                 )
             except Refused as error:
                 await self._wait_for_decision(f"cannot begin: {error.type}", error.message)
+                self._take_decisions()
                 continue
+            await self.attention.clear()
             self.tripwire_planted = plan.tripwire_version
             if plan.ended and not self.ended:
                 # Signals may be behind the rows, above all after a rebuild.

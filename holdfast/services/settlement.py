@@ -22,9 +22,20 @@ from holdfast.services.timeline import audit, open_review, record_event
 from holdfast.store.tables import Account, Payment, Session, Settlement
 
 PAYMENT_DEADLINE = timedelta(hours=24)
-# Below the least amount that cards take (Stripe: about 0.50 EUR) an account holder is not charged
-# alone: the amount goes on the account's next invoice.
-CARD_LEAST_MINOR = 50
+# Below the least amount that cards take (docs.stripe.com/currencies) an account holder is not
+# charged alone: the amount goes on the account's next invoice.
+CARD_LEAST_MINOR = {
+    "BGN": 100,
+    "CZK": 1_500,
+    "DKK": 250,
+    "GBP": 30,
+    "HUF": 17_500,
+    "NOK": 300,
+    "PLN": 200,
+    "RON": 200,
+    "SEK": 300,
+}
+CARD_LEAST_MINOR_ELSEWHERE = 50
 GONE = ("released", "failed")
 
 
@@ -83,7 +94,13 @@ async def settle(db: AsyncSession, session: Session, order: SettleOrder, now: da
 
 async def _rail(db: AsyncSession, session: Session, bill: Bill, order: SettleOrder) -> Rail:
     """Exactly one of: nothing to pay, waived, the hold, the account, nobody."""
-    hold = None if session.payment_id is None else await db.get(Payment, session.payment_id)
+    # Locked: a hold that is being cancelled at this moment must be seen as gone, or the settlement
+    # would wait for a payment that has already ended.
+    hold = (
+        None
+        if session.payment_id is None
+        else await db.get(Payment, session.payment_id, with_for_update=True, populate_existing=True)
+    )
     if order.waive:
         return Rail(outcome="waived", reason=order.reason, payment=hold)
     if bill.amount_minor <= 0:
@@ -117,7 +134,7 @@ async def _account_rail(db: AsyncSession, session: Session, account: Account, bi
         return Rail(
             outcome="uncollectible", reason="the account has no card", review="account_without_card"
         )
-    if bill.amount_minor < CARD_LEAST_MINOR:
+    if bill.amount_minor < CARD_LEAST_MINOR.get(bill.currency, CARD_LEAST_MINOR_ELSEWHERE):
         return Rail(outcome="invoiced", reason="below the least card amount: on the next invoice")
     payment = await charge_account(
         db, session, account, amount_minor=bill.amount_minor, currency=bill.currency

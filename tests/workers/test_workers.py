@@ -8,12 +8,11 @@ from uuid import UUID
 import pytest
 from sqlalchemy import select, text
 from temporalio.client import Client
+from temporalio.common import VersioningBehavior
 
 from cli.rebuild import rebuild
-from holdfast.contracts import orders as orders_contract
 from holdfast.contracts import sessions as contract
 from holdfast.contracts.names import late_truth_workflow_id, session_workflow_id
-from holdfast.contracts.payments import StartPayment
 from holdfast.contracts.sessions import StartSession, TransactionEndedSignal
 from holdfast.services.charges import place_hold
 from holdfast.services.orders import place_order
@@ -34,6 +33,7 @@ from tests.activities.rows import Network, account, row_of, session, settlement_
 from tests.activities.test_payments import carded
 from tests.simulator.stripe.server import World
 from tests.workers.conftest import serving
+from workers.app import build_worker, roles
 
 pytestmark = pytest.mark.usefixtures("nothing_left_running")
 
@@ -208,6 +208,7 @@ async def test_a_fact_for_a_closed_session_is_kept_and_taken_into_account(
         await tell_start(db_sessions, made, session_id)
         await tell_end(db_sessions, made, session_id)
         await until(closed(db_sessions, session_id), "the session is closed")
+        await temporal.get_workflow_handle(session_workflow_id(session_id)).result()
         await tell_end(db_sessions, made, session_id, "ended once more")
         await until(lambda: all_sent(db_sessions), "the outbox is empty")
         late = await temporal.get_workflow_handle(late_truth_workflow_id(session_id)).describe()
@@ -350,13 +351,15 @@ async def test_two_relays_share_the_lanes(
         await until(shared, "each relay owns half of the lanes")
 
 
-def test_every_kind_of_start_is_a_message_that_survives_the_outbox() -> None:
-    start = StartPayment.model_validate(
-        {
-            "payment_id": UUID(int=1), "organization": "acme", "organization_id": UUID(int=2),
-            "kind": "hold", "amount_minor": 1, "currency": "EUR",
-        }
-    )  # fmt: skip
+async def test_a_build_id_switches_versioning_on_and_pins(
+    worker_settings: Settings, db_sessions: Sessions, temporal: Client
+) -> None:
+    versioned = worker_settings.model_copy(update={"worker_build_id": "build-1"})
+    role = roles(versioned, db_sessions, None)[0]
+    config = build_worker(temporal, role, versioned).config()["deployment_config"]
+    plain = build_worker(temporal, role, worker_settings).config()["deployment_config"]
 
-    assert StartPayment.model_validate(start.model_dump(mode="json")) == start
-    assert orders_contract.WORKFLOW == "StationOrder"
+    assert config is not None
+    assert config.use_worker_versioning
+    assert config.default_versioning_behavior is VersioningBehavior.PINNED
+    assert plain is None

@@ -394,3 +394,28 @@ async def test_a_session_built_again_goes_on_where_its_rows_are(
         result = await result_of(handle)
 
     assert result.state == "priced"
+
+
+async def test_a_session_that_cannot_begin_waits_for_a_person_each_time(
+    time_skipping: WorkflowEnvironment,
+) -> None:
+    fake = SteppedSessions()
+    fake.script.answers["begin"] = [Refusal("TariffInvalid"), Refusal("TariffInvalid")]
+    async with running(
+        time_skipping.client, contract.WORKFLOW, start(), fake.activities()
+    ) as handle:
+        for number in (1, 2):
+            await asked(fake, "begin", number)
+            await attention_of(handle, "cannot begin: TariffInvalid")
+            await handle.signal(
+                contract.OPERATOR_DECIDED,
+                OperatorDecision(
+                    event_id=f"d{number}", action="retry", reason="mended", actor="key:1"
+                ),
+            )
+        await asked(fake, "begin", 3)
+        await handle.signal(contract.TRANSACTION_ENDED, ended())
+        result = await result_of(handle)
+
+    assert fake.script.names().count("begin") == 3
+    assert result.state == "priced"
