@@ -1,8 +1,5 @@
 """Money over the wire: the Stripe simulator as a process, and every way an answer gets lost."""
 
-from typing import Any
-from uuid import UUID
-
 import pytest
 from sqlalchemy import select
 from temporalio.exceptions import ApplicationError
@@ -10,83 +7,16 @@ from temporalio.exceptions import ApplicationError
 from activities.payments import Payments
 from holdfast.contracts.payments import (
     CaptureOrder,
-    ChargeOrder,
-    PaymentDecision,
     PaymentOrder,
-    PaymentSeen,
     ReleaseOrder,
-    WriteOffOrder,
 )
-from holdfast.contracts.sessions import SessionOrder, SettleOrder
-from holdfast.services.charges import decide, place_hold
-from holdfast.services.verify import find_breaches
+from holdfast.services.charges import place_hold
 from holdfast.store.database import Sessions
-from holdfast.store.tables import Payment, PaymentOperation, Session
+from holdfast.store.tables import Payment, PaymentOperation
 from tests.activities.conftest import Steps
-from tests.activities.rows import Network, account, review_kinds, row_of, session, settlement_of
+from tests.activities.money import held, no_breach, priced, taken
+from tests.activities.rows import Network, review_kinds, row_of, settlement_of
 from tests.simulator.stripe.server import World
-
-
-async def held(
-    steps: Steps, db_sessions: Sessions, made: Network, *, card: str = "pm_card_visa"
-) -> tuple[UUID, PaymentSeen]:
-    """A hold of 60 EUR, asked for."""
-    async with db_sessions.begin() as db:
-        payment = await place_hold(
-            db,
-            organization_id=made.organization_id,
-            amount_minor=6000,
-            currency="EUR",
-            payment_method=card,
-        )
-    return payment.id, await steps.payments.hold_payment(PaymentOrder(payment_id=payment.id))
-
-
-async def priced(
-    steps: Steps, db_sessions: Sessions, made: Network, payment_id: UUID | None, **fields: Any
-) -> UUID:
-    """A settled session of 10.00 EUR that waits for its payment."""
-    session_id = await session(db_sessions, made, payment_id=payment_id, **fields)
-    await steps.sessions.begin_session(SessionOrder(session_id=session_id))
-    await steps.sessions.settle_session(SettleOrder(session_id=session_id))
-    return session_id
-
-
-async def carded(
-    db_sessions: Sessions, made: Network, world: World, card: str = "pm_card_visa"
-) -> dict[str, UUID]:
-    """An account with a saved card at the simulator."""
-    customer = world.client.v1.customers.create(params={})
-    method = world.client.v1.payment_methods.attach(card, params={"customer": customer.id})
-    account_id, token_id = await account(
-        db_sessions, made, customer=customer.id, payment_method=method.id
-    )
-    return {"account_id": account_id, "token_id": token_id}
-
-
-async def charge_of(db_sessions: Sessions, session_id: UUID) -> UUID:
-    async with db_sessions() as db:
-        payment_id = await db.scalar(
-            select(Payment.id)
-            .where(Payment.session_id == session_id)
-            .order_by(Payment.id.desc())
-            .limit(1)
-        )
-    assert payment_id is not None
-    return payment_id
-
-
-def taken(world: World) -> list[tuple[str, int]]:
-    """Status and captured amount of every intent at the simulator."""
-    return [
-        (intent["status"], intent["amount_received"])
-        for intent in world.sim("GET", "state")["payment_intents"]
-    ]
-
-
-async def no_breach(db_sessions: Sessions) -> None:
-    async with db_sessions() as db:
-        assert await find_breaches(db) == []
 
 
 async def test_a_hold_is_captured_for_what_the_session_cost(
@@ -331,55 +261,6 @@ async def test_a_declined_hold_waits_for_another_card(
     assert released.state == "failed"
 
 
-async def test_an_account_holder_is_charged_once_off_session(
-    steps: Steps, db_sessions: Sessions, made: Network, world: World
-) -> None:
-    who = await carded(db_sessions, made, world)
-    session_id = await priced(steps, db_sessions, made, None, **who)
-    order = ChargeOrder(payment_id=await charge_of(db_sessions, session_id))
-    world.fault("payment_intents.create", "drop", when="after")
-    with pytest.raises(ApplicationError):
-        await steps.payments.charge_payment(order)
-
-    charged = await steps.payments.charge_payment(order)
-
-    settlement = await settlement_of(db_sessions, session_id)
-    assert settlement is not None
-    assert charged.captured_minor == 1000
-    assert (settlement.outcome, settlement.settled_minor) == ("captured", 1000)
-    assert taken(world) == [("succeeded", 1000)]
-    await no_breach(db_sessions)
-
-
-async def test_a_declined_charge_is_uncollectible_until_somebody_tries_again(
-    steps: Steps, db_sessions: Sessions, made: Network, world: World
-) -> None:
-    who = await carded(db_sessions, made, world, card="pm_card_chargeCustomerFail")
-    session_id = await priced(steps, db_sessions, made, None, **who)
-    first = await charge_of(db_sessions, session_id)
-    seen = await steps.payments.charge_payment(ChargeOrder(payment_id=first))
-    lost = await settlement_of(db_sessions, session_id)
-    better = await carded(db_sessions, made, world)
-    async with db_sessions.begin() as db:
-        payment = await db.get_one(Payment, first)
-        payment.account_id = better["account_id"]
-
-    async with db_sessions.begin() as db:
-        again = await decide(
-            db,
-            await db.get_one(Payment, first),
-            PaymentDecision(event_id="d", action="retry", reason="a new card", actor="key:1"),
-        )
-    await steps.payments.charge_payment(ChargeOrder(payment_id=again.id))
-
-    settlement = await settlement_of(db_sessions, session_id)
-    assert lost is not None
-    assert settlement is not None
-    assert (seen.state, lost.outcome) == ("failed", "uncollectible")
-    assert (settlement.outcome, settlement.settled_minor) == ("captured", 1000)
-    await no_breach(db_sessions)
-
-
 async def test_a_revoked_key_pauses_and_loses_nothing(
     steps: Steps, db_sessions: Sessions, made: Network, world: World
 ) -> None:
@@ -392,42 +273,3 @@ async def test_a_revoked_key_pauses_and_loses_nothing(
 
     assert (refused.value.type, refused.value.non_retryable) == ("PaymentProviderMissing", True)
     assert captured.captured_minor == 1000
-
-
-async def test_a_key_that_may_be_forgotten_is_read_before_it_is_written(
-    steps: Steps, db_sessions: Sessions, made: Network, world: World
-) -> None:
-    who = await carded(db_sessions, made, world)
-    session_id = await priced(steps, db_sessions, made, None, **who)
-    payment_id = await charge_of(db_sessions, session_id)
-    world.fault("payment_intents.create", "drop", when="after")
-    with pytest.raises(ApplicationError):
-        await steps.payments.charge_payment(ChargeOrder(payment_id=payment_id))
-    async with db_sessions.begin() as db:
-        operation = (await db.scalars(select(PaymentOperation))).one()
-        assert operation.first_sent_at is not None
-        operation.first_sent_at = operation.first_sent_at.replace(year=2025)
-    world.fault("payment_intents.create", "error", status=503)
-
-    charged = await steps.payments.charge_payment(ChargeOrder(payment_id=payment_id))
-
-    assert charged.captured_minor == 1000
-    assert taken(world) == [("succeeded", 1000)]
-
-
-async def test_writing_off_closes_the_settlement_with_a_reason(
-    steps: Steps, db_sessions: Sessions, made: Network, world: World
-) -> None:
-    who = await carded(db_sessions, made, world)
-    session_id = await priced(steps, db_sessions, made, None, **who)
-    payment_id = await charge_of(db_sessions, session_id)
-
-    seen = await steps.payments.write_off_payment(
-        WriteOffOrder(payment_id=payment_id, reason="goodwill", actor="key:1")
-    )
-
-    settlement = await settlement_of(db_sessions, session_id)
-    assert settlement is not None
-    assert (seen.state, settlement.outcome) == ("failed", "uncollectible")
-    async with db_sessions() as db:
-        assert (await db.get_one(Session, session_id)).closed_at is not None

@@ -29,8 +29,8 @@ from holdfast.store.tables import (
     Session,
     Station,
 )
+from tests.activities.money import carded
 from tests.activities.rows import Network, account, row_of, session, settlement_of
-from tests.activities.test_payments import carded
 from tests.simulator.stripe.server import World
 from tests.workers.conftest import serving
 from workers.app import build_worker, roles

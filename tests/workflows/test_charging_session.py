@@ -1,16 +1,12 @@
 """ChargingSession: hours in milliseconds, with activities that keep what they were asked."""
 
 import asyncio
-from datetime import UTC, datetime, timedelta
-from typing import Any
-from uuid import uuid4
+from datetime import timedelta
 
-import pytest
-from temporalio.client import WorkflowHandle, WorkflowUpdateFailedError
 from temporalio.testing import WorkflowEnvironment
 
 from holdfast.contracts import sessions as contract
-from holdfast.contracts.names import ATTENTION, SESSION_STATE
+from holdfast.contracts.names import ATTENTION
 from holdfast.contracts.sessions import (
     Cancelled,
     CancelOrder,
@@ -18,62 +14,14 @@ from holdfast.contracts.sessions import (
     Check,
     EndOrder,
     EventSignal,
-    OperatorDecision,
-    SessionResult,
-    Settled,
-    SettleOrder,
     StartRefusedSignal,
-    StartSession,
     StopOrder,
-    TransactionEndedSignal,
     TransactionStartedSignal,
     TripwireSignal,
 )
-from holdfast.testing import Refusal, SteppedSessions
-from tests.workflows.running import ORGANIZATION, running
-
-NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
-
-
-def start(*, started: bool = True, **fields: Any) -> StartSession:
-    return StartSession(
-        session_id=uuid4(),
-        organization="acme",
-        organization_id=ORGANIZATION,
-        station="CP-1",
-        evse=1,
-        started_at=NOON if started else None,
-        **fields,
-    )
-
-
-def ended(event_id: str = "ended", *, complete: bool = True) -> TransactionEndedSignal:
-    return TransactionEndedSignal(
-        event_id=event_id, at=NOON, reason="EVDisconnected", complete=complete
-    )
-
-
-async def result_of(handle: WorkflowHandle[Any, Any]) -> SessionResult:
-    return SessionResult.model_validate(await handle.result())
-
-
-async def attention_of(handle: WorkflowHandle[Any, Any], reason: str) -> None:
-    """Wait until the workflow asks for attention."""
-    for _ in range(200):
-        description = await handle.describe()
-        if description.typed_search_attributes.get(ATTENTION) == reason:
-            return
-        await asyncio.sleep(0.02)
-    raise AssertionError(f"no attention {reason!r}")
-
-
-async def asked(fake: SteppedSessions, name: str, times: int) -> None:
-    """Wait until an activity was asked so often."""
-    for _ in range(300):
-        if fake.script.names().count(name) >= times:
-            return
-        await asyncio.sleep(0.02)
-    raise AssertionError(f"{name} was asked {fake.script.names().count(name)} times")
+from holdfast.testing import SteppedSessions
+from tests.workflows.running import running
+from tests.workflows.session_telling import NOON, asked, attention_of, ended, result_of, start
 
 
 async def test_an_ordinary_session_is_settled_and_its_history_stays_short(
@@ -279,96 +227,6 @@ async def test_settlement_does_not_wait_for_ever(time_skipping: WorkflowEnvironm
     assert await time_skipping.get_current_time() - began >= timedelta(seconds=120)
 
 
-async def test_an_objection_waits_for_a_person_and_then_settles_anyway(
-    time_skipping: WorkflowEnvironment,
-) -> None:
-    fake = SteppedSessions()
-    fake.script.answers["settle"] = [Settled(blocked="energy_above_power")]
-    async with running(
-        time_skipping.client, contract.WORKFLOW, start(), fake.activities()
-    ) as handle:
-        await handle.signal(contract.TRANSACTION_ENDED, ended())
-        await attention_of(handle, "quality: energy_above_power")
-        answer = await handle.execute_update(
-            "resolve",
-            OperatorDecision(
-                event_id="d1", action="settle_anyway", reason="meter checked", actor="temporal-ui"
-            ),
-        )
-        await result_of(handle)
-
-    last = fake.script.orders("settle")[-1]
-    assert answer == "noted: settle_anyway"
-    assert isinstance(last, SettleOrder)
-    assert (last.override, last.reason, last.actor) == (True, "meter checked", "temporal-ui")
-
-
-async def test_a_failure_that_only_a_person_can_mend_pauses_and_is_tried_again(
-    time_skipping: WorkflowEnvironment,
-) -> None:
-    fake = SteppedSessions()
-    fake.script.answers["settle"] = [Refusal("TariffUnsupported")]
-    async with running(
-        time_skipping.client, contract.WORKFLOW, start(), fake.activities()
-    ) as handle:
-        await handle.signal(contract.TRANSACTION_ENDED, ended())
-        await attention_of(handle, "cannot settle: TariffUnsupported")
-        await handle.signal(
-            contract.OPERATOR_DECIDED,
-            OperatorDecision(event_id="d", action="retry", reason="tariff mended", actor="key:1"),
-        )
-        result = await result_of(handle)
-
-    assert fake.script.names().count("settle") == 2
-    assert result.state == "priced"
-
-
-async def test_a_decision_without_a_reason_is_rejected(time_skipping: WorkflowEnvironment) -> None:
-    fake = SteppedSessions()
-    async with running(
-        time_skipping.client, contract.WORKFLOW, start(), fake.activities()
-    ) as handle:
-        with pytest.raises(WorkflowUpdateFailedError):
-            await handle.execute_update(
-                "resolve",
-                OperatorDecision(event_id="d", action="waive", reason=" ", actor="temporal-ui"),
-            )
-        await handle.signal(contract.TRANSACTION_ENDED, ended())
-        await result_of(handle)
-
-    (order,) = fake.script.orders("settle")
-    assert isinstance(order, SettleOrder)
-    assert not order.waive
-
-
-async def test_an_operator_ends_and_waives_a_session(time_skipping: WorkflowEnvironment) -> None:
-    fake = SteppedSessions(settled=Settled(outcome="waived", currency="EUR"))
-    async with running(
-        time_skipping.client, contract.WORKFLOW, start(), fake.activities()
-    ) as handle:
-        for action in ("waive", "force_end"):
-            await handle.signal(
-                contract.OPERATOR_DECIDED,
-                OperatorDecision.model_validate(
-                    {"event_id": action, "action": action, "reason": "broken", "actor": "key:1"}
-                ),
-            )
-        result = await result_of(handle)
-        state = (await handle.describe()).typed_search_attributes.get(SESSION_STATE)
-
-    (settle,) = fake.script.orders("settle")
-    (end,) = fake.script.orders("end")
-    assert isinstance(settle, SettleOrder)
-    assert isinstance(end, EndOrder)
-    assert (settle.waive, settle.reason, end.reason, end.note) == (
-        True,
-        "broken",
-        "forced",
-        "broken",
-    )
-    assert (result.state, result.outcome, state) == ("settled", "waived", "settled")
-
-
 async def test_an_end_without_a_start_is_settled(time_skipping: WorkflowEnvironment) -> None:
     fake = SteppedSessions()
     async with running(
@@ -393,29 +251,4 @@ async def test_a_session_built_again_goes_on_where_its_rows_are(
     ) as handle:
         result = await result_of(handle)
 
-    assert result.state == "priced"
-
-
-async def test_a_session_that_cannot_begin_waits_for_a_person_each_time(
-    time_skipping: WorkflowEnvironment,
-) -> None:
-    fake = SteppedSessions()
-    fake.script.answers["begin"] = [Refusal("TariffInvalid"), Refusal("TariffInvalid")]
-    async with running(
-        time_skipping.client, contract.WORKFLOW, start(), fake.activities()
-    ) as handle:
-        for number in (1, 2):
-            await asked(fake, "begin", number)
-            await attention_of(handle, "cannot begin: TariffInvalid")
-            await handle.signal(
-                contract.OPERATOR_DECIDED,
-                OperatorDecision(
-                    event_id=f"d{number}", action="retry", reason="mended", actor="key:1"
-                ),
-            )
-        await asked(fake, "begin", 3)
-        await handle.signal(contract.TRANSACTION_ENDED, ended())
-        result = await result_of(handle)
-
-    assert fake.script.names().count("begin") == 3
     assert result.state == "priced"
