@@ -39,7 +39,7 @@ from web.sign_in import Door, sign_out
 from web.viewer import Cookies
 from web.visit import Desk, desk_of, visited
 
-logger = structlog.get_logger(__name__)
+log = structlog.get_logger()
 
 FORM_SIZE_MAX = 32_768
 CACHED_FOR_EVER = "public, max-age=31536000, immutable"
@@ -206,7 +206,7 @@ async def show_refusal(request: Request, error: Exception) -> Response:
 
 async def show_outage(request: Request, error: Exception) -> Response:
     """Postgres is away; nothing was changed."""
-    logger.warning("web.database_unreachable", error=type(error).__name__)
+    log.warning("a page could not reach the database", kind=type(error).__name__)
     return _problem(
         request, 503, "Stations are not affected by this page. Try again in a few seconds."
     )

@@ -16,7 +16,7 @@ from pydantic import SecretStr
 
 from holdfast.contracts.names import NOTIFY_CHANNEL
 
-logger = structlog.get_logger(__name__)
+log = structlog.get_logger()
 
 EVERYTHING: frozenset[str] = frozenset({"*"})
 PAUSE_S_MIN = 0.25
@@ -103,7 +103,7 @@ class Listener:
                     self._on_notice(EVERYTHING)
                     await self._hear(connection)
             except (psycopg.Error, OSError, TimeoutError) as error:
-                logger.warning("web.listener_lost", error=type(error).__name__, pause_s=pause_s)
+                log.warning("not listening to the database", kind=type(error).__name__)
             await asyncio.sleep(pause_s)
             pause_s = min(PAUSE_S_MAX, pause_s * 2)
 

@@ -14,10 +14,11 @@ from dataclasses import dataclass, field
 
 import structlog
 from pydantic import SecretStr
+from sqlalchemy.exc import SQLAlchemyError
 
 from web.listening import EVERYTHING, Changes, Ears, Listener, Overhearer
 
-logger = structlog.get_logger(__name__)
+log = structlog.get_logger()
 
 QUEUE_LENGTH = 2
 READ_INTERVAL_S_MIN = 0.5
@@ -171,9 +172,11 @@ class Live:
             try:
                 async with self._reads:
                     text = await feed.read()
+            except (SQLAlchemyError, OSError, TimeoutError) as error:
+                # Postgres is away: the page keeps what it shows, and this feed tries again.
+                log.warning("a live fragment could not be read", kind=type(error).__name__)
             except Exception:
-                # Postgres may be away; the page keeps what it shows, and this feed tries again.
-                logger.warning("web.feed_unread", exc_info=True)
+                log.exception("a live fragment cannot be made")
             else:
                 self._offer(feed, text)
             await asyncio.sleep(READ_INTERVAL_S_MIN)

@@ -70,6 +70,7 @@ def _environment() -> Environment:
         autoescape=select_autoescape(default=True, default_for_string=True),
         trim_blocks=True,
         lstrip_blocks=True,
+        auto_reload=False,  # an upgrade in place must not mix new templates with old views
     )
     environment.filters.update(
         ago=wording.ago,

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from holdfast.domain.finding import Severity
 from holdfast.store.tables import Settlement
-from web.wording import Quantity, money, words
+from web.wording import Quantity, Tone, money, words
 
 LINES_SHOWN = 200
 
@@ -63,7 +64,7 @@ class Price:
     incl: Quantity
     taxes: tuple[tuple[str, str, str], ...]
     note: str | None
-    findings: tuple[str, ...]
+    findings: tuple[tuple[Tone, str], ...]
 
 
 def explain(settlement: Settlement) -> Price:
@@ -118,8 +119,9 @@ def _sum(name: str, item: Mapping[str, Any], suffix: str) -> PriceSum:
     )
 
 
-def _finding(item: Mapping[str, Any]) -> str:
-    return _text(item, "detail") if "detail" in item else words(_text(item, "code"))
+def _finding(item: Mapping[str, Any]) -> tuple[Tone, str]:
+    text = _text(item, "detail") if "detail" in item else words(_text(item, "code"))
+    return "calm" if item.get("severity") == Severity.NOTE else "wait", text
 
 
 def _list(body: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:

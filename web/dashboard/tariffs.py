@@ -130,7 +130,7 @@ def _card(tariff: Tariff, version: TariffVersion | None, places: tuple[str, ...]
 def _component(component: PriceComponent, element: TariffElement) -> Component:
     return Component(
         name=NAMES[component.type],
-        price=_plain(component.price),
+        price=_price(component.price),
         per=PER[component.type],
         vat=None if component.vat is None else _plain(component.vat),
         when=_when(element.restrictions),
@@ -139,6 +139,13 @@ def _component(component: PriceComponent, element: TariffElement) -> Component:
 
 def _plain(value: Decimal) -> str:
     return f"{value.normalize():f}"
+
+
+def _price(value: Decimal) -> str:
+    """All its decimals, and at least two."""
+    text = _plain(value)
+    whole, _, fraction = text.partition(".")
+    return f"{whole}.{fraction.ljust(2, '0')}"
 
 
 def _when(restrictions: Restrictions | None) -> str:
