@@ -144,7 +144,8 @@ class Writer:
             return
         connection = await self._connected()
         try:
-            async with connection.transaction():
+            # A pipeline: statements whose results nobody needs yet do not wait for each other.
+            async with connection.pipeline(), connection.transaction():
                 answers, topics = await record(connection, entries, lines, self._start_timeout_s)
                 await notify(connection, self._notices.due(topics))
         except Culprit as culprit:

@@ -1,6 +1,7 @@
 """Orders through a real Temporal server: the activity on the gateway's queue, the call on the
 socket, the answer on the row."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -59,7 +60,7 @@ async def send(
     temporal: Client, app: GatewayApp, order_id: UUID, generation: int = 1, timeout_s: float = 5.0
 ) -> OrderAnswer:
     """As the workflow does, without the workflow."""
-    return await temporal.execute_activity(
+    answer: OrderAnswer = await temporal.execute_activity(
         "orders.send",
         SendOrder(order_id=order_id, generation=generation, timeout_s=timeout_s),
         id=f"test-{uuid4()}",
@@ -68,6 +69,7 @@ async def send(
         start_to_close_timeout=timedelta(seconds=20),
         result_type=OrderAnswer,
     )
+    return answer
 
 
 async def answering(station: StationClient, payload: Any) -> list[Any]:
@@ -80,8 +82,6 @@ async def answering(station: StationClient, payload: Any) -> list[Any]:
 async def test_an_order_reaches_the_station_and_its_answer_the_row(
     app: GatewayApp, temporal: Client, place: Place, database: Database
 ) -> None:
-    import asyncio
-
     async with await connect_station(app.port, "CP1") as station:
         await station.call("Heartbeat", {})
         order_id = await place("reset", {"type": "hard"})
@@ -105,8 +105,6 @@ async def test_an_order_reaches_the_station_and_its_answer_the_row(
 async def test_an_order_without_an_answer_is_unknown_and_a_late_one_is_dropped(
     app: GatewayApp, temporal: Client, place: Place, database: Database
 ) -> None:
-    import asyncio
-
     async with await connect_station(app.port, "CP1") as station:
         await station.call("Heartbeat", {})
         order_id = await place("unlock", {"evse": 1, "connector": 1})

@@ -1,4 +1,4 @@
-"""A message that cannot be applied: kept alone, answered, and played again when a person says so."""
+"""A message that cannot be applied: kept alone, answered, and played again on demand."""
 
 import json
 from datetime import UTC, datetime, timedelta
