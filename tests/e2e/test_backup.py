@@ -16,7 +16,8 @@ from typing import Any
 import httpx
 import pytest
 
-from cli.embedded.postgres import programs
+from cli.embedded.databases import database_url
+from cli.embedded.postgres import DATABASE, programs
 from tests.e2e.installation import (
     Installation,
     eventually,
@@ -39,11 +40,12 @@ SECRETS, PROVIDER = "secrets.json", "stripe.sqlite"
 pytestmark = pytest.mark.chaos
 
 
-def run_program(name: str, installation: Installation, *arguments: str) -> None:
-    """One of the wheel's own Postgres programs on this installation's database."""
+def run_program(name: str, installation: Installation, database: str, *arguments: str) -> None:
+    """One of the wheel's own Postgres programs on a database of this installation's server."""
     told = json.loads((installation.state_dir / "environment.json").read_text())
+    url = database_url(told["HOLDFAST_DATABASE_URL"], database)
     done = subprocess.run(  # noqa: S603 - the wheel's own program
-        [str(programs() / name), f"--dbname={told['HOLDFAST_DATABASE_URL']}", *arguments],
+        [str(programs() / name), f"--dbname={url}", *arguments],
         capture_output=True,
         text=True,
         timeout=60,
@@ -111,7 +113,7 @@ async def charge(control: httpx.AsyncClient, old: Installation, fleet: dict[str,
 def back_up(old: Installation, backup: Path) -> None:
     """The dump and the secrets; and the provider's books, which are elsewhere in real life."""
     backup.mkdir()
-    run_program("pg_dump", old, "--format=custom", f"--file={backup / 'holdfast.dump'}")
+    run_program("pg_dump", old, DATABASE, "--format=custom", f"--file={backup / 'holdfast.dump'}")
     shutil.copy(old.state_dir / SECRETS, backup)
 
 
@@ -122,16 +124,19 @@ def prepare(backup: Path, provider: Path, state_dir: Path) -> None:
     shutil.copy(provider, state_dir)
 
 
-async def restore(backup: Path, state_dir: Path, *ports: str) -> None:
-    """A new installation whose tables are exchanged in one transaction."""
-    async with installed(state_dir, "--no-demo", *ports, settings=SETTINGS) as empty:
-        await asyncio.to_thread(
-            run_program,
-            "pg_restore",
-            empty,
-            *("--clean", "--if-exists", "--no-owner", "--single-transaction"),
-            str(backup / "holdfast.dump"),
-        )
+def exchange(installation: Installation, dump: Path) -> None:
+    """Restore beside the empty database, then put it in its place: nobody sees a half of it."""
+    psql = ("--set=ON_ERROR_STOP=1", "--no-psqlrc", "--quiet")
+    run_program("psql", installation, "postgres", *psql, "--command=CREATE DATABASE restored")
+    run_program("pg_restore", installation, "restored", "--no-owner", "--exit-on-error", str(dump))
+    run_program(
+        "psql",
+        installation,
+        "postgres",
+        *psql,
+        "--command=DROP DATABASE holdfast WITH (FORCE)",
+        "--command=ALTER DATABASE restored RENAME TO holdfast",
+    )
 
 
 async def assert_holds(installation: Installation, *options: str) -> None:
@@ -163,7 +168,8 @@ async def test_a_restored_dump_goes_on_where_it_was_taken(tmp_path: Path) -> Non
 
         new_folder = tmp_path / "new"
         prepare(tmp_path / "backup", old.state_dir / PROVIDER, new_folder)
-        await restore(tmp_path / "backup", new_folder, *ports)
+        async with installed(new_folder, "--no-demo", *ports, settings=SETTINGS) as empty:
+            await asyncio.to_thread(exchange, empty, tmp_path / "backup" / "holdfast.dump")
         shutil.rmtree(new_folder / "temporal")
         async with installed(new_folder, "--no-fleet", *ports, settings=SETTINGS) as new:
             rebuilt = await asyncio.to_thread(new.command, "rebuild")
@@ -191,7 +197,7 @@ async def assert_ended_as_the_stations_say(
     installation: Installation, control: httpx.AsyncClient
 ) -> None:
     """Each transaction is one settled session with the energy of the station's own register."""
-    transactions = (await control.get("/transactions")).json()["transactions"]
+    transactions = (await control.get("/transactions")).json()
     sessions = {(s["station"], s["transaction_id"]): s for s in await sessions_of(installation)}
     assert len(transactions) == len(sessions) == 8
     for transaction in transactions:
