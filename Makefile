@@ -17,7 +17,12 @@ up: .venv/.holdfast ## run everything on this machine, with a demo network
 	@$(BIN)/holdfast up $(ARGS)
 
 test: .venv/.holdfast .venv/.dev ## run all tests: end-to-end, chaos and browser included
+ifdef ARGS
 	$(BIN)/python -m pytest $(ARGS)
+else
+	$(BIN)/python -m pytest --quiet --numprocesses 3 --dist loadfile -m "not chaos"
+	$(BIN)/python -m pytest --quiet -m chaos
+endif
 
 check: .venv/.holdfast .venv/.dev ## everything static: style, types, import rules, house rules
 	$(BIN)/ruff check .

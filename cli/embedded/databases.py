@@ -15,13 +15,14 @@ async def create_database(url: str, name: str, *, template: str | None = None) -
     """Make the database `name` in the cluster of `url` and return its URL.
 
     Nobody may be connected to `template` meanwhile: Postgres refuses to copy a database in use.
+    Files are copied as they are: half the time of sending a small database through the log.
     """
     source = template or "template0"
     async with await psycopg.AsyncConnection.connect(
         database_url(url, "postgres"), autocommit=True
     ) as connection:
         await connection.execute(
-            sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(
+            sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY").format(
                 sql.Identifier(name), sql.Identifier(source)
             )
         )
