@@ -2,44 +2,17 @@
 
 import json
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from decimal import Decimal
-from typing import Any
+from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
 from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from holdfast.domain.charging_period import ChargingPeriod
-from holdfast.domain.currency import EUR
-from holdfast.domain.price_json import price_to_json
-from holdfast.domain.pricing import price
-from holdfast.domain.tariff import (
-    DimensionType,
-    PriceComponent,
-    TariffElement,
-    TariffVersion,
-)
 from holdfast.domain.tariff_json import tariff_to_json
 from holdfast.services.api_keys import new_key, register_key
 from holdfast.store import tables as t
-
-KWH_PRICE = Decimal("0.49")
-VAT = Decimal(19)
-TARIFF = TariffVersion(
-    id="everyday",
-    currency=EUR,
-    elements=(
-        TariffElement(
-            price_components=(
-                PriceComponent(type=DimensionType.FLAT, price=Decimal(1), vat=VAT),
-                PriceComponent(type=DimensionType.ENERGY, price=KWH_PRICE, vat=VAT),
-                PriceComponent(type=DimensionType.PARKING_TIME, price=Decimal(6), vat=VAT),
-            )
-        ),
-    ),
-    idle_grace_s=900,
-)
+from tests.web.session_rows import SessionRows, add
+from tests.web.tariff import TARIFF
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,12 +30,6 @@ class Network:
     late: UUID
     review: UUID
     tariff_version: UUID
-
-
-async def add(db: AsyncSession, table: Any, **values: Any) -> Any:
-    """Insert a row and return its id."""
-    row = await db.execute(insert(table).values(**values).returning(table.id))
-    return row.scalar_one()
 
 
 async def add_key(
@@ -100,23 +67,9 @@ async def build(db: AsyncSession, organization_id: UUID, prefix: str, now: datet
         )
         for number in range(1, 13)
     }
-    tariff = await add(
-        db, t.Tariff, organization_id=organization_id, name="Everyday", currency="EUR"
-    )
-    version = await add(
-        db,
-        t.TariffVersion,
-        organization_id=organization_id,
-        tariff_id=tariff,
-        number=1,
-        valid_from=now - timedelta(days=30),
-        body=tariff_to_json(TARIFF),
-    )
-    await add(
-        db, t.TariffAssignment, organization_id=organization_id, tariff_id=tariff, site_id=site
-    )
+    version = await _tariff(db, organization_id, site, now)
     ids = list(stations.values())
-    sessions = _Sessions(db, organization_id, site, version, now)
+    sessions = SessionRows(db, organization_id, site, version, now)
     token = await sessions.driver(f"{prefix}04A1B2C3")
     running = await sessions.running(ids[0], f"{prefix}04A1B2C3", token)
     settled = await sessions.settled(ids[1], f"{prefix}04A1B2C3", token)
@@ -150,6 +103,25 @@ async def build(db: AsyncSession, organization_id: UUID, prefix: str, now: datet
         ),
         tariff_version=version,
     )
+
+
+async def _tariff(db: AsyncSession, organization_id: UUID, site: UUID, now: datetime) -> UUID:
+    tariff = await add(
+        db, t.Tariff, organization_id=organization_id, name="Everyday", currency="EUR"
+    )
+    version: UUID = await add(
+        db,
+        t.TariffVersion,
+        organization_id=organization_id,
+        tariff_id=tariff,
+        number=1,
+        valid_from=now - timedelta(days=30),
+        body=tariff_to_json(TARIFF),
+    )
+    await add(
+        db, t.TariffAssignment, organization_id=organization_id, tariff_id=tariff, site_id=site
+    )
+    return version
 
 
 async def _station(
@@ -190,6 +162,14 @@ async def _station(
             disconnected_at=None if is_online else now - timedelta(hours=2),
         )
     )
+    await _outlets(db, organization_id, station, number, now)
+    await _messages(db, organization_id, station, now)
+    return station
+
+
+async def _outlets(
+    db: AsyncSession, organization_id: UUID, station: UUID, number: int, now: datetime
+) -> None:
     for evse in (1, 2):
         await add(
             db,
@@ -215,8 +195,6 @@ async def _station(
             status_at=now - timedelta(minutes=4),
             error_code="GroundFailure" if status == "faulted" else None,
         )
-    await _messages(db, organization_id, station, now)
-    return station
 
 
 async def _messages(db: AsyncSession, organization_id: UUID, station: UUID, now: datetime) -> None:
@@ -256,185 +234,3 @@ async def _quarantined(
         error="bigint out of range",
     )
     return row
-
-
-@dataclass(frozen=True)
-class _Sessions:
-    db: AsyncSession
-    organization_id: UUID
-    site: UUID
-    version: UUID
-    now: datetime
-
-    async def driver(self, uid: str) -> UUID:
-        account = await add(
-            self.db,
-            t.Account,
-            organization_id=self.organization_id,
-            name="Ada Lindqvist",
-            billing="card",
-            card_brand="visa",
-            card_last4="4242",
-        )
-        token: UUID = await add(
-            self.db,
-            t.Token,
-            organization_id=self.organization_id,
-            account_id=account,
-            type="ISO14443",
-            uid=uid,
-            visual_number="No. 17",
-        )
-        return token
-
-    async def running(self, station: UUID, uid: str, token: UUID) -> UUID:
-        started = self.now - timedelta(minutes=42)
-        session: UUID = await self._session(
-            station,
-            token_id=token,
-            token_uid=uid,
-            token_type="ISO14443",  # noqa: S106 - a kind, no secret
-            transaction_id="7001",
-            started_at=started,
-            charging_state="charging",
-            meter_start_mwh=1_000_000,
-            meter_last_mwh=9_240_000,
-            meter_last_at=self.now - timedelta(seconds=15),
-            energy_wh=8_240,
-            last_seen_at=self.now - timedelta(seconds=15),
-        )
-        await self._curve(session, station, started, 42, 1_000_000)
-        await self._event(session, "started", started, {"evse": 1})
-        return session
-
-    async def settled(self, station: UUID, uid: str, token: UUID) -> UUID:
-        started = self.now - timedelta(hours=2)
-        ended = started + timedelta(minutes=56)
-        session = await self._session(
-            station,
-            token_id=token,
-            token_uid=uid,
-            transaction_id="7000",
-            started_at=started,
-            ended_at=ended,
-            stop_reason="EVDisconnected",
-            meter_start_mwh=0,
-            meter_last_mwh=16_133_000,
-            meter_stop_mwh=16_133_000,
-            energy_wh=16_133,
-            closed_at=ended + timedelta(minutes=1),
-        )
-        await self._curve(session, station, started, 56, 0)
-        for kind, at in (("started", started), ("ended", ended), ("settled", ended)):
-            await self._event(session, kind, at, {"energy_wh": 16_133})
-        priced = price(
-            TARIFF,
-            [ChargingPeriod(started_at=started, time_s=3_360, energy_mwh=16_133_000)],
-            "Europe/Berlin",
-        )
-        form = price_to_json(priced)
-        payment = await add(
-            self.db,
-            t.Payment,
-            organization_id=self.organization_id,
-            kind="off_session",
-            session_id=session,
-            currency="EUR",
-            asked_minor=priced.incl.amount_minor,
-            captured_minor=priced.incl.amount_minor,
-            state="captured",
-            closed_at=self.now,
-        )
-        await self.db.execute(
-            insert(t.Settlement).values(
-                session_id=session,
-                organization_id=self.organization_id,
-                tariff_version_id=self.version,
-                currency="EUR",
-                energy_wh=16_133,
-                amount_minor=priced.incl.amount_minor,
-                excl_vat=form["excl_vat"],
-                incl_vat=form["incl_vat"],
-                breakdown=form["breakdown"],
-                deadline_at=self.now + timedelta(days=1),
-                payment_id=payment,
-                outcome="captured",
-                settled_minor=priced.incl.amount_minor,
-                settled_at=ended + timedelta(minutes=1),
-            )
-        )
-        return session
-
-    async def declined_payment(self, session: UUID) -> UUID:
-        """The first try for a session that was paid in the second."""
-        payment: UUID = await add(
-            self.db,
-            t.Payment,
-            organization_id=self.organization_id,
-            kind="off_session",
-            session_id=session,
-            currency="EUR",
-            asked_minor=1_060,
-            state="failed",
-            decline_code="card_declined",
-            attention="the card was declined",
-        )
-        return payment
-
-    async def troubled(self, station: UUID) -> UUID:
-        return await self._session(
-            station,
-            token_uid="UNKNOWN77",  # noqa: S106 - a uid, no secret
-            transaction_id="6999",
-            started_at=self.now - timedelta(hours=5),
-            charging_state="suspended_ev",
-            energy_wh=3_021,
-            attention="silent for 2 h: the station does not answer",
-        )
-
-    async def _session(self, station: UUID, **values: Any) -> UUID:
-        session: UUID = await add(
-            self.db,
-            t.Session,
-            organization_id=self.organization_id,
-            station_id=station,
-            site_id=self.site,
-            evse=1,
-            connector=1,
-            tariff_version_id=self.version,
-            **values,
-        )
-        return session
-
-    async def _event(self, session: UUID, kind: str, at: datetime, details: dict[str, Any]) -> None:
-        await self.db.execute(
-            insert(t.SessionEvent).values(
-                session_id=session,
-                key=kind,
-                organization_id=self.organization_id,
-                at=at,
-                kind=kind,
-                details=details,
-            )
-        )
-
-    async def _curve(
-        self, session: UUID, station: UUID, started: datetime, minutes: int, register_mwh: int
-    ) -> None:
-        """A ramp, a plateau and a taper, a sample every minute."""
-        for minute in range(minutes):
-            power_w = min(2_000 * (minute + 1), 11_000, 900 * (minutes - minute))
-            register_mwh += power_w * 1_000 // 60
-            await self.db.execute(
-                insert(t.MeterValue).values(
-                    received_at=datetime.now(UTC),
-                    organization_id=self.organization_id,
-                    station_id=station,
-                    session_id=session,
-                    evse=1,
-                    sampled_at=started + timedelta(minutes=minute),
-                    energy_mwh=register_mwh,
-                    power_w=power_w,
-                    samples=[],
-                )
-            )
