@@ -44,7 +44,7 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
         stripe_client=None if provider is None else provider.client,
         registry=registry,
     )
-    pages = create_web(sessions=sessions, settings=settings)
+    pages = create_web(sessions=sessions, settings=settings, changes=notices)
     server = _server(settings, with_pages(app, pages))
     checks = {"database": _database_check(sessions), "notices": _notices_check(notices)}
     admin = admin_server(

@@ -162,7 +162,12 @@ def _walk(bill: _Bill, periods: Sequence[ChargingPeriod], zone: ZoneInfo) -> lis
                 else:
                     free[kind] = free.get(kind, 0) + quantity
         energy_mwh += period.energy_mwh
-    findings += [_free(kind, quantity) for kind, quantity in free.items()]
+    # Energy at no price is always worth a word; time only where the tariff prices it elsewhere.
+    findings += [
+        _free(kind, quantity)
+        for kind, quantity in free.items()
+        if kind is DimensionType.ENERGY or tariff.walks[kind]
+    ]
     return findings
 
 

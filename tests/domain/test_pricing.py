@@ -1,6 +1,6 @@
 import json
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from decimal import Decimal
 from fractions import Fraction
 
@@ -288,3 +288,15 @@ def test_the_same_session_always_costs_the_same(
     first, second = price(any_tariff, periods, BERLIN), price(any_tariff, periods, BERLIN)
 
     assert price_to_json(first) == price_to_json(second)
+
+
+def test_time_that_a_tariff_never_prices_is_no_finding() -> None:
+    only_energy = tariff(element(energy("0.40")))
+    evenings = tariff(
+        element(energy("0.40")),
+        element(charging("2"), when=Restrictions(start_time=time(18), end_time=time(22))),
+    )
+    noon = period("1", time_s=600)
+
+    assert codes(price(only_energy, [noon], BERLIN)) == set()
+    assert codes(price(evenings, [noon], BERLIN)) == {"free"}
