@@ -38,6 +38,10 @@ _ONBOARD = """
 INSERT INTO stations (organization_id, identity, registration) VALUES (%s, %s, %s)
 ON CONFLICT (identity) DO NOTHING
 """
+# Not if the password was rotated once more meanwhile.
+_FORGET_PREVIOUS = """
+UPDATE stations SET previous_password_hash = NULL WHERE id = %s AND password_hash = %s
+"""
 
 
 class Refused(Exception):
@@ -123,11 +127,21 @@ class Admission:
             secret = self.settings.secret_key.get_secret_value()
             # Both are compared, always: which of the two it was must not show in the time taken.
             stored = (known.password_hash, known.previous_password_hash)
-            if password is None or not any([matches(secret, password, one) for one in stored]):
+            current, previous = [
+                password is not None and matches(secret, password, one) for one in stored
+            ]
+            if not (current or previous):
                 raise Refused(401, "the password is missing or wrong", challenge=True)
+            if current and known.previous_password_hash is not None:
+                await self._forget_previous(known)
         if known.retired:
             raise Refused(403, "this station is retired")
         return known
+
+    async def _forget_previous(self, known: Known) -> None:
+        """The station has the new password: the one before it is good no longer."""
+        async with self.pool.connection() as connection:
+            await connection.execute(_FORGET_PREVIOUS, (known.station_id, known.password_hash))
 
     async def _find(self, identity: str) -> Known | None:
         async with self.pool.connection() as connection:

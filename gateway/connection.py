@@ -5,6 +5,7 @@ at most one call of ours is outstanding (invariant G4).
 """
 
 import asyncio
+import contextlib
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable
@@ -20,7 +21,7 @@ from gateway import envelope
 from gateway.dialect import Handler, Outcome, Reading
 from gateway.envelope import BadEnvelope, Call, CallError, CallResult
 from gateway.metrics import GatewayMetrics
-from gateway.reading import Unreadable, digest
+from gateway.reading import Unreadable, content_of
 from gateway.schemas import Violation, format_violation, violation
 from gateway.writing.entry import Entry, LogLine, Peer, key_digest
 from gateway.writing.writer import Writer
@@ -29,7 +30,9 @@ from holdfast.contracts.facts import Fact, StationBooted
 logger = structlog.get_logger()
 
 PENDING_MAX = 32  # messages of one station that wait for their commit
+UNSENT_MAX = 2 * PENDING_MAX  # with answers that wait for the station to read them
 CALLS_WAITING_MAX = 8
+SEND_TIMEOUT_S = 30.0  # for a frame to leave, to a station that does not read
 CALL_GRACE_S = 3.0
 BOOT = "BootNotification"
 HEARTBEAT = "Heartbeat"
@@ -98,7 +101,12 @@ class Connection:
         """Read until the socket closes."""
         try:
             while self._reading:
-                await self._take(await self._receive())
+                frame = await self._receive()
+                try:
+                    await self._take(frame)
+                except Exception:
+                    # Our fault, and no reason to hang up: the station sends it again.
+                    logger.exception("frame_broke", station=self.peer.identity)
             await self._socket.wait_closed()
         except ConnectionClosed:
             pass
@@ -167,8 +175,9 @@ class Connection:
         self._outstanding = (message_id, action, answer)
         frame = envelope.call(message_id, action, payload)
         try:
-            await self._socket.send(frame, text=True)
-        except ConnectionClosed:
+            async with asyncio.timeout(SEND_TIMEOUT_S):
+                await self._socket.send(frame, text=True)
+        except (ConnectionClosed, TimeoutError):
             # It may have left in part: whoever asks must look before sending again.
             raise ConnectionLost(sent=True) from None
         self._log(True, message_id, action, frame)
@@ -199,7 +208,9 @@ class Connection:
                     if self.peer.dialect.protocol == "ocpp1.6"
                     else "RpcFrameworkError"
                 )
-                self._refuse(message.message_id, None, code, message.problem)
+                if self._unaccepted(None):  # B01.FR.10: also for what is malformed
+                    code = "SecurityError"
+                await self._refuse(message.message_id, None, code, message.problem)
         else:
             self._take_answer(message, frame)
 
@@ -212,13 +223,14 @@ class Connection:
             text = wrong.text if wrong else "unknown"
             self._log(False, call.message_id, call.action, frame, text)
             if wrong is not None:
-                self._refuse(call.message_id, call.action, wrong.code, wrong.text)
+                await self._refuse(call.message_id, call.action, wrong.code, wrong.text)
             return
         if call.action == HEARTBEAT:
             self._log(False, call.message_id, call.action, frame)
             outcome = Outcome(at=received_at)
             payload = handler.answer(Fact(at=received_at), outcome)
             answer = envelope.call_result(call.message_id, payload)
+            await self._wait_for_room(UNSENT_MAX)
             # At once, before older messages: it is answered from memory even with no database.
             self._pending.appendleft(Slot(call.message_id, call.action, answer))
             self._flush()
@@ -228,17 +240,20 @@ class Connection:
     def _refusal(self, call: Call, handler: Handler | None) -> Violation | None:
         """Why a call is not even recorded: not allowed yet, unknown, or of the wrong form."""
         peer = self.peer
-        if (
-            peer.dialect.unaccepted_are_refused
-            and peer.registration != "accepted"
-            and call.action != BOOT
-        ):
+        if self._unaccepted(call.action):
             return Violation("SecurityError", "the station is not accepted")
         if handler is None:
             return Violation("NotImplemented", "this action is not implemented")
         if handler.lenient:
             return None
         return violation(peer.dialect.protocol, call.action, call.payload)
+
+    def _unaccepted(self, action: str | None) -> bool:
+        return (
+            self.peer.dialect.unaccepted_are_refused
+            and self.peer.registration != "accepted"
+            and action != BOOT
+        )
 
     async def _enqueue(
         self, call: Call, frame: bytes, received_at: datetime, handler: Handler
@@ -256,14 +271,18 @@ class Connection:
         if problem is not None and not handler.lenient:
             code = format_violation(self.peer.dialect.protocol)
             self._log(False, call.message_id, call.action, frame, problem)
-            self._refuse(call.message_id, call.action, code, problem)
+            await self._refuse(call.message_id, call.action, code, problem)
             return
         finding = None
         if handler.lenient:
             found = violation(self.peer.dialect.protocol, call.action, call.payload)
             finding = found.text if found else None
         # What cannot be read has no natural key: its whole content stands for it.
-        key = reading.fact.key if reading else f"unreadable|{call.action}|{digest(call.payload)}"
+        key = (
+            reading.fact.key
+            if reading
+            else f"unreadable|{call.action}|{content_of(call.payload, frame)}"
+        )
         slot = Slot(call.message_id, call.action)
         entry = Entry(
             peer=self.peer,
@@ -280,22 +299,34 @@ class Connection:
             problem=problem,
         )
         entry.settled = lambda: self._settled(slot, entry)
-        while len(self._pending) >= PENDING_MAX and self.is_open:
-            self._room.clear()
-            await self._room.wait()
+        await self._wait_for_room(PENDING_MAX)
         self._pending.append(slot)
         await self._writer.submit(entry)
 
+    async def _wait_for_room(self, pending_max: int) -> None:
+        """Not reading on is what slows down a station that is faster than its answers."""
+        while len(self._pending) >= pending_max and self.is_open:
+            self._room.clear()
+            await self._room.wait()
+
     def _settled(self, slot: Slot, entry: Entry) -> None:
-        """The commit is through: the answer may leave, in its turn."""
-        answer = entry.answer or {}
+        """The commit is through: the answer may leave, in its turn. What could not be stored gets
+        none, and gives up its place to those behind it."""
+        if entry.answer is None:
+            with contextlib.suppress(ValueError):
+                self._pending.remove(slot)
+            self._room.set()
+            self._flush()
+            return
+        answer = entry.answer
         if isinstance(entry.fact, StationBooted):
             self.peer.registration = str(answer.get("status", "")).lower() or "pending"
         slot.frame = envelope.call_result(slot.message_id, answer)
         self._metrics.answer_seconds.observe(time.perf_counter() - slot.since)
         self._flush()
 
-    def _refuse(self, message_id: str, action: str | None, code: str, text: str) -> None:
+    async def _refuse(self, message_id: str, action: str | None, code: str, text: str) -> None:
+        await self._wait_for_room(UNSENT_MAX)
         frame = envelope.call_error(message_id, code, text)
         self._pending.append(Slot(message_id, action, frame))
         self._flush()

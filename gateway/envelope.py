@@ -4,6 +4,8 @@ Source: OCPP-J 1.6 section 4, OCPP 2.0.1 part 4 section 4. A bad envelope is ans
 reason to close the socket; its id is echoed where it can be read, else "-1".
 """
 
+import contextlib
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +17,8 @@ UNREADABLE_ID = "-1"
 PAYLOAD_OPTIONAL = "Heartbeat"
 
 Payload = dict[str, Any]
+
+_BEGIN = re.compile(r'\s*\[\s*([234])\s*,\s*"([^"\\\x00-\x1f]{1,128})"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +66,11 @@ def parse(frame: str | bytes) -> Envelope:
     try:
         items = orjson.loads(frame)
     except orjson.JSONDecodeError:
-        return BadEnvelope(UNREADABLE_ID, "the frame is not JSON")
+        return _not_json(frame)
     if not isinstance(items, list) or len(items) < 3:
-        return BadEnvelope(UNREADABLE_ID, "the frame is not an array of three or more items")
+        answer = not (isinstance(items, list) and items[:1] in ([3], [4]))
+        problem = "the frame is not an array of three or more items"
+        return BadEnvelope(UNREADABLE_ID, problem, answer=answer)
     kind, message_id = items[0], items[1]
     if not isinstance(message_id, str) or not 0 < len(message_id) <= MESSAGE_ID_LENGTH_MAX:
         return BadEnvelope(
@@ -80,6 +86,20 @@ def parse(frame: str | bytes) -> Envelope:
     if kind == 4:
         return _call_error(message_id, items)
     return BadEnvelope(message_id, "the message type is none of 2, 3 and 4")
+
+
+def _not_json(frame: str | bytes) -> Envelope:
+    """Text in another encoding is read as far as it goes: names in Latin-1 must not cost a
+    transaction. What is no JSON at all is answered under its id, where one can be seen."""
+    text = frame.decode("utf-8", "replace") if isinstance(frame, bytes) else frame
+    if "\ufffd" in text:
+        with contextlib.suppress(orjson.JSONDecodeError):
+            orjson.loads(text)
+            return parse(text)
+    begin = _BEGIN.match(text)
+    if begin is None:
+        return BadEnvelope(UNREADABLE_ID, "the frame is not JSON")
+    return BadEnvelope(begin[2], "the frame is not JSON", answer=begin[1] == "2")
 
 
 def _call(message_id: str, items: list[Any]) -> Envelope:

@@ -119,11 +119,12 @@ class Listener:
         try:
             await connection.execute(f"LISTEN {generations.CHANNEL}")
             await connection.execute(f"LISTEN {REPLAY_CHANNEL}")
-            overtaken = await generations.newer(self._pool, self._registry.held())
-            for station_id, generation in overtaken.items():
-                self._registry.overtaken(station_id, generation)
             while True:
-                # Also without a notice: one may have come while a claim of another gateway held.
+                # Also without a notice: one may have been missed, or come while a claim of another
+                # gateway held.
+                overtaken = await generations.newer(self._pool, self._registry.held())
+                for station_id, generation in overtaken.items():
+                    self._registry.overtaken(station_id, generation)
                 await self._replay()
                 async for notice in connection.notifies(timeout=LISTEN_S):
                     if notice.channel == REPLAY_CHANNEL:

@@ -42,6 +42,11 @@ class GatewayMetrics:
         self.quarantined = Counter(
             "holdfast_gateway_quarantined", "Messages kept aside", registry=registry
         )
+        self.unstorable = Counter(
+            "holdfast_gateway_unstorable",
+            "Messages that even the quarantine refused: not answered",
+            registry=registry,
+        )
         self.write_failures = Counter(
             "holdfast_gateway_write_failures", "Batches to be tried again", registry=registry
         )

@@ -87,6 +87,15 @@ def evse_number(value: object) -> int:
     return found
 
 
+def evse_if_any(value: object) -> int | None:
+    """The same where something else says whose message it is: None for a bad one, which must not
+    cost the rest (systems.md E9)."""
+    try:
+        return evse_number(value)
+    except Unreadable:
+        return None
+
+
 def transaction_id(value: object) -> str | None:
     """A transaction's id as text, cut to what we keep; None where there is none."""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
@@ -106,10 +115,24 @@ def milliwatthours(value: object, factor: int) -> int | None:
 
 
 def digest(payload: Mapping[str, Any], *, without: tuple[str, ...] = ()) -> str:
-    """128 bits of a payload whatever the order of its keys, as hex."""
+    """128 bits of a payload whatever the order of its keys, as hex. Raises `Unreadable` for one
+    that is nested too deep to be written again."""
     kept = {key: value for key, value in payload.items() if key not in without}
-    written = orjson.dumps(kept, option=orjson.OPT_SORT_KEYS)
+    try:
+        written = orjson.dumps(kept, option=orjson.OPT_SORT_KEYS)
+    except TypeError:
+        # JSON is read to a depth of 1,024 and written to 254; nothing that is meant nests so deep.
+        raise Unreadable("the payload is nested too deep") from None
     return blake2b(written, digest_size=16).hexdigest()
+
+
+def content_of(payload: Mapping[str, Any], frame: bytes) -> str:
+    """The digest of a payload that may be too deep for one: then of the frame from the payload on,
+    since the message id before it is another one each time."""
+    try:
+        return digest(payload)
+    except Unreadable:
+        return blake2b(frame[frame.index(b"{") :], digest_size=16).hexdigest()
 
 
 def objects(value: object, maximum: int = 1_000) -> list[dict[str, Any]]:

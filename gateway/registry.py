@@ -1,6 +1,7 @@
 """The sockets of this process by station: the newest wins at once (invariant G5)."""
 
 import asyncio
+import contextlib
 from collections.abc import Coroutine, Iterator
 from typing import Any
 from uuid import UUID
@@ -17,6 +18,8 @@ class Registry:
     def __init__(self) -> None:
         self._newest: dict[UUID, Connection] = {}
         self._released: dict[UUID, int] = {}
+        # Stations whose generation is being taken: how many times at once, and the newest heard of.
+        self._taking: dict[UUID, tuple[int, int]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
     def __len__(self) -> int:
@@ -25,9 +28,25 @@ class Registry:
     def __iter__(self) -> Iterator[Connection]:
         return iter(list(self._newest.values()))
 
+    @contextlib.contextmanager
+    def taking(self, station_id: UUID) -> Iterator[None]:
+        """While a generation is taken, remember newer ones: word of them may come before `add`."""
+        count, heard = self._taking.get(station_id, (0, 0))
+        self._taking[station_id] = (count + 1, heard)
+        try:
+            yield
+        finally:
+            count, heard = self._taking[station_id]
+            if count > 1:
+                self._taking[station_id] = (count - 1, heard)
+            else:
+                del self._taking[station_id]
+
     def add(self, connection: Connection) -> bool:
         """Make it the station's connection, unless a newer one came first. The older closes."""
         station_id = connection.peer.station_id
+        if self._taking.get(station_id, (0, 0))[1] > connection.generation:
+            return False
         known = self._newest.get(station_id)
         if known is not None and known.generation > connection.generation:
             return False
@@ -54,6 +73,9 @@ class Registry:
 
     def overtaken(self, station_id: UUID, generation: int) -> None:
         """Somewhere a newer connection was made: close an older one here."""
+        if station_id in self._taking:
+            count, heard = self._taking[station_id]
+            self._taking[station_id] = (count, max(heard, generation))
         known = self._newest.get(station_id)
         if known is not None and known.generation < generation:
             del self._newest[station_id]

@@ -67,7 +67,11 @@ class Replays:
                 registration=state,
                 dialect=DIALECTS[protocol],
             )
-            problem = await self._play(row_id, peer, at, frame)
+            try:
+                problem = await self._play(row_id, peer, at, frame)
+            except Exception as error:
+                # One message must not hold up the others, nor end the listener that called.
+                problem = f"replay: {type(error).__name__}"
             if problem is not None:
                 async with self._pool.connection() as connection:
                     await connection.execute(_GIVE_UP, (problem, row_id))

@@ -48,8 +48,11 @@ def validator(protocol: str, action: str) -> Any:
 def violation(protocol: str, action: str, payload: dict[str, Any]) -> Violation | None:
     """The first violation of the request's schema; None for a good payload or an unknown action."""
     compiled = validator(protocol, action)
-    if compiled is None or compiled.is_valid(payload):
-        return None
+    try:
+        if compiled is None or compiled.is_valid(payload):
+            return None
+    except ValueError:  # the validator gives up at a depth of 255
+        return Violation(format_violation(protocol), "the payload is nested too deep")
     error = next(iter(compiled.iter_errors(payload)))
     kind = type(error.kind).__name__.removeprefix("ValidationErrorKind_")
     where = "/".join(str(part) for part in error.instance_path)[:100] or "the payload"

@@ -120,16 +120,20 @@ class Port:
 
     async def _handle(self, socket_: ServerConnection) -> None:
         peer = self._admitted.pop(socket_)
-        try:
-            generation = await generations.take(
-                self._pool, peer, self._boot_id, _remote_address(socket_)
-            )
-        except Exception as error:
-            logger.warning("no_generation", station=peer.identity, error=type(error).__name__)
-            await socket_.close(TRY_AGAIN, "try again later")
-            return
-        connection = Connection(socket_, peer, generation, self._writer, self._metrics)
-        if self._draining or not self._registry.add(connection):
+        with self._registry.taking(peer.station_id):
+            try:
+                generation = await generations.take(
+                    self._pool, peer, self._boot_id, _remote_address(socket_)
+                )
+            except Exception as error:
+                logger.warning("no_generation", station=peer.identity, error=type(error).__name__)
+                await socket_.close(TRY_AGAIN, "try again later")
+                return
+            connection = Connection(socket_, peer, generation, self._writer, self._metrics)
+            added = not self._draining and self._registry.add(connection)
+        if not added:
+            # The row names this process all the same, unless a newer one took it over.
+            self._registry.remove(connection)
             await socket_.close(DRAINING if self._draining else 1000, "connect again")
             return
         gauge = self._metrics.connections.labels(peer.dialect.protocol)
@@ -150,8 +154,10 @@ class Port:
 
     async def close_all(self, per_second: int) -> None:
         """Send what may leave, then close every socket with 1012 at a bounded rate."""
-        for connection in list(self._connections):
-            await connection.sent_all()
+        sending = [asyncio.create_task(connection.sent_all()) for connection in self._connections]
+        if sending:
+            # Bounded: one station that does not read must not hold up the others' goodbye.
+            await asyncio.wait(sending, timeout=CLOSE_TIMEOUT_S)
         closing: list[asyncio.Task[None]] = []
         for connection in list(self._connections):
             closing.append(asyncio.create_task(connection.close(DRAINING, "connect again")))
@@ -160,7 +166,12 @@ class Port:
             await asyncio.wait(closing, timeout=CLOSE_TIMEOUT_S)
         if self._server is not None:
             self._server.close(code=DRAINING)
-            await self._server.wait_closed()
+            try:
+                async with asyncio.timeout(2 * CLOSE_TIMEOUT_S):
+                    await self._server.wait_closed()
+            except TimeoutError:
+                # They wait for commits that no longer come: Postgres is away.
+                logger.warning("connections_left", connections=len(self._connections))
 
 
 def _offered(request: Request) -> list[str]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from gateway.dialect import Payload, Reading
 from gateway.metering import samples
-from gateway.reading import digest, evse_number, transaction_id
+from gateway.reading import digest, evse_if_any, evse_number, transaction_id
 from holdfast.contracts.facts import MeterSampled
 
 
@@ -19,14 +19,18 @@ def unit_of(value: Mapping[str, Any]) -> tuple[str | None, int]:
 def meter_values(payload: Payload, received_at: datetime) -> Reading:
     """Section 4.7. Key: connector, transaction, sample time, digest (which holds all three)."""
     taken = samples(payload.get("meterValue"), received_at, unit_of)
+    transaction = transaction_id(payload.get("transactionId"))
+    connector = payload.get("connectorId")
+    # The transaction says enough: a bad connector must not cost its energy.
+    evse = evse_number(connector) if transaction is None else evse_if_any(connector) or 0
     at, clock = (taken[-1].at, taken[-1].clock) if taken else (received_at, "missing")
     return Reading(
         MeterSampled(
             at=at,
             clock=clock,
             key=f"meter|{digest(payload)}",
-            evse=evse_number(payload.get("connectorId")),
-            transaction_id=transaction_id(payload.get("transactionId")),
+            evse=evse,
+            transaction_id=transaction,
             samples=taken,
         )
     )

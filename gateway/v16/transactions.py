@@ -7,7 +7,7 @@ from gateway.metering import samples
 from gateway.reading import (
     Unreadable,
     digest,
-    evse_number,
+    evse_if_any,
     instant,
     milliwatthours,
     text,
@@ -26,7 +26,8 @@ TRANSACTION_NUMBER_MAX = 2**31 - 1
 def start_transaction(payload: Payload, received_at: datetime) -> Reading:
     """Section 4.8. The transaction's id is ours to give. The key is what stays the same when a
     station sends the start again under a new message id (systems E1)."""
-    number = evse_number(payload.get("connectorId"))
+    # Where it is not known, the session is kept all the same: always record (systems.md E5).
+    number = evse_if_any(payload.get("connectorId")) or 0
     at, clock = instant(payload.get("timestamp"), received_at)
     uid = text(payload, "idTag", 36)
     return Reading(

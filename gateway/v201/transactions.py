@@ -9,7 +9,7 @@ from gateway.reading import (
     SEQUENCE_MAX,
     Unreadable,
     digest,
-    evse_number,
+    evse_if_any,
     instant,
     text,
     transaction_id,
@@ -116,8 +116,7 @@ def _place(payload: Payload) -> tuple[int | None, int | None]:
     evse = payload.get("evse")
     if not isinstance(evse, dict) or evse.get("id") is None:
         return None, None
-    connector = evse.get("connectorId")
-    return evse_number(evse["id"]), None if connector is None else evse_number(connector)
+    return evse_if_any(evse["id"]), evse_if_any(evse.get("connectorId"))
 
 
 def transaction_answer(fact: Fact, outcome: Outcome) -> Payload:

@@ -50,6 +50,12 @@ class Entry:
     replay_of: UUID | None = None
     settled: Callable[[], None] = field(default=lambda: None)
     answer: dict[str, Any] | None = None
+    given_up: bool = False  # refused even by the quarantine: `settled` runs without an answer
+
+    @property
+    def waits(self) -> bool:
+        """Whether it is still to be recorded, for somebody who would hear the answer."""
+        return self.answer is None and not self.given_up and self.owner.is_open
 
     @property
     def station_id(self) -> UUID:

@@ -30,12 +30,23 @@ ENTRIES_MAX = 20_000
 BYTES_MAX = 64 * 1024 * 1024
 BATCH_MAX = 256
 LINES_MAX = 20_000
+LINES_BYTES_MAX = 16 * 1024 * 1024
 LINES_BATCH_MAX = 1_000
 SEEN_INTERVAL_S = 10.0
 IDLE_S = 0.5
 RETRY_FIRST_S = 0.05
 RETRY_MAX_S = 2.0
 BATCH_TIMEOUT_S = 60.0
+
+# What a message, not the database, is to blame for: its values refused, or not even written down.
+BAD_DATA = (
+    psycopg.DataError,
+    psycopg.IntegrityError,
+    TypeError,
+    ValueError,
+    ArithmeticError,
+    RecursionError,
+)
 
 Connect = Callable[[], Awaitable[AsyncConnection[Any]]]
 
@@ -51,6 +62,7 @@ class Writer:
         self._entries: deque[Entry] = deque()
         self._bytes = 0
         self._lines: deque[LogLine] = deque()
+        self._lines_bytes = 0
         self._seen: dict[UUID, datetime] = {}
         self._seen_due = time.monotonic() + SEEN_INTERVAL_S
         self._notices = Notices()
@@ -73,10 +85,11 @@ class Writer:
 
     def log(self, line: LogLine) -> None:
         """Keep a frame in the message log, some time soon."""
-        if len(self._lines) >= LINES_MAX:
-            self._lines.popleft()
-            self._metrics.lines_dropped.inc()
         self._lines.append(line)
+        self._lines_bytes += len(line.frame)
+        while len(self._lines) > LINES_MAX or self._lines_bytes > LINES_BYTES_MAX:
+            self._lines_bytes -= len(self._lines.popleft().frame)
+            self._metrics.lines_dropped.inc()
 
     def saw(self, station_id: UUID, at: datetime) -> None:
         """A station was heard of; written every ten seconds."""
@@ -132,7 +145,7 @@ class Writer:
                 await asyncio.sleep(wait_s)
                 wait_s = min(wait_s * 2, RETRY_MAX_S)
                 # Whoever was answered is done. Whose socket is gone will send again.
-                batch = [entry for entry in batch if entry.answer is None and entry.owner.is_open]
+                batch = [entry for entry in batch if entry.waits]
             else:
                 self._metrics.batch_size.observe(len(batch))
                 self._metrics.commit_seconds.observe(time.perf_counter() - started)
@@ -141,6 +154,7 @@ class Writer:
     async def _record(self, entries: Sequence[Entry], lines: Sequence[LogLine]) -> None:
         """Record and answer; halve on bad data. Raises what must be tried again."""
         if not entries:
+            self._give_back(lines)
             return
         connection = await self._connected()
         try:
@@ -150,35 +164,53 @@ class Writer:
                 await notify(connection, self._notices.due(topics))
         except Culprit as culprit:
             at = entries.index(culprit.entry)
-            await self._record(entries[:at], lines)
+            # Lines go back: they may be the ones that are refused, and no answer waits for them.
+            await self._record(entries[:at], ())
             await self._quarantine(culprit.entry, culprit.error)
-            await self._record(entries[at + 1 :], ())
-        except (psycopg.DataError, psycopg.IntegrityError) as error:
-            if len(entries) == 1:
+            await self._record(entries[at + 1 :], lines)
+        except BAD_DATA as error:
+            if lines:
+                await self._split_lines(entries, lines)
+            elif len(entries) == 1:
                 await self._quarantine(entries[0], error)
             else:
                 half = len(entries) // 2
-                await self._record(entries[:half], lines)
+                await self._record(entries[:half], ())
                 await self._record(entries[half:], ())
+        except Exception:
+            self._give_back(lines)
+            raise
         else:
             self.healthy = True
             for entry, answer in zip(entries, answers, strict=True):
                 entry.answer = answer
                 entry.settled()
 
+    async def _split_lines(self, entries: Sequence[Entry], lines: Sequence[LogLine]) -> None:
+        """The messages without the log lines; then the lines alone, which nobody waits for."""
+        await self._record(entries, ())
+        connection = await self._connected()
+        try:
+            async with connection.transaction():
+                await record(connection, (), lines, self._start_timeout_s)
+        except BAD_DATA as error:
+            self._metrics.lines_dropped.inc(len(lines))
+            logger.error("lines_refused", lines=len(lines), error=_named(error))
+
     async def _quarantine(self, entry: Entry, error: Exception) -> None:
-        state = getattr(error, "sqlstate", None)
-        # The text of a database error repeats values; class and state are enough to search for.
-        problem = f"{type(error).__name__} {state or ''}".strip()
+        problem = _named(error)
         connection = await self._connected()
         try:
             async with connection.transaction():
                 answer = await quarantine(connection, entry, problem, self._start_timeout_s)
                 await notify(connection, self._notices.due({"frames"}))
-        except (psycopg.DataError, psycopg.IntegrityError) as refused:
-            # Not even that: the station keeps it and sends it again.
-            logger.error("quarantine_refused", station=entry.peer.identity, error=str(refused))
-            entry.answer = {}
+        except BAD_DATA as refused:
+            # Not even that. No answer, since nothing is stored: the station keeps it and sends it
+            # again. Those behind it are answered all the same.
+            self._metrics.unstorable.inc()
+            logger.error("quarantine_refused", station=entry.peer.identity, error=_named(refused))
+            entry.given_up = True
+            entry.settled()
             return
         self._metrics.quarantined.inc()
         logger.warning(
@@ -195,7 +227,10 @@ class Writer:
     async def _failed(self, error: Exception) -> None:
         self.healthy = False
         self._metrics.write_failures.inc()
-        logger.warning("write_failed", error=type(error).__name__, detail=str(error)[:200])
+        # Only what is about the connection is told in words: other texts may repeat values.
+        plain = isinstance(error, OSError | psycopg.OperationalError)
+        detail = str(error).partition("\n")[0][:200] if plain else ""
+        logger.warning("write_failed", error=_named(error), detail=detail)
         await self._disconnect()
 
     async def _disconnect(self) -> None:
@@ -204,7 +239,13 @@ class Writer:
             await connection.close()
 
     def _take_lines(self) -> list[LogLine]:
-        return [self._lines.popleft() for _ in range(min(LINES_BATCH_MAX, len(self._lines)))]
+        lines = [self._lines.popleft() for _ in range(min(LINES_BATCH_MAX, len(self._lines)))]
+        self._lines_bytes -= sum(len(line.frame) for line in lines)
+        return lines
+
+    def _give_back(self, lines: Sequence[LogLine]) -> None:
+        self._lines.extendleft(reversed(lines))
+        self._lines_bytes += sum(len(line.frame) for line in lines)
 
     async def _flush_lines(self) -> None:
         """What no batch took along: log lines, stations seen, notices held back."""
@@ -214,12 +255,20 @@ class Writer:
         if not (self._lines or seen or topics) and self.healthy:
             return
         connection = await self._connected()
-        async with connection.transaction():
-            await record(connection, (), self._take_lines(), self._start_timeout_s)
-            if seen:
-                await save_seen(connection, seen)
-                topics.add("stations")
-            await notify(connection, topics)
+        lines = self._take_lines()
+        try:
+            async with connection.transaction():
+                await record(connection, (), lines, self._start_timeout_s)
+                if seen:
+                    await save_seen(connection, seen)
+                    topics.add("stations")
+                await notify(connection, topics)
+        except BAD_DATA:
+            self._metrics.lines_dropped.inc(len(lines))
+            raise
+        except Exception:
+            self._give_back(lines)
+            raise
         self.healthy = True
         if due:
             self._seen = {}
@@ -232,3 +281,8 @@ class Writer:
                 await work()
         except Exception as error:
             await self._failed(error)
+
+
+def _named(error: Exception) -> str:
+    """Class and SQLSTATE: enough to search for. The text of a database error repeats values."""
+    return f"{type(error).__name__} {getattr(error, 'sqlstate', None) or ''}".strip()

@@ -118,9 +118,24 @@ async def test_a_password_is_asked_for_before_the_upgrade(
         refused = await status_of(gateway.port, "GUARDED", password)
         assert refused.response.status_code == 401
         assert refused.response.headers["WWW-Authenticate"].startswith("Basic ")
-    for password in (NEW, OLD):
+    for password in (OLD, OLD, NEW, NEW):
         async with await connect_station(gateway.port, "GUARDED", password=password) as station:
             await station.call("Heartbeat", {})
+
+
+async def test_the_old_password_is_good_until_the_new_one_is_first_used(
+    gateway: GatewayApp, guarded: UUID, database: Database
+) -> None:
+    async with await connect_station(gateway.port, "GUARDED", password=OLD) as station:
+        await station.call("Heartbeat", {})
+    kept = "SELECT previous_password_hash IS NOT NULL AS kept FROM stations WHERE id = %s"
+    assert (await database.row(kept, guarded))["kept"]
+
+    async with await connect_station(gateway.port, "GUARDED", password=NEW) as station:
+        await station.call("Heartbeat", {})
+
+    assert (await status_of(gateway.port, "GUARDED", OLD)).response.status_code == 401
+    assert not (await database.row(kept, guarded))["kept"]
 
 
 async def test_a_rotated_password_is_no_longer_good(
