@@ -6,8 +6,8 @@ from typing import Any
 from gateway.writing.applying import apply_all, plain_answer, quarantine_outcome
 from gateway.writing.changes import Changes
 from gateway.writing.entry import Entry, LogLine
-from gateway.writing.keys import Claims, claim, save_answers
-from gateway.writing.loading import Connection, Loaded, load
+from gateway.writing.keys import Claims, claim, claims_of, save_answers
+from gateway.writing.loading import Connection, Loaded, ask, loaded_of
 from gateway.writing.saving import save_meters, save_sessions
 from gateway.writing.sessions import Book
 from gateway.writing.station_saving import (
@@ -33,8 +33,10 @@ async def record(
 
     Raises psycopg's errors, and Culprit for a message that broke its own handling.
     """
-    loaded = await load(connection, entries)
-    claims = await claim(connection, entries, loaded)
+    asked = await ask(connection, entries)
+    claiming = await claim(connection, entries)
+    loaded = await loaded_of(asked)
+    claims = await claims_of(connection, claiming)
     await _numbers(connection, entries, loaded, claims)
     book = Book(loaded=loaded, changes=Changes(), start_timeout_s=start_timeout_s)
     answers = apply_all(entries, book, claims)
@@ -59,7 +61,7 @@ async def quarantine(
     Its key is claimed too, so that sending it again changes nothing.
     """
     loaded = Loaded()
-    claims = await claim(connection, [entry], loaded)
+    claims = await claims_of(connection, await claim(connection, [entry]))
     key = (entry.station_id, entry.key) if entry.key is not None else None
     if key is not None and not claims.is_new(key):
         return claims.stored.get(key, {})

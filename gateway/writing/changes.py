@@ -60,6 +60,8 @@ class Changes:
     outbox: list[OutboxChange] = field(default_factory=list)
     # workflow ids whose unsent debounced signals are void
     undebounce: set[str] = field(default_factory=set)
+    # the newest charging state of a session, told once the place of a void signal is free again
+    debounced: dict[str, tuple[SessionRow, Message, datetime]] = field(default_factory=dict)
     statuses: dict[tuple[UUID, int, int], tuple[Entry, StatusReported]] = field(
         default_factory=dict
     )

@@ -6,16 +6,25 @@ from typing import Any
 from uuid import UUID
 
 import orjson
+from psycopg import AsyncCursor
 
+from gateway.writing.arrays import pack
 from gateway.writing.entry import Entry
-from gateway.writing.loading import Connection, Loaded
+from gateway.writing.loading import Connection
 from holdfast.contracts.facts import MeterSampled, TransactionEnded, TransactionUpdated
 
 Key = tuple[UUID, UUID]
 
+# The session is looked up here and not taken from what was loaded, so that both statements travel
+# together. One that this batch makes is noted with its answer.
 _CLAIM = """
 INSERT INTO fact_keys (station_id, key, session_id)
-SELECT * FROM unnest(%b::uuid[], %b::uuid[], %b::uuid[])
+SELECT w.station_id, w.key, (
+    SELECT s.id FROM sessions s
+    WHERE s.station_id = w.station_id AND s.transaction_id = w.transaction_id
+    ORDER BY s.id DESC LIMIT 1
+)
+FROM unnest(%b::uuid[], %b::uuid[], %b::text[]) AS w(station_id, key, transaction_id)
 ON CONFLICT DO NOTHING RETURNING station_id, key
 """
 _STORED = """
@@ -50,26 +59,51 @@ class Claims:
         return key in self.made
 
 
-async def claim(connection: Connection, entries: Sequence[Entry], loaded: Loaded) -> Claims:
-    """Insert the keys of these facts, in one order for all gateways."""
-    wanted: dict[Key, UUID | None] = {}
+@dataclass(slots=True)
+class Claiming:
+    """Keys that were sent to be claimed, and where the server's word will be."""
+
+    wanted: dict[Key, str | None]
+    cursor: AsyncCursor[Any] | None
+
+
+async def claim(connection: Connection, entries: Sequence[Entry]) -> Claiming:
+    """Insert the keys of these facts, in one order for all gateways. In a pipeline this does not
+    wait; `claims_of` does."""
+    wanted: dict[Key, str | None] = {}
     for entry in entries:
-        session_id = _known_session(entry, loaded)
+        transaction_id = _of_known_transaction(entry)
         for key in (entry.key, entry.twin):
             if key is not None:
-                wanted.setdefault((entry.station_id, key), session_id)
+                wanted.setdefault((entry.station_id, key), transaction_id)
     if not wanted:
-        return Claims(set(), {})
+        return Claiming(wanted, None)
     rows = sorted(wanted.items(), key=lambda item: item[0])
-    cursor = await connection.execute(
-        _CLAIM, ([key[0] for key, _ in rows], [key[1] for key, _ in rows], [s for _, s in rows])
+    cursor = await connection.cursor(binary=True).execute(
+        _CLAIM,
+        (
+            pack("uuid", [key[0] for key, _ in rows]),
+            pack("uuid", [key[1] for key, _ in rows]),
+            pack("text", [transaction_id for _, transaction_id in rows]),
+        ),
     )
-    made = {(row[0], row[1]) for row in await cursor.fetchall()}
-    repeated = [key for key in wanted if key not in made]
+    return Claiming(wanted, cursor)
+
+
+async def claims_of(connection: Connection, claiming: Claiming) -> Claims:
+    """Which keys are ours; for the others, what was answered then."""
+    if claiming.cursor is None:
+        return Claims(set(), {})
+    made = {(row[0], row[1]) for row in await claiming.cursor.fetchall()}
+    repeated = [key for key in claiming.wanted if key not in made]
     stored: dict[Key, dict[str, Any]] = {}
     if repeated:
         cursor = await connection.execute(
-            _STORED, ([key[0] for key in repeated], [key[1] for key in repeated])
+            _STORED,
+            (
+                pack("uuid", [key[0] for key in repeated]),
+                pack("uuid", [key[1] for key in repeated]),
+            ),
         )
         for station_id, key, answer in await cursor.fetchall():
             stored[(station_id, key)] = {} if answer is None else orjson.loads(answer)
@@ -85,17 +119,16 @@ async def save_answers(
         await connection.execute(
             _ANSWER,
             (
-                [entry.station_id for entry, _, _ in kept],
-                [entry.key for entry, _, _ in kept],
-                [orjson.dumps(answer) if answer else None for _, answer, _ in kept],
-                [session_id for _, _, session_id in kept],
+                pack("uuid", [entry.station_id for entry, _, _ in kept]),
+                pack("uuid", [entry.key for entry, _, _ in kept]),
+                pack("bytea", [orjson.dumps(answer) if answer else None for _, answer, _ in kept]),
+                pack("uuid", [session_id for _, _, session_id in kept]),
             ),
         )
 
 
-def _known_session(entry: Entry, loaded: Loaded) -> UUID | None:
+def _of_known_transaction(entry: Entry) -> str | None:
     fact = entry.fact
     if isinstance(fact, MeterSampled | TransactionEnded | TransactionUpdated):
-        row = loaded.by_transaction.get((entry.station_id, fact.transaction_id or ""))
-        return row.id if row is not None else None
+        return fact.transaction_id
     return None

@@ -10,9 +10,9 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from psycopg import AsyncConnection
-from psycopg.rows import dict_row
+from psycopg import AsyncConnection, AsyncCursor
 
+from gateway.writing.arrays import pack
 from gateway.writing.entry import Entry
 from gateway.writing.session_row import SessionRow
 from holdfast.contracts.facts import (
@@ -31,15 +31,14 @@ Connection = AsyncConnection[Any]
 TransactionFact = TransactionStarted | TransactionUpdated | TransactionEnded
 TRANSACTION_FACTS = (TransactionStarted, TransactionUpdated, TransactionEnded)
 
-_COMPUTED = {"new", "changed", "settled"}
+_COMPUTED = {"new", "changed", "metered", "settled"}
 _COLUMNS = [item.name for item in fields(SessionRow) if item.name not in _COMPUTED]
 # ANY(ARRAY(...)), not IN (...): the array is computed once, before any lock is waited for. After
 # such a wait Postgres evaluates the condition again for the one changed row, and a subquery that
 # it would run again loses that row: a workflow's activity that writes to a session at the same
 # moment would make the session invisible here, and its transaction would get a second one.
 _SESSIONS = f"""
-SELECT {", ".join(f's."{name}"' for name in _COLUMNS)},
-       EXISTS (SELECT 1 FROM settlements x WHERE x.session_id = s.id) AS settled
+SELECT {", ".join(f's."{name}"' for name in _COLUMNS)}
 FROM sessions s
 WHERE s.id = ANY(ARRAY(
     SELECT t.id FROM unnest(%b::uuid[], %b::text[]) AS w(station_id, transaction_id)
@@ -51,6 +50,9 @@ WHERE s.id = ANY(ARRAY(
 ))
 ORDER BY s.id FOR NO KEY UPDATE OF s
 """  # noqa: S608 - column names come from a dataclass of ours
+# Asked after the sessions are locked, in a statement of its own: one that waits for a lock goes on
+# seeing other tables as they were before, and would miss the settlement that it waited for.
+_SETTLED = "SELECT session_id FROM settlements WHERE session_id = ANY(%b::uuid[])"
 _STATIONS = """
 SELECT s.id, s.identity, s.site_id, s.registration, o.slug
 FROM stations s JOIN organizations o ON o.id = s.organization_id
@@ -160,37 +162,68 @@ class Wanted:
                 self.numbers.add(fact.remote_start_number)
 
 
-async def load(connection: Connection, entries: Iterable[Entry]) -> Loaded:
-    """Read and lock what these facts touch."""
-    loaded = Loaded()
+@dataclass(slots=True)
+class Asked:
+    """Questions on their way; each cursor will hold its rows."""
+
+    stations: AsyncCursor[Any] | None = None
+    sessions: AsyncCursor[Any] | None = None
+    tokens: AsyncCursor[Any] | None = None
+
+
+async def ask(connection: Connection, entries: Iterable[Entry]) -> Asked:
+    """Lock and read what these facts touch. In a pipeline this does not wait; `loaded_of` does."""
+    asked = Asked()
     wanted = Wanted()
     for entry in entries:
         wanted.add(entry)
     if wanted.stations:
-        cursor = await connection.execute(_STATIONS, (sorted(wanted.stations),))
-        for row in await cursor.fetchall():
-            loaded.stations[row[0]] = StationRow(row[1], row[2], row[3], row[4])
-    if wanted.pairs or wanted.numbers or wanted.open_of:
-        await _load_sessions(connection, loaded, wanted)
-    if wanted.uids:
-        cursor = await connection.execute(
-            _TOKENS, ([o for o, _ in wanted.uids], [u for _, u in wanted.uids])
+        asked.stations = await connection.execute(
+            _STATIONS, (pack("uuid", sorted(wanted.stations)),)
         )
-        for row in await cursor.fetchall():
+    if wanted.pairs or wanted.numbers or wanted.open_of:
+        asked.sessions = await connection.cursor(binary=True).execute(
+            _SESSIONS,
+            (
+                pack("uuid", [station_id for station_id, _ in wanted.pairs]),
+                pack("text", [transaction_id for _, transaction_id in wanted.pairs]),
+                pack("bigint", wanted.numbers),
+                pack("uuid", wanted.open_of),
+            ),
+        )
+    if wanted.uids:
+        asked.tokens = await connection.execute(
+            _TOKENS,
+            (pack("uuid", [o for o, _ in wanted.uids]), pack("text", [u for _, u in wanted.uids])),
+        )
+    return asked
+
+
+async def loaded_of(asked: Asked) -> Loaded:
+    """The rows, indexed."""
+    loaded = Loaded()
+    if asked.stations is not None:
+        for row in await asked.stations.fetchall():
+            loaded.stations[row[0]] = StationRow(row[1], row[2], row[3], row[4])
+    if asked.sessions is not None:
+        for row in await asked.sessions.fetchall():
+            loaded.add(SessionRow(*row))
+        await _find_settled(asked.sessions.connection, loaded)
+    if asked.tokens is not None:
+        for row in await asked.tokens.fetchall():
             loaded.tokens[(row[0], row[1])] = TokenRow(*row[2:])
     return loaded
 
 
-async def _load_sessions(connection: Connection, loaded: Loaded, wanted: Wanted) -> None:
-    async with connection.cursor(row_factory=dict_row) as cursor:
-        await cursor.execute(
-            _SESSIONS,
-            (
-                [station_id for station_id, _ in wanted.pairs],
-                [transaction_id for _, transaction_id in wanted.pairs],
-                list(wanted.numbers),
-                list(wanted.open_of),
-            ),
-        )
-        for values in await cursor.fetchall():
-            loaded.add(SessionRow(**values))
+async def _find_settled(connection: Connection, loaded: Loaded) -> None:
+    """Rare: only for what comes after the end."""
+    ended = [row.id for row in loaded.sessions.values() if row.ended_at is not None]
+    if ended:
+        cursor = await connection.execute(_SETTLED, (pack("uuid", ended),))
+        for (session_id,) in await cursor.fetchall():
+            loaded.sessions[session_id].settled = True
+
+
+async def load(connection: Connection, entries: Iterable[Entry]) -> Loaded:
+    """Lock and read what these facts touch."""
+    return await loaded_of(await ask(connection, entries))

@@ -93,4 +93,4 @@ def _count(row: SessionRow) -> None:
     end = row.meter_stop_mwh if row.meter_stop_mwh is not None else row.meter_last_mwh
     exact = row.meter_offset_mwh + end - row.meter_start_mwh
     row.energy_wh = max(row.energy_wh, (exact + 500) // 1000)
-    row.changed = True
+    row.metered = True

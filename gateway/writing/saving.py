@@ -1,17 +1,13 @@
 """Save a batch: one set-based statement per table (DESIGN 2, step 3)."""
 
-from collections.abc import Callable, Sequence
-from datetime import datetime
+from collections.abc import Sequence
 from operator import attrgetter
-from typing import Any
-from uuid import UUID
 
-import orjson
-from psycopg.types.json import Jsonb
-
+from gateway.writing.arrays import Packed, pack
 from gateway.writing.changes import Changes, MeterChange, OutboxChange
 from gateway.writing.loading import Connection, Loaded
 from gateway.writing.session_row import SessionRow
+from gateway.writing.telling import place_states
 from holdfast.contracts.names import session_workflow_id
 from holdfast.contracts.sessions import CHARGING_STATE_CHANGED
 
@@ -43,6 +39,20 @@ _REPORTED = (
     ("findings", "jsonb"),
     ("fired_version", "bigint"),
 )
+# What a meter value alone moves. Its UPDATE is the most frequent of all, and stays narrow.
+_METERED = tuple(
+    column
+    for column in _REPORTED
+    if column[0]
+    in (
+        "meter_start_mwh",
+        "meter_last_mwh",
+        "meter_last_at",
+        "meter_offset_mwh",
+        "energy_wh",
+        "last_seen_at",
+    )
+)
 _MADE = (
     ("id", "uuid"),
     ("organization_id", "uuid"),
@@ -70,6 +80,7 @@ def _update(columns: Sequence[tuple[str, str]]) -> str:
 
 
 _UPDATE = _update(_REPORTED)
+_UPDATE_METERED = _update(_METERED)
 _INSERT = (
     f"INSERT INTO sessions ({_names((*_MADE, *_REPORTED))}) "  # noqa: S608 - the same
     f"SELECT * FROM unnest({_arrays((*_MADE, *_REPORTED))})"
@@ -107,32 +118,31 @@ ORDER BY n
 """
 
 
-def dumps(value: Any) -> bytes:
-    """JSON for Postgres."""
-    return orjson.dumps(value)
-
-
 async def save_sessions(connection: Connection, loaded: Loaded, changes: Changes) -> None:
     """Sessions and all that hangs on them, the outbox included."""
     if changes.undebounce:
         await _undebounce(connection, loaded, changes)
-    changed = sorted((row for row in loaded.sessions.values() if row.changed), key=attrgetter("id"))
-    made = [row for row in changed if row.new]
-    old = [row for row in changed if not row.new]
+        place_states(changes)
+    rows = sorted(loaded.sessions.values(), key=attrgetter("id"))
+    made = [row for row in rows if row.new]
+    old = [row for row in rows if row.changed and not row.new]
+    metered = [row for row in rows if row.metered and not row.changed and not row.new]
     if made:
         await connection.execute(_INSERT, _columns(made, (*_MADE, *_REPORTED)))
     if old:
         await connection.execute(_UPDATE, _columns(old, (("id", "uuid"), *_REPORTED)))
-    if changed:
+    if metered:
+        await connection.execute(_UPDATE_METERED, _columns(metered, (("id", "uuid"), *_METERED)))
+    if made or old or metered:
         changes.topics.add("sessions")
     if changes.states:
         await connection.execute(
             _STATES,
             (
-                [row.id for row, _, _ in changes.states],
-                [at for _, at, _ in changes.states],
-                [state for _, _, state in changes.states],
-                [row.organization_id for row, _, _ in changes.states],
+                pack("uuid", [row.id for row, _, _ in changes.states]),
+                pack("timestamptz", [at for _, at, _ in changes.states]),
+                pack("text", [state for _, _, state in changes.states]),
+                pack("uuid", [row.organization_id for row, _, _ in changes.states]),
             ),
         )
     if changes.milestones:
@@ -142,15 +152,8 @@ async def save_sessions(connection: Connection, loaded: Loaded, changes: Changes
         changes.topics.add("outbox")
 
 
-def _columns(
-    rows: Sequence[SessionRow], columns: Sequence[tuple[str, str]]
-) -> tuple[list[Any], ...]:
-    return tuple(
-        [Jsonb(getattr(row, name), dumps) for row in rows]
-        if kind == "jsonb"
-        else [getattr(row, name) for row in rows]
-        for name, kind in columns
-    )
+def _columns(rows: Sequence[SessionRow], columns: Sequence[tuple[str, str]]) -> tuple[Packed, ...]:
+    return tuple(pack(kind, map(attrgetter(name), rows)) for name, kind in columns)
 
 
 async def _undebounce(connection: Connection, loaded: Loaded, changes: Changes) -> None:
@@ -170,50 +173,49 @@ async def _milestones(connection: Connection, changes: Changes) -> None:
     await connection.execute(
         _MILESTONES,
         (
-            [line.row.id for line in lines],
-            [line.key for line in lines],
-            [line.row.organization_id for line in lines],
-            [line.at for line in lines],
-            [line.kind for line in lines],
-            [Jsonb(line.details, dumps) for line in lines],
+            pack("uuid", [line.row.id for line in lines]),
+            pack("text", [line.key for line in lines]),
+            pack("uuid", [line.row.organization_id for line in lines]),
+            pack("timestamptz", [line.at for line in lines]),
+            pack("text", [line.kind for line in lines]),
+            pack("jsonb", [line.details for line in lines]),
         ),
     )
 
 
 async def save_outbox(connection: Connection, rows: Sequence[OutboxChange]) -> None:
     """Starts and signals, in the order in which they were told."""
-    due: list[datetime | None] = [row.due_at for row in rows]
     await connection.execute(
         _OUTBOX,
         (
-            [row.organization_id for row in rows],
-            [row.lane for row in rows],
-            [row.workflow_id for row in rows],
-            [row.operation for row in rows],
-            [row.name for row in rows],
-            [Jsonb(row.message.model_dump(mode="json"), dumps) for row in rows],
-            due,
+            pack("uuid", [row.organization_id for row in rows]),
+            pack("bigint", [row.lane for row in rows]),
+            pack("text", [row.workflow_id for row in rows]),
+            pack("text", [row.operation for row in rows]),
+            pack("text", [row.name for row in rows]),
+            pack("jsonb", [row.message.model_dump(mode="json") for row in rows]),
+            pack("timestamptz", [row.due_at for row in rows]),
         ),
     )
 
 
 async def save_meters(connection: Connection, meters: Sequence[MeterChange]) -> None:
     """Samples as they came, beside the figures that we read from them."""
-    of: Callable[[str], list[Any]] = lambda path: list(map(attrgetter(path), meters))  # noqa: E731
-    organizations: list[UUID] = [item.entry.peer.organization_id for item in meters]
+    entries = [item.entry for item in meters]
+    samples = [item.sample for item in meters]
     await connection.execute(
         _METERS,
         (
-            of("entry.received_at"),
-            organizations,
-            of("entry.peer.station_id"),
-            of("session_id"),
-            of("evse"),
-            of("sample.at"),
-            of("sample.context"),
-            of("sample.energy_mwh"),
-            of("sample.power_w"),
-            of("sample.soc_percent"),
-            [Jsonb(item.sample.raw, dumps) for item in meters],
+            pack("timestamptz", [entry.received_at for entry in entries]),
+            pack("uuid", [entry.peer.organization_id for entry in entries]),
+            pack("uuid", [entry.peer.station_id for entry in entries]),
+            pack("uuid", [item.session_id for item in meters]),
+            pack("bigint", [item.evse for item in meters]),
+            pack("timestamptz", [sample.at for sample in samples]),
+            pack("text", [sample.context for sample in samples]),
+            pack("bigint", [sample.energy_mwh for sample in samples]),
+            pack("bigint", [sample.power_w for sample in samples]),
+            pack("bigint", [sample.soc_percent for sample in samples]),
+            pack("jsonb", [sample.raw for sample in samples]),
         ),
     )

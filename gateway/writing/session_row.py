@@ -9,16 +9,17 @@ from uuid import UUID
 FINDINGS_MAX = 50
 
 
-@dataclass(slots=True, kw_only=True, eq=False)
+@dataclass(slots=True, eq=False)
 class SessionRow:
-    """Columns of `sessions` that the writer reads or writes. `changed` says that it is dirty."""
+    """Columns of `sessions` that the writer reads or writes. `metered` says that the register or
+    the time of the last sign of life moved, `changed` that anything else did."""
 
     id: UUID
     organization_id: UUID
     station_id: UUID
-    site_id: UUID | None = None
     created_at: datetime
     evse: int
+    site_id: UUID | None = None
     connector: int | None = None
     token_id: UUID | None = None
     token_uid: str | None = None
@@ -54,6 +55,7 @@ class SessionRow:
     # of this batch
     new: bool = False
     changed: bool = False
+    metered: bool = False
 
     @property
     def running(self) -> bool:

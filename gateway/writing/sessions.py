@@ -26,6 +26,7 @@ from holdfast.domain.authorization import AuthorizationStatus, Decision
 TransactionFact = TransactionStarted | TransactionUpdated | TransactionEnded
 
 GAPS_MAX = 10_000
+TRANSACTION_NUMBER_MAX = 2**31 - 1  # the sequence ends there: 1.6 ids are int32
 
 
 class CannotApply(Exception):
@@ -106,6 +107,8 @@ def end(book: Book, entry: Entry, fact: TransactionEnded) -> tuple[Outcome, Sess
     """A transaction ended. Without a start the session is made here, with the energy that the
     message itself tells; where it tells none, CannotApply."""
     row = book.loaded.by_transaction.get((entry.station_id, fact.transaction_id))
+    if row is not None and row.ended_at is not None and _shared_id(entry, fact):
+        row = None  # the station calls many transactions by this id (systems.md E4)
     made = row is None
     if row is None:
         row = _ended_only(book, entry, fact)
@@ -148,11 +151,19 @@ def keep_samples(
             register.sampled(row, sample.energy_mwh, sample.at)
     if row.last_seen_at is None or entry.received_at > row.last_seen_at:
         row.last_seen_at = entry.received_at
-        row.changed = True
+        row.metered = True
     if row.ended_at is None and row.ended_by_us_at is None:
         telling.tell_tripwire(book.changes, row)
     elif row.energy_wh != before and not entry_ends(entry):
         _corrected(book, row, f"meter:{entry.key or entry.received_at.isoformat()}")
+
+
+def _shared_id(entry: Entry, fact: TransactionEnded) -> bool:
+    """Whether this is an id that we cannot have given to an OCPP 1.6 station: -1, 0, 2^63-1."""
+    if entry.peer.dialect.protocol != "ocpp1.6":
+        return False
+    written = fact.transaction_id
+    return not (written.isdecimal() and 0 < int(written) <= TRANSACTION_NUMBER_MAX)
 
 
 def entry_ends(entry: Entry) -> bool:
@@ -187,7 +198,10 @@ def _linked(
         and other.evse in (0, fact.evse)
         and normalised(other.token_uid or "") == normalised(fact.token_uid)
     ]
-    return min(candidates, key=lambda other: other.id) if row is not None and candidates else None
+    if row is None or not candidates:
+        return None
+    # One that was ordered for this very connector before one for any.
+    return min(candidates, key=lambda other: (other.evse == 0, other.id))
 
 
 def _begin_ordered(

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from gateway.writing.applying import judged_at
+from gateway.writing.arrays import pack
 from gateway.writing.changes import Changes
 from gateway.writing.entry import Entry, LogLine
 from gateway.writing.loading import Connection
@@ -154,14 +155,16 @@ async def save_lines(connection: Connection, lines: Sequence[LogLine]) -> None:
     await connection.execute(
         _FRAMES,
         (
-            [line.received_at for line in lines],
-            [line.peer.organization_id for line in lines],
-            [line.peer.station_id for line in lines],
-            [line.outbound for line in lines],
-            [line.message_id and line.message_id.replace("\x00", "") for line in lines],
-            [line.action and line.action.replace("\x00", "") for line in lines],
-            [line.frame for line in lines],
-            [line.finding for line in lines],
+            pack("timestamptz", [line.received_at for line in lines]),
+            pack("uuid", [line.peer.organization_id for line in lines]),
+            pack("uuid", [line.peer.station_id for line in lines]),
+            pack("boolean", [line.outbound for line in lines]),
+            pack(
+                "text", [line.message_id and line.message_id.replace("\x00", "") for line in lines]
+            ),
+            pack("text", [line.action and line.action.replace("\x00", "") for line in lines]),
+            pack("bytea", [line.frame for line in lines]),
+            pack("text", [line.finding for line in lines]),
         ),
     )
 

@@ -71,34 +71,33 @@ def tell_state(changes: Changes, row: SessionRow, at: datetime, received_at: dat
     """The car paused or went on. A newer word replaces an unsent one."""
     workflow_id = session_workflow_id(row.id)
     changes.undebounce.add(workflow_id)
-    changes.outbox = [
-        item
-        for item in changes.outbox
-        if item.workflow_id != workflow_id or item.name != contract.CHARGING_STATE_CHANGED
-    ]
-    signal(
-        changes,
-        row,
-        contract.CHARGING_STATE_CHANGED,
-        contract.ChargingStateSignal(
-            event_id=f"state:{at.isoformat()}:{row.charging_state}",
-            at=at,
-            state=row.charging_state or "",
-        ),
-        places_max=INFORMATIVE_MAX,
-        due_at=received_at + DEBOUNCE,
+    message = contract.ChargingStateSignal(
+        event_id=f"state:{at.isoformat()}:{row.charging_state}",
+        at=at,
+        state=row.charging_state or "",
     )
+    changes.debounced[workflow_id] = (row, message, received_at + DEBOUNCE)
+
+
+def place_states(changes: Changes) -> None:
+    """Give the debounced signals their places, after those that they replace gave theirs back:
+    counted before, a session that pauses often would use up its places with signals unsent."""
+    for row, message, due_at in changes.debounced.values():
+        signal(
+            changes,
+            row,
+            contract.CHARGING_STATE_CHANGED,
+            message,
+            places_max=INFORMATIVE_MAX,
+            due_at=due_at,
+        )
 
 
 def tell_ended(changes: Changes, row: SessionRow, event_id: str) -> None:
     """The end. What was still to be said of the charging state no longer matters."""
     workflow_id = session_workflow_id(row.id)
     changes.undebounce.add(workflow_id)
-    changes.outbox = [
-        item
-        for item in changes.outbox
-        if item.workflow_id != workflow_id or item.name != contract.CHARGING_STATE_CHANGED
-    ]
+    changes.debounced.pop(workflow_id, None)
     assert row.ended_at is not None  # noqa: S101 - told only of an ended session
     signal(
         changes,
