@@ -171,10 +171,9 @@ def _prices(
     started_at = state.started_at.astimezone(UTC)
     instant = instant_of(tariff, at, started_at, energy_mwh, zone)
     period = ChargingPeriod(started_at=at)
-    timed = _TIMED if state.may_park else (DimensionType.TIME,)
     return (
         _gross(tariff, tariff.rate(DimensionType.ENERGY, instant, period)),
-        max(_gross(tariff, tariff.rate(kind, instant, period)) for kind in timed),
+        max(_gross(tariff, tariff.rate(kind, instant, period)) for kind in _TIMED),
     )
 
 

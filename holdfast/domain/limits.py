@@ -3,7 +3,8 @@
 Meter values never reach a workflow. It plants an energy and an instant instead, and is woken when
 the first of them is crossed (DESIGN 2, step 7); then it looks (`limits_reached`), and stops the
 session or plants again (`plan_tripwires`). A plan is conservative for cost: as long as neither
-tripwire is crossed, the cost cannot have reached the limit.
+tripwire is crossed, the cost cannot have reached the limit. Silence needs no plan: the row carries
+its seconds beside the instant, and the relay reckons from what was heard last.
 """
 
 from dataclasses import dataclass
@@ -26,9 +27,6 @@ class LimitReason(StrEnum):
     COST = "cost"
     ENERGY = "energy"
     DURATION = "duration"
-    SILENCE = "silence"
-    IDLE_GRACE = "idle_grace"
-    """Nothing to stop: from here on parking time counts, and the driver may be told."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +39,6 @@ class SessionLimits:
     cost: Money | None = None
     energy_wh: int | None = None
     duration_s: int | None = None
-    silence_s: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,13 +69,6 @@ def plan_tripwires(
     if limits.duration_s is not None:
         end = state.started_at + timedelta(seconds=limits.duration_s)
         wakes.append((end, LimitReason.DURATION))
-    if limits.silence_s is not None:
-        silent = state.last_seen_at + timedelta(seconds=limits.silence_s)
-        wakes.append((silent, LimitReason.SILENCE))
-    if state.idle_since is not None:
-        counts_from = state.idle_since + timedelta(seconds=tariff.idle_grace_s)
-        if counts_from > state.as_of:
-            wakes.append((counts_from, LimitReason.IDLE_GRACE))
     if limits.cost is not None:
         cost = cost_tripwires(compile_tariff(tariff), state, limits.cost, time_zone(zone))
         if cost.energy_mwh is not None:
@@ -98,8 +88,8 @@ def plan_tripwires(
 def limits_reached(
     tariff: TariffVersion, state: RunningState, limits: SessionLimits, *, now: datetime
 ) -> tuple[LimitReason, ...]:
-    """Which limits a session has reached, so that it has to be stopped or looked after."""
-    duration, silence = now - state.started_at, now - state.last_seen_at
+    """Which limits a session has reached, so that it has to be stopped."""
+    duration = now - state.started_at
     reached: list[LimitReason] = []
     if limits.cost is not None and cost_reached(compile_tariff(tariff), state, limits.cost):
         reached.append(LimitReason.COST)
@@ -107,6 +97,4 @@ def limits_reached(
         reached.append(LimitReason.ENERGY)
     if limits.duration_s is not None and duration >= timedelta(seconds=limits.duration_s):
         reached.append(LimitReason.DURATION)
-    if limits.silence_s is not None and silence >= timedelta(seconds=limits.silence_s):
-        reached.append(LimitReason.SILENCE)
     return tuple(reached)

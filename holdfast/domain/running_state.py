@@ -18,24 +18,15 @@ class RunningState:
     `flat_charged` says whether that has the flat fee in it. `power_w` is what it draws, if known,
     else its average is taken; it decides how well a plan fits, not whether it is safe.
 
-    `idle_watched`: whoever plants is told as soon as the car stops taking power, and plants again
-    then. Parking is then not foreseen while the car charges; else it might begin at any moment.
+    Parking may begin at any moment: nobody plants again when the car stops taking power.
     """
 
     started_at: datetime
     as_of: datetime
-    last_seen_at: datetime
     energy_mwh: int = 0
     cost: Fraction = Fraction(0)
     flat_charged: bool = False
-    idle_since: datetime | None = None
-    idle_watched: bool = False
     power_w: int | None = None
-
-    @property
-    def may_park(self) -> bool:
-        """Whether parking time can count before the next look."""
-        return self.idle_since is not None or not self.idle_watched
 
     @property
     def mwh_per_s(self) -> Fraction:

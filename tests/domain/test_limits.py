@@ -35,7 +35,7 @@ from tests.domain.test_price_by_the_second import random_tariff
 
 MINUTE = timedelta(minutes=1)
 SIGNALS_MAX = 20
-FRESH = RunningState(started_at=NOON, as_of=NOON, last_seen_at=NOON)
+FRESH = RunningState(started_at=NOON, as_of=NOON)
 ENERGY_ONLY = tariff(element(energy("0.5", "20")))
 
 
@@ -47,20 +47,23 @@ def test_no_limit_plants_nothing() -> None:
     assert plan_tripwires(ENERGY_ONLY, FRESH, SessionLimits(), BERLIN) == TripwirePlan()
 
 
-def test_energy_duration_and_silence_are_planted_as_they_are() -> None:
-    limits = SessionLimits(energy_wh=20_000, duration_s=7_200, silence_s=3_600)
+def test_energy_and_duration_are_planted_as_they_are() -> None:
+    limits = SessionLimits(energy_wh=20_000, duration_s=3_600)
 
     plan = plan_tripwires(ENERGY_ONLY, FRESH, limits, BERLIN)
 
     assert (plan.energy_threshold_mwh, plan.energy_reason) == (20 * KWH, LimitReason.ENERGY)
-    assert (plan.wake_at, plan.wake_reason) == (NOON + 60 * MINUTE, LimitReason.SILENCE)
+    assert (plan.wake_at, plan.wake_reason) == (NOON + 60 * MINUTE, LimitReason.DURATION)
 
 
 def test_the_first_of_two_limits_is_the_tripwire() -> None:
-    heard = replace(FRESH, last_seen_at=NOON + 90 * MINUTE)
-    limits = SessionLimits(duration_s=7_200, silence_s=3_600)
+    by_the_hour = tariff(element(charging("6")))
 
-    assert plan_tripwires(ENERGY_ONLY, heard, limits, BERLIN).wake_reason is LimitReason.DURATION
+    dear = plan_tripwires(by_the_hour, FRESH, replace(euros(6), duration_s=7_200), BERLIN)
+    short = plan_tripwires(by_the_hour, FRESH, replace(euros(6), duration_s=1_800), BERLIN)
+
+    assert (dear.wake_at, dear.wake_reason) == (NOON + 60 * MINUTE, LimitReason.COST)
+    assert (short.wake_at, short.wake_reason) == (NOON + 30 * MINUTE, LimitReason.DURATION)
 
 
 def test_a_limit_of_cost_under_a_price_of_energy_is_an_energy() -> None:
@@ -107,16 +110,6 @@ def test_a_free_tariff_never_reaches_a_limit_of_cost() -> None:
     assert plan_tripwires(free, FRESH, euros(5), BERLIN) == TripwirePlan()
 
 
-def test_the_end_of_the_grace_wakes_once() -> None:
-    patient = tariff(element(energy("0.5"), parking("6")), idle_grace_s=900)
-    idle = replace(FRESH, idle_since=NOON)
-
-    plan = plan_tripwires(patient, idle, SessionLimits(), BERLIN)
-    assert (plan.wake_at, plan.wake_reason) == (NOON + 15 * MINUTE, LimitReason.IDLE_GRACE)
-    after = replace(idle, as_of=NOON + 15 * MINUTE)
-    assert plan_tripwires(patient, after, SessionLimits(), BERLIN).wake_at is None
-
-
 def test_a_limit_that_is_reached_is_crossed_as_it_is_planted() -> None:
     spent = replace(FRESH, energy_mwh=10 * KWH, cost=Fraction(6))
 
@@ -133,7 +126,6 @@ def test_a_limit_that_is_reached_is_crossed_as_it_is_planted() -> None:
     [
         (SessionLimits(energy_wh=5_000), LimitReason.ENERGY),
         (SessionLimits(duration_s=3_600), LimitReason.DURATION),
-        (SessionLimits(silence_s=3_600), LimitReason.SILENCE),
     ],
 )
 def test_each_limit_is_reached_exactly_where_it_was_planted(
@@ -171,15 +163,13 @@ def test_a_dear_window_ahead_is_foreseen_at_its_own_price() -> None:
     assert worst <= 10
 
 
-def test_parking_is_foreseen_unless_its_beginning_is_watched() -> None:
+def test_parking_is_foreseen_while_the_car_still_charges() -> None:
     stays = tariff(element(energy("0.5"), parking("6")))
-    watched = replace(FRESH, idle_watched=True)
-    parked = replace(watched, idle_since=NOON)
 
-    assert plan_tripwires(stays, FRESH, euros(6), BERLIN).wake_at is not None
-    assert plan_tripwires(stays, watched, euros(6), BERLIN).wake_at is None
-    assert plan_tripwires(stays, watched, euros(6), BERLIN).energy_threshold_mwh == 12 * KWH
-    assert plan_tripwires(stays, parked, euros(6), BERLIN).wake_at is not None
+    plan = plan_tripwires(stays, FRESH, euros(6), BERLIN)
+
+    assert plan.wake_at is not None
+    assert plan.wake_at <= NOON + 60 * MINUTE
 
 
 def spend(
@@ -207,7 +197,6 @@ def spend(
         state = RunningState(
             started_at=NOON,
             as_of=now,
-            last_seen_at=now,
             energy_mwh=mwh,
             cost=cost,
             flat_charged=priced.total(DimensionType.FLAT).quantity > 0,

@@ -28,6 +28,10 @@ class Session(Table):
     __tablename__ = "sessions"
     __table_args__ = (
         CheckConstraint("energy_wh >= 0", name="energy_not_negative"),
+        CheckConstraint(
+            "limit_energy_wh > 0 AND limit_duration_s > 0 AND limit_cost_minor > 0",
+            name="limits_above_zero",
+        ),
         Index("uq_sessions_remote_start_number", "remote_start_number", unique=True),
         # Ids are unique per station only, and stations reuse them: not a unique index.
         Index("ix_sessions_station_id_transaction_id", "station_id", "transaction_id"),
@@ -56,6 +60,9 @@ class Session(Table):
     payment_id: Mapped[UUID | None]  # an ad hoc payment made before the start
     remote_start_number: Mapped[int | None]  # OCPP 2.x remoteStartId
     authorization: Mapped[str | None]  # the decision given to the station: accepted, invalid, …
+    limit_energy_wh: Mapped[int | None]  # of a remote start; the installation's own hold as well
+    limit_duration_s: Mapped[int | None]
+    limit_cost_minor: Mapped[int | None]  # after tax, in the tariff's currency
 
     # reported: written by the gateway's writer alone
     transaction_id: Mapped[str | None]  # the station's own (2.x) or ours for 1.6, as text
