@@ -583,6 +583,9 @@ def upgrade() -> None:
         sa.Column("payment_id", sa.Uuid(), nullable=True),
         sa.Column("remote_start_number", sa.BigInteger(), nullable=True),
         sa.Column("authorization", sa.Text(), nullable=True),
+        sa.Column("limit_energy_wh", sa.BigInteger(), nullable=True),
+        sa.Column("limit_duration_s", sa.BigInteger(), nullable=True),
+        sa.Column("limit_cost_minor", sa.BigInteger(), nullable=True),
         sa.Column("transaction_id", sa.Text(), nullable=True),
         sa.Column("started_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
@@ -618,6 +621,10 @@ def upgrade() -> None:
         sa.Column("workflow_started_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("closed_at", sa.DateTime(timezone=True), nullable=True),
         sa.CheckConstraint("energy_wh >= 0", name=op.f("ck_sessions_energy_not_negative")),
+        sa.CheckConstraint(
+            "limit_energy_wh > 0 AND limit_duration_s > 0 AND limit_cost_minor > 0",
+            name=op.f("ck_sessions_limits_above_zero"),
+        ),
         sa.ForeignKeyConstraint(
             ["account_id"], ["accounts.id"], name=op.f("fk_sessions_account_id")
         ),
