@@ -15,12 +15,14 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.e2e.ad_hoc import AdHocDrivers
 from tests.e2e.installation import Installation, eventually, installed, running_fleet
 
 SEED = int(os.environ.get("HOLDFAST_CHAOS_SEED", "20261122"))
 ROUNDS = int(os.environ.get("HOLDFAST_CHAOS_ROUNDS", "1"))
 VICTIMS = ("gateway", "workers", "api", "temporal", "postgres")
 STATIONS = 20
+AD_HOC_STATIONS = 4  # the last ones, where cars come for remote starts only
 RECOVERY_S = 90.0
 # Short waits, so that what a killed process leaves behind is settled within the test.
 SETTINGS = {
@@ -95,18 +97,27 @@ async def make_it_expensive(installation: Installation) -> None:
 class Drivers:
     """Cars that come and go while things die; every choice comes from the seed."""
 
-    def __init__(self, control: httpx.AsyncClient, fleet: dict[str, Any]) -> None:
+    def __init__(
+        self, control: httpx.AsyncClient, api: httpx.AsyncClient, fleet: dict[str, Any]
+    ) -> None:
         self.control = control
-        self.stations = fleet["stations"]
+        self.stations = fleet["stations"][:-AD_HOC_STATIONS]
         self.shared_tokens = fleet.get("tokens", [])
         self.chance = random.Random(SEED)  # noqa: S311 - repeatable, not secret
         self.plugged = 0
+        places = [
+            (station["identity"], evse)
+            for station in fleet["stations"][-AD_HOC_STATIONS:]
+            for evse in range(1, len(station["evses"]) + 1)
+        ]
+        self.ad_hoc = AdHocDrivers(api, places, self.chance)
 
     async def plug_in_everywhere(self) -> None:
         """A car at every free connector. Busy ones refuse, and that is fine."""
         for station in self.stations:
             for number, evse in enumerate(station["evses"], start=1):
                 await self.plug_in(station, number, evse)
+        await self.ad_hoc.go_on()
 
     async def plug_in(self, station: dict[str, Any], connector: int, evse: dict[str, Any]) -> None:
         stay_s = self.chance.uniform(8, 40)
@@ -213,20 +224,26 @@ async def test_nothing_is_lost_when_everything_dies_in_turn(installation: Instal
     print(f"chaos: HOLDFAST_CHAOS_SEED={SEED}")
     fleet = twenty_stations(installation)
     await make_it_expensive(installation)
-    async with running_fleet(installation, fleet, seed=SEED, acceleration=1) as control:
+    async with (
+        running_fleet(installation, fleet, seed=SEED, acceleration=1) as control,
+        installation.api() as api,
+    ):
 
         async def all_connected() -> bool:
             stations = (await control.get("/fleet")).json()["stations"]
             return sum(bool(s["connected"]) for s in stations) == STATIONS
 
         await eventually(all_connected, within_s=60, what="all stations connected")
-        drivers = Drivers(control, fleet)
+        drivers = Drivers(control, api, fleet)
         for _round in range(ROUNDS):
             victims = list(VICTIMS)
             drivers.chance.shuffle(victims)
             for victim in victims:
                 await kill_and_recover(installation, victim, drivers)
         await lose_temporal(installation, drivers)
+        await eventually(
+            lambda: every_hold_is_used(drivers.ad_hoc), within_s=60, what="every hold is used"
+        )
         drained = await control.post("/drain", json={"timeout_s": 150})
         assert drained.json()["unconfirmed"] == [], "a message was never answered"
         assert drained.json()["drained"], drained.text
@@ -234,7 +251,27 @@ async def test_nothing_is_lost_when_everything_dies_in_turn(installation: Instal
         print(f"chaos: {len(transactions)} transactions, {drivers.plugged} cars")
         assert len(transactions) >= STATIONS * 2
         await assert_quiescent(installation)
-        await assert_every_transaction_settled_once(installation, transactions)
+        sessions = await assert_every_transaction_settled_once(installation, transactions)
+        assert_ad_hoc_drivers_were_served(drivers.ad_hoc, sessions)
+
+
+async def every_hold_is_used(ad_hoc: AdHocDrivers) -> bool:
+    """Nobody's money is left held without a session that it is for."""
+    await ad_hoc.start_sessions()
+    return not ad_hoc.holds
+
+
+def assert_ad_hoc_drivers_were_served(ad_hoc: AdHocDrivers, sessions: list[dict[str, Any]]) -> None:
+    """Started by the API and paid from a hold; what was waived took nothing."""
+    by_id = {session["id"]: session for session in sessions}
+    served = [by_id[name] for name in ad_hoc.started if by_id[name]["started_at"] is not None]
+    print(
+        f"chaos: {len(served)} of {len(ad_hoc.started)} remote starts, {len(ad_hoc.waived)} waived"
+    )
+    assert len(served) >= len(ad_hoc.started) // 2 > 0
+    for session in served:
+        waived = session["id"] in ad_hoc.waived
+        assert session["settlement"]["outcome"] == ("waived" if waived else "captured"), session
 
 
 async def assert_quiescent(installation: Installation) -> None:
@@ -254,7 +291,7 @@ async def assert_quiescent(installation: Installation) -> None:
 
 async def assert_every_transaction_settled_once(
     installation: Installation, transactions: list[dict[str, Any]]
-) -> None:
+) -> list[dict[str, Any]]:
     """One session per transaction, its energy the register's, its money the provider's."""
     async with installation.api() as api:
         sessions = await all_sessions(api)
@@ -281,3 +318,4 @@ async def assert_every_transaction_settled_once(
     print(f"chaos: {len(started)} sessions, {captured} minor units captured")
     assert received == captured
     assert held == []
+    return sessions

@@ -162,9 +162,13 @@ async def test_a_gateway_that_is_told_to_stop_answers_and_says_goodbye(
     stations = [
         await connect_station(outage_settings.gateway_port, f"CP{number}") for number in range(5)
     ]
-    sent = [await station.post("StartTransaction", START) for station in stations]
-    await asyncio.sleep(0.02)
-    process.send_signal(signal.SIGTERM)
+    async with await psycopg.AsyncConnection.connect(cluster.dsn) as held_up:
+        await held_up.execute("LOCK TABLE fact_keys IN ACCESS EXCLUSIVE MODE")
+        sent = [await station.post("StartTransaction", START) for station in stations]
+        await asyncio.sleep(1)  # all are read, and none can be committed
+        process.send_signal(signal.SIGTERM)
+        await asyncio.sleep(0.3)
+        await held_up.commit()
 
     for station, message_id in zip(stations, sent, strict=True):
         assert (await station.receive())[:2] == [3, message_id]
