@@ -22,6 +22,7 @@ from gateway.writing.applying import Culprit
 from gateway.writing.batch import quarantine, record
 from gateway.writing.entry import Entry, LogLine
 from gateway.writing.notices import Notices
+from gateway.writing.pipelined import pipelined_transaction
 from gateway.writing.station_saving import notify, save_seen
 
 logger = structlog.get_logger()
@@ -159,7 +160,7 @@ class Writer:
         connection = await self._connected()
         try:
             # A pipeline: statements whose results nobody needs yet do not wait for each other.
-            async with connection.pipeline(), connection.transaction():
+            async with pipelined_transaction(connection):
                 answers, topics = await record(connection, entries, lines, self._start_timeout_s)
                 await notify(connection, self._notices.due(topics))
         except Culprit as culprit:
