@@ -13,11 +13,10 @@ depends_on: str | Sequence[str] | None = None
 
 
 def first_rows_and_rules() -> None:
-    """What autogeneration cannot see: partitions, lanes, rows that may not change."""
+    """What autogeneration cannot see: partitions, rows that may not change."""
     op.execute("CREATE SEQUENCE IF NOT EXISTS transaction_numbers AS bigint MAXVALUE 2147483647")
     for table in ("frames", "meter_values"):
         op.execute(f"CREATE TABLE {table}_default PARTITION OF {table} DEFAULT")
-    op.execute("INSERT INTO outbox_lanes SELECT generate_series(0, 63)")
     op.execute(
         "CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
         "RAISE EXCEPTION '% is append-only', TG_TABLE_NAME; END $$"
@@ -44,13 +43,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("station_id", "key", name=op.f("pk_fact_keys")),
     )
-    op.create_index(
-        "ix_fact_keys_created_at",
-        "fact_keys",
-        ["created_at"],
-        unique=False,
-        postgresql_using="brin",
-    )
+    op.create_index("ix_fact_keys_created_at", "fact_keys", ["created_at"], unique=False)
     op.create_table(
         "frames",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
@@ -167,11 +160,6 @@ def upgrade() -> None:
         ["workflow_id"],
         unique=False,
         postgresql_where=sa.text("sent_at IS NULL"),
-    )
-    op.create_table(
-        "outbox_lanes",
-        sa.Column("lane", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.PrimaryKeyConstraint("lane", name=op.f("pk_outbox_lanes")),
     )
     op.create_table(
         "provider_events",
@@ -608,6 +596,9 @@ def upgrade() -> None:
         sa.Column(
             "findings", postgresql.JSONB(astext_type=sa.Text()), server_default="[]", nullable=False
         ),
+        sa.Column("waive_audit_id", sa.Uuid(), nullable=True),
+        sa.Column("force_end_audit_id", sa.Uuid(), nullable=True),
+        sa.Column("settle_anyway_audit_id", sa.Uuid(), nullable=True),
         sa.Column("tariff_version_id", sa.Uuid(), nullable=True),
         sa.Column("tripwire_version", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("energy_threshold_mwh", sa.BigInteger(), nullable=True),
@@ -629,7 +620,15 @@ def upgrade() -> None:
             ["account_id"], ["accounts.id"], name=op.f("fk_sessions_account_id")
         ),
         sa.ForeignKeyConstraint(
+            ["force_end_audit_id"], ["audit_log.id"], name=op.f("fk_sessions_force_end_audit_id")
+        ),
+        sa.ForeignKeyConstraint(
             ["organization_id"], ["organizations.id"], name=op.f("fk_sessions_organization_id")
+        ),
+        sa.ForeignKeyConstraint(
+            ["settle_anyway_audit_id"],
+            ["audit_log.id"],
+            name=op.f("fk_sessions_settle_anyway_audit_id"),
         ),
         sa.ForeignKeyConstraint(["site_id"], ["sites.id"], name=op.f("fk_sessions_site_id")),
         sa.ForeignKeyConstraint(
@@ -641,6 +640,9 @@ def upgrade() -> None:
             name=op.f("fk_sessions_tariff_version_id"),
         ),
         sa.ForeignKeyConstraint(["token_id"], ["tokens.id"], name=op.f("fk_sessions_token_id")),
+        sa.ForeignKeyConstraint(
+            ["waive_audit_id"], ["audit_log.id"], name=op.f("fk_sessions_waive_audit_id")
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_sessions")),
     )
     op.create_index(
@@ -842,7 +844,7 @@ def upgrade() -> None:
         ),
         sa.CheckConstraint("kind IN ('hold', 'off_session')", name=op.f("ck_payments_kind_known")),
         sa.CheckConstraint(
-            "state IN ('created', 'action_required', 'held', 'capturing', 'captured', 'released', 'failed')",
+            "state IN ('created', 'action_required', 'held', 'captured', 'released', 'failed')",
             name=op.f("ck_payments_state_known"),
         ),
         sa.ForeignKeyConstraint(
@@ -1065,7 +1067,6 @@ def downgrade() -> None:
     op.drop_index("ix_accounts_organization_id", table_name="accounts")
     op.drop_table("accounts")
     op.drop_table("provider_events")
-    op.drop_table("outbox_lanes")
     op.drop_index(
         "ix_outbox_workflow_id", table_name="outbox", postgresql_where=sa.text("sent_at IS NULL")
     )
@@ -1084,5 +1085,5 @@ def downgrade() -> None:
     op.drop_table("gateways")
     op.drop_index("ix_frames_station_id_received_at", table_name="frames")
     op.drop_table("frames")
-    op.drop_index("ix_fact_keys_created_at", table_name="fact_keys", postgresql_using="brin")
+    op.drop_index("ix_fact_keys_created_at", table_name="fact_keys")
     op.drop_table("fact_keys")
