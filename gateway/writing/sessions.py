@@ -149,6 +149,9 @@ def keep_samples(
     for sample in samples:
         if sample.energy_mwh is not None and (row.ended_at is None or sample.at <= row.ended_at):
             register.sampled(row, sample.energy_mwh, sample.at)
+    if row.charging_state is None and row.energy_wh > before and row.ended_at is None:
+        # OCPP 1.6 tells states by connector, and "Charging" may come before its transaction.
+        _state(book, row, "charging", row.started_at or samples[0].at, entry.received_at)
     if row.last_seen_at is None or entry.received_at > row.last_seen_at:
         row.last_seen_at = entry.received_at
         row.metered = True

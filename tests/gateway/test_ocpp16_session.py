@@ -96,3 +96,23 @@ async def test_an_unknown_card_is_told_so_and_its_energy_is_kept(
     assert session["token_uid"] == "STRANGER"  # noqa: S105 - a card, not a password
     assert session["token_id"] is None
     assert session["authorization"] == "invalid"
+
+
+async def test_a_status_that_came_before_its_transaction_is_learnt_from_the_meter(
+    gateway: GatewayApp, database: Database
+) -> None:
+    async with await connect_station(gateway.port, "CP1") as station:
+        status = {"connectorId": 1, "errorCode": "NoError", "timestamp": stamp(0)}
+        await station.call("StatusNotification", status | {"status": "Charging"})
+        start = await station.call(
+            "StartTransaction",
+            {"connectorId": 1, "idTag": CARD, "timestamp": stamp(0), "meterStart": 1000},
+        )
+        about = {"connectorId": 1, "transactionId": start["transactionId"]}
+        await station.call("MeterValues", about | {"meterValue": [register(1, 1000)]})
+        before = await database.row("SELECT charging_state FROM sessions")
+        await station.call("MeterValues", about | {"meterValue": [register(5, 1500)]})
+        after = await database.row("SELECT charging_state, charging_state_at FROM sessions")
+
+    assert before["charging_state"] is None
+    assert after == {"charging_state": "charging", "charging_state_at": T0}
