@@ -51,9 +51,9 @@ def violation(protocol: str, action: str, payload: dict[str, Any]) -> Violation 
     try:
         if compiled is None or compiled.is_valid(payload):
             return None
+        error = next(iter(compiled.iter_errors(payload)))
     except ValueError:  # the validator gives up at a depth of 255
         return Violation(format_violation(protocol), "the payload is nested too deep")
-    error = next(iter(compiled.iter_errors(payload)))
     kind = type(error.kind).__name__.removeprefix("ValidationErrorKind_")
     where = "/".join(str(part) for part in error.instance_path)[:100] or "the payload"
     # The library's message repeats the value, which may be a token: only the rule is told.

@@ -5,6 +5,7 @@ here the column's type is known, so a value costs a fraction of that.
 Layout: `array_recv` and the `*_recv` functions of PostgreSQL.
 """
 
+import re
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from struct import Struct
@@ -21,6 +22,8 @@ _SIZE: Final = Struct(">i")
 _INT8: Final = Struct(">iq")
 _NULL: Final = b"\xff\xff\xff\xff"
 _EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)
+# As orjson writes it; with one more backslash before it, it is the text "u0000".
+_NUL: Final = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000")
 _DAY_US: Final = 86_400_000_000
 
 
@@ -47,7 +50,12 @@ def _text(value: str) -> bytes:
 
 
 def _jsonb(value: Any) -> bytes:
-    return _bytes(b"\x01" + orjson.dumps(value))  # a version number comes first
+    written = orjson.dumps(value)
+    if b"\\u0000" in written:
+        # jsonb holds no NUL, and no station means one: it must not cost the values beside it. The
+        # frame is kept as it came.
+        written = _NUL.sub(rb"\1", written)
+    return _bytes(b"\x01" + written)  # a version number comes first
 
 
 def _uuid(value: Any) -> bytes:
