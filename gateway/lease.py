@@ -14,13 +14,13 @@ import structlog
 from gateway import generations
 from gateway.postgres import Pool, connect
 from gateway.registry import Registry
+from holdfast.contracts.names import REPLAY_CHANNEL
 
 logger = structlog.get_logger()
 
 RELEASE_INTERVAL_S = 0.25
 RETRY_S = 1.0
 LISTEN_S = 30.0
-REPLAY_CHANNEL = "holdfast_replay"
 
 _SEEN = """
 INSERT INTO gateways (boot_id, gateway_id, task_queue) VALUES (%s, %s, %s)

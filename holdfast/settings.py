@@ -81,6 +81,12 @@ class Settings(BaseModel):
     hold_minor: int = Field(
         6000, ge=50, description="minor units held on a card before an ad hoc session"
     )
+    retention_frames_days: int = Field(
+        90, ge=1, description="days that the message log of the stations is kept"
+    )
+    retention_meter_values_days: int = Field(
+        730, ge=30, description="days that meter values are kept; sessions and their energy stay"
+    )
     max_cached_workflows: int = Field(
         6000, ge=10, description="must exceed the open workflows of a worker (about 90 KiB each)"
     )

@@ -75,7 +75,6 @@ PAYMENT = {
     "created": Badge("Created", "wait", "clock"),
     "action_required": Badge("Waits for driver", "wait", "clock"),
     "held": Badge("Held", "busy", "lock"),
-    "capturing": Badge("Capturing", "busy", "clock"),
     "captured": Badge("Captured", "good", "check"),
     "released": Badge("Released", "calm", "ban"),
     "failed": Badge("Failed", "bad", "alert"),

@@ -242,8 +242,7 @@ class WorkersApp:
             return await wakes.fire_due(db) == wakes.BATCH
 
     async def _keep_up(self) -> bool:
-        await upkeep.keep_up(self._engine)
-        return False
+        return await upkeep.keep_up(self._engine, self._settings)
 
     async def _rest(self, pause_s: float) -> None:
         try:

@@ -1,10 +1,10 @@
 """Which of the outbox's lanes this relay owns: each by a lock that dies with its connection.
 
-The locks are Postgres's session-level advisory locks, numbered like the rows of `outbox_lanes`,
-on one connection of the relay's own. A row lock would need a transaction that stays open for
-ever, and that would keep vacuum from ever cleaning the busiest table of all. If the connection
-breaks, or Postgres restarts, the lanes are gone at once and are taken anew; what was being sent at
-that moment may be sent twice, which every workflow forgives.
+The locks are Postgres's session-level advisory locks, one number a lane, on one connection of the
+relay's own. A row lock would need a transaction that stays open for ever, and that would keep
+vacuum from ever cleaning the busiest table of all. If the connection breaks, or Postgres restarts,
+the lanes are gone at once and are taken anew; what was being sent at that moment may be sent
+twice, which every workflow forgives.
 """
 
 import asyncio
@@ -13,7 +13,8 @@ from contextlib import aclosing, asynccontextmanager
 
 import psycopg
 
-from holdfast.contracts.names import LANES, NOTIFY_CHANNEL
+from holdfast.contracts.names import NOTIFY_CHANNEL
+from holdfast.domain.lane import LANES
 
 LANE_LOCKS = 0x4C616E65  # the first of two numbers that name a lane's lock
 PRESENCE_LOCK = (0x4C616E66, 0)

@@ -1,36 +1,135 @@
 """Housekeeping of the tables: tomorrow's partitions, and rows that have done their work.
 
-No decision is made here: nothing that an open session, payment or order needs is touched.
+No decision is made here: nothing that an open session, payment or order needs is touched. Each
+statement is a short transaction of its own that skips what another replica has in hand.
 """
 
-from datetime import UTC, datetime
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any
+from uuid import UUID
 
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncEngine
+import structlog
+from sqlalchemy import TextClause, text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from holdfast.store.partitions import ensure_partitions
+from holdfast.settings import Settings
+from holdfast.store.partitions import (
+    delete_astray,
+    drop_partition,
+    ensure_partitions,
+    old_partitions,
+)
 
 EVERY_S = 6 * 3600.0
 BATCH = 5_000
-ROUNDS_MAX = 200
+ROUNDS_MAX = 50
 
+SENT_KEPT = timedelta(days=7)
+EVENTS_KEPT = timedelta(days=90)
+KEYS_KEPT = timedelta(days=90)
+WRITES_KEPT = timedelta(hours=24)
+GATEWAYS_KEPT = timedelta(days=30)
+
+# Parked and unsent rows stay, however old.
 SENT_LONG_AGO = text(
-    "DELETE FROM outbox WHERE id IN (SELECT id FROM outbox "
-    "WHERE sent_at < now() - interval '14 days' LIMIT :most)"
+    "DELETE FROM outbox WHERE id = ANY(ARRAY(SELECT id FROM outbox "
+    "WHERE sent_at < :before ORDER BY id LIMIT :most FOR UPDATE SKIP LOCKED))"
+)
+# A repeat is known until its session has been settled for long; a key without one by its own age.
+KEYS_LONG_SETTLED = text(
+    "DELETE FROM fact_keys f USING (SELECT k.station_id, k.key FROM fact_keys k "
+    "LEFT JOIN sessions s ON s.id = k.session_id "
+    "WHERE k.created_at < :before AND (s.id IS NULL OR s.closed_at < :before) "
+    "ORDER BY k.created_at LIMIT :most FOR UPDATE OF k SKIP LOCKED) old "
+    "WHERE f.station_id = old.station_id AND f.key = old.key"
+)
+EVENTS_LONG_AGO = text(
+    "DELETE FROM provider_events WHERE id = ANY(ARRAY(SELECT id FROM provider_events "
+    "WHERE received_at < :before LIMIT :most FOR UPDATE SKIP LOCKED))"
+)
+# Ids sort by time (UUID version 7), so that only the oldest are looked at.
+WRITES_LONG_AGO = text(
+    "DELETE FROM idempotent_writes WHERE id = ANY(ARRAY(SELECT id FROM idempotent_writes "
+    "WHERE id < :below AND created_at < :before "
+    "ORDER BY id LIMIT :most FOR UPDATE SKIP LOCKED))"
 )
 GATEWAYS_LONG_GONE = text(
-    "DELETE FROM gateways g WHERE coalesce(g.ended_at, g.seen_at) < now() - interval '30 days' "
-    "AND NOT EXISTS (SELECT FROM station_connections c WHERE c.boot_id = g.boot_id)"
+    "DELETE FROM gateways WHERE boot_id = ANY(ARRAY(SELECT boot_id FROM gateways g "
+    "WHERE coalesce(g.ended_at, g.seen_at) < :before AND NOT EXISTS ("
+    "SELECT FROM station_connections c WHERE c.boot_id = g.boot_id) "
+    "LIMIT :most FOR UPDATE SKIP LOCKED))"
 )
 
+Delete = Callable[..., Awaitable[int]]
 
-async def keep_up(engine: AsyncEngine) -> None:
-    """One round; each statement is a transaction of its own."""
+log = structlog.get_logger()
+
+
+async def keep_up(
+    engine: AsyncEngine,
+    settings: Settings,
+    now: datetime | None = None,
+    *,
+    batch: int = BATCH,
+    rounds_max: int = ROUNDS_MAX,
+) -> bool:
+    """One round. True where there is more to delete: ask again at once."""
+    now = now or datetime.now(UTC)
     async with engine.begin() as connection:
-        await ensure_partitions(connection, datetime.now(UTC).date())
-    for _ in range(ROUNDS_MAX):
+        await ensure_partitions(connection, now.date())
+    jobs: list[Delete] = []
+    for table, days in (
+        ("frames", settings.retention_frames_days),
+        ("meter_values", settings.retention_meter_values_days),
+    ):
+        before = now.date() - timedelta(days=days)
         async with engine.begin() as connection:
-            if (await connection.execute(SENT_LONG_AGO, {"most": BATCH})).rowcount < BATCH:
-                break
-    async with engine.begin() as connection:
-        await connection.execute(GATEWAYS_LONG_GONE)
+            old = await old_partitions(connection, table, before)
+        for name in old:
+            await _drop(engine, name)
+        jobs.append(partial(delete_astray, table=table, before=before))
+    for statement, values in (
+        (SENT_LONG_AGO, {"before": now - SENT_KEPT}),
+        (KEYS_LONG_SETTLED, {"before": now - KEYS_KEPT}),
+        (EVENTS_LONG_AGO, {"before": now - EVENTS_KEPT}),
+        (WRITES_LONG_AGO, {"before": now - WRITES_KEPT, "below": _lowest_id(now - WRITES_KEPT)}),
+        (GATEWAYS_LONG_GONE, {"before": now - GATEWAYS_KEPT}),
+    ):
+        jobs.append(partial(_delete, statement=statement, values=values))
+    unfinished = [await _in_batches(engine, job, batch, rounds_max) for job in jobs]
+    return any(unfinished)
+
+
+async def _drop(engine: AsyncEngine, name: str) -> None:
+    """A partition that is being read stays until the next round."""
+    try:
+        async with engine.begin() as connection:
+            await drop_partition(connection, name)
+    except DBAPIError as error:
+        log.warning("old partition not dropped", partition=name, error=type(error.orig).__name__)
+    else:
+        log.info("old partition dropped", partition=name)
+
+
+async def _in_batches(engine: AsyncEngine, delete: Delete, batch: int, rounds_max: int) -> bool:
+    """Delete until nothing is left or the round is over; true where the round was over first."""
+    for _ in range(rounds_max):
+        async with engine.begin() as connection:
+            if await delete(connection, most=batch) < batch:
+                return False
+    return True
+
+
+async def _delete(
+    connection: AsyncConnection, statement: TextClause, values: dict[str, Any], most: int
+) -> int:
+    result = await connection.execute(statement, {**values, "most": most})
+    return result.rowcount
+
+
+def _lowest_id(at: datetime) -> UUID:
+    """Below every UUID version 7 made at `at` or later."""
+    return UUID(int=int(at.timestamp() * 1000) << 80)

@@ -9,7 +9,7 @@ from gateway.writing.entry import Entry, LogLine
 from gateway.writing.session_row import SessionRow
 from holdfast.contracts.facts import Sample, StationBooted, StatusReported
 from holdfast.contracts.message import Message
-from holdfast.contracts.names import lane
+from holdfast.domain.lane import lane
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

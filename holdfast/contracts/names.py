@@ -1,12 +1,11 @@
 """Names that several processes must agree on: task queues, workflow ids, search attributes."""
 
-from hashlib import blake2b
 from uuid import UUID
 
 from temporalio.common import SearchAttributeKey
 
-LANES = 64
-NOTIFY_CHANNEL = "holdfast"
+NOTIFY_CHANNEL = "holdfast"  # something changed: its topics are the payload
+REPLAY_CHANNEL = "holdfast_replay"  # a quarantined message is to be tried again: its id
 
 SESSIONS_QUEUE = "sessions"
 PAYMENTS_QUEUE = "payments"
@@ -44,8 +43,3 @@ def gateway_queue(gateway_id: str, boot_id: UUID) -> str:
     """The task queue of one gateway process. The boot is in the name, so that a restarted
     gateway never takes a call for a socket that it no longer holds."""
     return f"gw.{gateway_id}.{boot_id}"
-
-
-def lane(workflow_id: str) -> int:
-    """Which of the outbox's lanes carries this workflow: stable across processes and versions."""
-    return blake2b(workflow_id.encode(), digest_size=2).digest()[0] % LANES

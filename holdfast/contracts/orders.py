@@ -1,7 +1,7 @@
 """Orders to a station: version-neutral, durable until answered or too late."""
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 from uuid import UUID
 
 from temporalio import activity, workflow
@@ -128,5 +128,3 @@ class StationOrderDeclaration:
         """Wait for the station until `not_after`, send once, record what came of it."""
         declared()
 
-
-OrderPayload = dict[str, Any]

@@ -8,7 +8,8 @@ from sqlalchemy import insert, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from holdfast.contracts.message import Message
-from holdfast.contracts.names import NOTIFY_CHANNEL, lane
+from holdfast.contracts.names import NOTIFY_CHANNEL
+from holdfast.domain.lane import lane
 from holdfast.store.tables import OutboxRow
 
 

@@ -10,12 +10,11 @@ from uuid import UUID
 from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from holdfast.contracts.names import REPLAY_CHANNEL
 from holdfast.services.refusal import Conflict, NotFound
 from holdfast.services.scope import belongs
 from holdfast.services.slices import Slice, SliceAsked, take_rows
 from holdfast.store.tables import Quarantined, Station
-
-REPLAY_CHANNEL = "holdfast_replay"
 
 Seen = tuple[Quarantined, str]
 """A message and its station's identity."""

@@ -11,7 +11,12 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from holdfast.store.database import Sessions
-from holdfast.store.partitions import drop_partitions, ensure_partitions, partition_name
+from holdfast.store.partitions import (
+    drop_partition,
+    ensure_partitions,
+    old_partitions,
+    partition_name,
+)
 from holdfast.store.tables import AuditEntry, Settlement, Station, Table
 from holdfast.store.tables import Session as SessionRow
 
@@ -97,7 +102,9 @@ async def test_old_partitions_are_dropped_and_new_ones_made(engine: AsyncEngine)
         await ensure_partitions(connection, today + timedelta(days=1))
 
     async with engine.begin() as connection:
-        dropped = await drop_partitions(connection, "frames", old + timedelta(days=7))
+        dropped = await old_partitions(connection, "frames", old + timedelta(days=7))
+        for name in dropped:
+            await drop_partition(connection, name)
         left = set(
             await connection.scalars(
                 text("SELECT relname FROM pg_class WHERE relname ~ '^frames_[0-9]{8}$'")
@@ -111,4 +118,4 @@ async def test_old_partitions_are_dropped_and_new_ones_made(engine: AsyncEngine)
 async def test_only_partitioned_tables_have_partitions(engine: AsyncEngine) -> None:
     async with engine.begin() as connection:
         with pytest.raises(ValueError, match="sessions is not partitioned"):
-            await drop_partitions(connection, "sessions", date(2026, 1, 1))
+            await old_partitions(connection, "sessions", date(2026, 1, 1))

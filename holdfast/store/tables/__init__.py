@@ -3,7 +3,7 @@
 from holdfast.store.tables.inbox import FactKey, Frame, LateFact, MeterValue, Quarantined
 from holdfast.store.tables.orders import Order
 from holdfast.store.tables.organizations import ApiKey, AuditEntry, IdempotentWrite, Organization
-from holdfast.store.tables.outbox import LANES, OutboxLane, OutboxRow
+from holdfast.store.tables.outbox import OutboxRow
 from holdfast.store.tables.payments import Payment, PaymentOperation, ProviderEvent
 from holdfast.store.tables.sessions import (
     TRANSACTION_NUMBERS,
@@ -26,7 +26,6 @@ from holdfast.store.tables.tariffs import Tariff, TariffAssignment, TariffVersio
 from holdfast.store.tables.tokens import Account, Token
 
 __all__ = [
-    "LANES",
     "TRANSACTION_NUMBERS",
     "Account",
     "ApiKey",
@@ -41,7 +40,6 @@ __all__ = [
     "MeterValue",
     "Order",
     "Organization",
-    "OutboxLane",
     "OutboxRow",
     "Payment",
     "PaymentOperation",

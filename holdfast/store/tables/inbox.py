@@ -34,7 +34,7 @@ class FactKey(Table):
     """The natural key of a fact, digested, and the answer given. A repeat gets the same."""
 
     __tablename__ = "fact_keys"
-    __table_args__ = (Index("ix_fact_keys_created_at", "created_at", postgresql_using="brin"),)
+    __table_args__ = (Index("ix_fact_keys_created_at", "created_at"),)
 
     station_id: Mapped[UUID] = mapped_column(primary_key=True)
     key: Mapped[UUID] = mapped_column(primary_key=True)  # 128 bits of BLAKE2b

@@ -7,9 +7,8 @@ from uuid import UUID
 from sqlalchemy import CheckConstraint, Identity, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from holdfast.domain.lane import LANES
 from holdfast.store.tables.table import Table, created_column
-
-LANES = 64
 
 
 class OutboxRow(Table):
@@ -31,7 +30,7 @@ class OutboxRow(Table):
 
     id: Mapped[int] = mapped_column(Identity(), primary_key=True)
     organization_id: Mapped[UUID]
-    lane: Mapped[int]  # contracts.names.lane(workflow_id)
+    lane: Mapped[int]  # domain.lane.lane(workflow_id); owned by advisory locks
     workflow_id: Mapped[str]
     operation: Mapped[str]
     name: Mapped[str]  # the workflow's type, or the signal's name
@@ -42,11 +41,3 @@ class OutboxRow(Table):
     error: Mapped[str | None]
     sent_at: Mapped[datetime | None]
     parked_at: Mapped[datetime | None]  # could not be sent; parks the later rows of its workflow
-
-
-class OutboxLane(Table):
-    """One row a lane; a relay owns a lane by the lock on its row."""
-
-    __tablename__ = "outbox_lanes"
-
-    lane: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)

@@ -14,7 +14,6 @@ PAYMENT_STATES = (
     "created",  # nothing asked of the provider yet
     "action_required",  # the driver must confirm (3-D Secure)
     "held",
-    "capturing",
     "captured",
     "released",
     "failed",  # declined, or the hold expired
