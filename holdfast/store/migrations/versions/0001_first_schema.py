@@ -252,6 +252,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_audit_log_organization_id_id", "audit_log", ["organization_id", "id"], unique=False
     )
+    op.create_index("ix_audit_log_subject", "audit_log", ["subject"], unique=False)
     op.create_table(
         "review_tasks",
         sa.Column("id", sa.Uuid(), server_default=sa.text("uuidv7()"), nullable=False),
@@ -824,6 +825,7 @@ def upgrade() -> None:
         sa.Column("capture_before", sa.DateTime(timezone=True), nullable=True),
         sa.Column("decline_code", sa.Text(), nullable=True),
         sa.Column("next_action_url", sa.Text(), nullable=True),
+        sa.Column("write_off_audit_id", sa.Uuid(), nullable=True),
         sa.Column("attention", sa.Text(), nullable=True),
         sa.Column(
             "created_at",
@@ -855,6 +857,9 @@ def upgrade() -> None:
         ),
         sa.ForeignKeyConstraint(
             ["session_id"], ["sessions.id"], name=op.f("fk_payments_session_id")
+        ),
+        sa.ForeignKeyConstraint(
+            ["write_off_audit_id"], ["audit_log.id"], name=op.f("fk_payments_write_off_audit_id")
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_payments")),
     )
@@ -1060,6 +1065,7 @@ def downgrade() -> None:
     )
     op.drop_index("ix_review_tasks_organization_id_id", table_name="review_tasks")
     op.drop_table("review_tasks")
+    op.drop_index("ix_audit_log_subject", table_name="audit_log")
     op.drop_index("ix_audit_log_organization_id_id", table_name="audit_log")
     op.drop_table("audit_log")
     op.drop_index("ix_api_keys_organization_id", table_name="api_keys")
