@@ -3,10 +3,12 @@
 
 import argparse
 import asyncio
+import contextlib
 import sys
 
 import psutil
 from websockets.asyncio.server import ServerConnection, serve
+from websockets.exceptions import ConnectionClosed
 
 from benchmarks.figure import Figure, show
 from benchmarks.gateway_process import (
@@ -57,8 +59,9 @@ async def kilobytes_each(process: psutil.Process, port: int, connections: int) -
 
 async def wait_for_ever(socket: ServerConnection) -> None:
     """The bare server's handler: reads, and does nothing."""
-    async for _ in socket:
-        pass
+    with contextlib.suppress(ConnectionClosed):
+        async for _ in socket:
+            pass
 
 
 async def bare(port: int) -> None:
