@@ -151,7 +151,7 @@ def form_routes() -> list[Route]:
     forms = (
         (
             "/stations/{identity}/commands/{command}",
-            commands.command_station,
+            commands.post_command,
             Permission.COMMAND,
         ),
         (

@@ -6,11 +6,26 @@ from uuid import UUID
 from pydantic import Field, StringConstraints, model_validator
 
 from api.routes.fields import ConnectorNumber, EvseNumber, Input, Line, TokenUid
+from holdfast.domain.money import AMOUNT_MINOR_MAX
 
 VARIABLES_MAX = 50
 VALUE_LENGTH_MAX = 1_000
 VariableName = Annotated[str, StringConstraints(min_length=1, max_length=150)]
 VariableValue = Annotated[str, StringConstraints(max_length=VALUE_LENGTH_MAX)]
+
+
+class LimitsForm(Input):
+    """Where the session is stopped. The installation's own limits and a hold apply as well."""
+
+    energy_wh: int | None = Field(None, ge=1, description="At most the installation's limit.")
+    duration_s: int | None = Field(None, ge=1, description="At most the installation's limit.")
+    cost_minor: int | None = Field(
+        None,
+        ge=1,
+        le=AMOUNT_MINOR_MAX,
+        description="After tax, in minor units of the tariff's currency. A hold is a limit of "
+        "itself: what is held, less a margin for what flows while the station stops.",
+    )
 
 
 class StartForm(Input):
@@ -20,6 +35,7 @@ class StartForm(Input):
     connector: ConnectorNumber | None = None
     token: TokenUid | None = None
     payment: UUID | None = None
+    limits: LimitsForm = Field(default_factory=LimitsForm)
 
     @model_validator(mode="after")
     def somebody_pays(self) -> Self:

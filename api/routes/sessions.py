@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Query
+from pydantic import Field
 
 from api.routes.fields import Because, Input, Instant, Line, Output, Reason, TokenUid
 from holdfast.contracts.names import session_workflow_id
@@ -30,11 +31,22 @@ class PriceShown(Output):
     breakdown: dict[str, Any]
 
 
+class LimitsShown(Output):
+    """What was asked for at its start; the installation's limits and a hold apply as well."""
+
+    energy_wh: int | None
+    duration_s: int | None
+    cost_minor: int | None
+
+
 class SettlementShown(Output):
     """The one outcome of an ended session. `settled_minor`: taken or invoiced."""
 
     outcome: str
-    amount_minor: int
+    amount_minor: int = Field(
+        description="The price, tax included, in minor units: also of what was waived or free, "
+        "where nobody pays it. What was taken or invoiced is `settled_minor`."
+    )
     at: datetime
     settled_minor: int | None
     currency: str
@@ -71,6 +83,7 @@ class SessionShown(Output):
     end_reason: str | None
     attention: str | None
     findings: list[Any]
+    limits: LimitsShown
     created_at: datetime
     closed_at: datetime | None
 
@@ -220,6 +233,11 @@ def to_session(seen: SessionSeen) -> SessionShown:
         end_reason=row.end_reason,
         attention=row.attention,
         findings=row.findings,
+        limits=LimitsShown(
+            energy_wh=row.limit_energy_wh,
+            duration_s=row.limit_duration_s,
+            cost_minor=row.limit_cost_minor,
+        ),
         created_at=row.created_at,
         closed_at=row.closed_at,
     )

@@ -56,11 +56,11 @@ class TripwirePlan:
 
 
 def plan_tripwires(
-    tariff: TariffVersion, state: RunningState, limits: SessionLimits, zone: str
+    tariff: TariffVersion | None, state: RunningState, limits: SessionLimits, zone: str
 ) -> TripwirePlan:
     """The next tripwires. A limit that is reached already gives one that is crossed already.
 
-    `zone` is the IANA zone of the site. Raises `UnknownZone`.
+    Without a tariff nothing costs anything. `zone` is the site's, by IANA. Raises `UnknownZone`.
     """
     energies: list[tuple[int, LimitReason]] = []
     wakes: list[tuple[datetime, LimitReason]] = []
@@ -69,7 +69,7 @@ def plan_tripwires(
     if limits.duration_s is not None:
         end = state.started_at + timedelta(seconds=limits.duration_s)
         wakes.append((end, LimitReason.DURATION))
-    if limits.cost is not None:
+    if limits.cost is not None and tariff is not None:
         cost = cost_tripwires(compile_tariff(tariff), state, limits.cost, time_zone(zone))
         if cost.energy_mwh is not None:
             energies.append((cost.energy_mwh, LimitReason.COST))
@@ -86,12 +86,16 @@ def plan_tripwires(
 
 
 def limits_reached(
-    tariff: TariffVersion, state: RunningState, limits: SessionLimits, *, now: datetime
+    tariff: TariffVersion | None, state: RunningState, limits: SessionLimits, *, now: datetime
 ) -> tuple[LimitReason, ...]:
     """Which limits a session has reached, so that it has to be stopped."""
     duration = now - state.started_at
     reached: list[LimitReason] = []
-    if limits.cost is not None and cost_reached(compile_tariff(tariff), state, limits.cost):
+    if (
+        limits.cost is not None
+        and tariff is not None
+        and cost_reached(compile_tariff(tariff), state, limits.cost)
+    ):
         reached.append(LimitReason.COST)
     if limits.energy_wh is not None and state.energy_mwh >= limits.energy_wh * _MWH_PER_WH:
         reached.append(LimitReason.ENERGY)

@@ -2,20 +2,24 @@
 
 import secrets
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
+from sqlalchemy import String, cast, func, literal, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from holdfast.contracts.names import session_workflow_id
 from holdfast.contracts.sessions import WORKFLOW, StartSession
 from holdfast.domain.authorization import TokenGrant, TokenStatus, decide
+from holdfast.domain.money import AMOUNT_MINOR_MAX
 from holdfast.services.orders import place_order
 from holdfast.services.outbox import notify, tell
 from holdfast.services.payment_reads import get_payment
+from holdfast.services.payment_steps import latest_operation
 from holdfast.services.refusal import Conflict, Invalid
 from holdfast.services.scope import find, owned
 from holdfast.services.tokens import find_token
+from holdfast.settings import Settings
 from holdfast.store.tables import (
     Account,
     Evse,
@@ -29,7 +33,27 @@ from holdfast.store.tables import (
 
 AD_HOC_PREFIX = "HF"
 AD_HOC_BYTES = 8  # the uid has 18 characters: OCPP 1.6 allows 20
+EVSE_LOCKS = 0x45565345  # the first of two numbers that name an EVSE's lock
 REMOTE_START_NUMBER_MAX = 2_147_483_647  # OCPP 2.x remoteStartId: int32
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartLimits:
+    """What the session may not exceed. The cost is after tax, in the tariff's currency."""
+
+    energy_wh: int | None = None
+    duration_s: int | None = None
+    cost_minor: int | None = None
+
+    def check(self, settings: Settings) -> None:
+        """Raises Invalid where one is not above zero, or beyond what the installation allows."""
+        for name, value, most in (
+            ("limits.energy_wh", self.energy_wh, settings.session_energy_limit_wh),
+            ("limits.duration_s", self.duration_s, settings.session_duration_limit_s),
+            ("limits.cost_minor", self.cost_minor, AMOUNT_MINOR_MAX),
+        ):
+            if value is not None and not 1 <= value <= most:
+                raise Invalid(name, value, f"use 1 to {most}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +64,7 @@ class StartAsked:
     connector: int | None = None
     token_uid: str | None = None
     payment_id: UUID | None = None
+    limits: StartLimits = StartLimits()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,12 +84,15 @@ async def place_start(
     requested_by: str,
     now: datetime,
     not_after: datetime,
-    start_timeout_s: int,
+    settings: Settings,
 ) -> StartPlaced:
     """An authorised session without a transaction, which the station's start will be linked to.
 
+    The order is dropped with the session at the latest: a car that starts later has no session.
     Raises NotFound (payment), Invalid, Conflict (token not accepted, payment not held, EVSE taken).
     """
+    asked.limits.check(settings)
+    start_timeout_s = settings.session_start_timeout_s
     await _check_evse(db, station, asked.evse)
     payment = await _held_payment(db, organization.id, asked.payment_id)
     token = await _accepted_token(db, organization.id, asked.token_uid, now)
@@ -85,7 +113,7 @@ async def place_start(
         station=station,
         kind="start",
         payload={"evse": asked.evse, "connector": asked.connector},
-        not_after=not_after,
+        not_after=min(not_after, now + timedelta(seconds=start_timeout_s)),
         requested_by=requested_by,
         session_id=session.id,
     )
@@ -111,6 +139,9 @@ def _authorised(
         payment_id=None if payment is None else payment.id,
         remote_start_number=secrets.randbelow(REMOTE_START_NUMBER_MAX) + 1,
         authorization="accepted",
+        limit_energy_wh=asked.limits.energy_wh,
+        limit_duration_s=asked.limits.duration_s,
+        limit_cost_minor=asked.limits.cost_minor,
     )
 
 
@@ -149,7 +180,16 @@ async def _check_evse(db: AsyncSession, station: Station, evse: int) -> None:
     """Where the station's parts are known, it must be one of them; one start waits at a time.
 
     A session that runs there is the station's to judge: ours may be one that it has forgotten.
+    The lock is the EVSE's, for this transaction: of two starts at once the later one sees the
+    other's session. There may be no row to lock: stations announce their parts late or never.
     """
+    await db.execute(
+        select(
+            func.pg_advisory_xact_lock(
+                EVSE_LOCKS, func.hashtext(cast(station.id, String) + literal(f":{evse}"))
+            )
+        )
+    )
     evses = owned(Evse, station.organization_id).where(Evse.station_id == station.id)
     known = set(await db.scalars(evses.with_only_columns(Evse.number)))
     if known and evse not in known:
@@ -181,6 +221,9 @@ async def _held_payment(
         raise Conflict(f"the payment is {payment.state}: a session starts on a hold that is held")
     if payment.session_id is not None:
         raise Conflict("the payment belongs to another session")
+    release = await latest_operation(db, payment, "release")
+    if release is not None and release.outcome is None:
+        raise Conflict("the hold is being given back: ask for another")
     return payment
 
 

@@ -1,5 +1,8 @@
 """Tripwires: limits of cost, energy, time and silence as an energy and an instant in the row.
 
+A session's limits are those of the installation, narrowed by what was asked for at its start and by
+what is held for it.
+
 The gateway's writer fires the energy, the relay the instants; each plan fires once. Planting again
 under a new version is how a session goes on being watched.
 """
@@ -55,7 +58,8 @@ def tripwire_event_id(session: Session) -> str:
 async def _watch(db: AsyncSession, session: Session, settings: Settings, now: datetime) -> Watch:
     started_at = session.started_at or now
     version = await frozen_version(db, session)
-    cost_limit = await _cost_limit(db, session)
+    tariff = None if version is None else tariff_from_json(version.body)
+    cost_limit = None if tariff is None else await _cost_limit(db, session, tariff.currency)
     cost, flat_charged = Fraction(0), False
     if version is not None and cost_limit is not None:
         course = await session_course(db, session, now)
@@ -63,24 +67,41 @@ async def _watch(db: AsyncSession, session: Session, settings: Settings, now: da
         cost = priced.exact_incl
         flat_charged = priced.total(DimensionType.FLAT).quantity > 0
     return Watch(
-        tariff=None if version is None else tariff_from_json(version.body),
+        tariff=tariff,
         state=RunningState(
             started_at=started_at,
             as_of=now,
-            last_seen_at=session.last_seen_at or started_at,
             energy_mwh=session.energy_wh * MWH_PER_WH,
             cost=cost,
             flat_charged=flat_charged,
         ),
         limits=SessionLimits(
             cost=cost_limit,
-            energy_wh=settings.session_energy_limit_wh,
-            duration_s=settings.session_duration_limit_s,
+            energy_wh=_least(session.limit_energy_wh, settings.session_energy_limit_wh),
+            duration_s=_least(session.limit_duration_s, settings.session_duration_limit_s),
         ),
     )
 
 
-async def _cost_limit(db: AsyncSession, session: Session) -> Money | None:
+def _least(asked: int | None, allowed: int) -> int:
+    """The installation's limit holds, whatever was asked for when it was still another."""
+    return allowed if asked is None else min(asked, allowed)
+
+
+async def _cost_limit(db: AsyncSession, session: Session, currency: Currency) -> Money | None:
+    """The less of what was asked for at the start, in the tariff's currency, and of the hold."""
+    held = await _hold_limit(db, session)
+    if session.limit_cost_minor is None:
+        return held
+    asked = Money(session.limit_cost_minor, currency)
+    return asked if held is None else min(asked, held, key=_major)
+
+
+def _major(money: Money) -> Fraction:
+    return Fraction(money.amount_minor, money.currency.minor_per_major)
+
+
+async def _hold_limit(db: AsyncSession, session: Session) -> Money | None:
     """What is held, less the margin; nothing where the hold is gone; None without a hold."""
     if session.payment_id is None:
         return None
@@ -104,14 +125,8 @@ async def plant(
     energy_mwh, limit_at = None, None
     if limits:
         watch = await _watch(db, session, settings, now)
-        if watch.tariff is None:
-            energy_mwh = settings.session_energy_limit_wh * MWH_PER_WH
-            limit_at = watch.state.started_at + timedelta(seconds=settings.session_duration_limit_s)
-        else:
-            plan = plan_tripwires(
-                watch.tariff, watch.state, watch.limits, await site_zone(db, session)
-            )
-            energy_mwh, limit_at = plan.energy_threshold_mwh, plan.wake_at
+        plan = plan_tripwires(watch.tariff, watch.state, watch.limits, await site_zone(db, session))
+        energy_mwh, limit_at = plan.energy_threshold_mwh, plan.wake_at
     session.tripwire_version += 1
     session.energy_threshold_mwh = energy_mwh
     session.limit_at = limit_at
@@ -184,11 +199,4 @@ async def _reached(
     db: AsyncSession, session: Session, settings: Settings, now: datetime
 ) -> tuple[LimitReason, ...]:
     watch = await _watch(db, session, settings, now)
-    if watch.tariff is not None:
-        return limits_reached(watch.tariff, watch.state, watch.limits, now=now)
-    reached = []
-    if session.energy_wh >= settings.session_energy_limit_wh:
-        reached.append(LimitReason.ENERGY)
-    if now >= watch.state.started_at + timedelta(seconds=settings.session_duration_limit_s):
-        reached.append(LimitReason.DURATION)
-    return tuple(reached)
+    return limits_reached(watch.tariff, watch.state, watch.limits, now=now)

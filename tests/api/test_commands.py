@@ -107,6 +107,69 @@ async def test_a_start_makes_the_session_that_the_station_will_be_linked_to(
     assert "04A1B2C3D4" not in str([row.payload for row in outbox])
 
 
+async def test_a_start_may_narrow_what_its_session_is_allowed(
+    client: httpx.AsyncClient, station: str
+) -> None:
+    limits = {"energy_wh": 20_000, "duration_s": 3_600, "cost_minor": 1_000}
+    body = {"evse": 1, "token": TOKEN["uid"], "limits": limits}
+
+    answer = await client.post(f"{station}/commands/start?wait=0", json=body)
+
+    session = (await client.get(f"/api/v1/sessions/{answer.json()['session']}")).json()
+    assert session["limits"] == limits
+
+
+@pytest.mark.parametrize(
+    "limits",
+    [
+        {"energy_wh": 500_001},
+        {"duration_s": 604_801},
+        {"energy_wh": 0},
+        {"cost_minor": -1},
+        {"cost_minor": 1.5},
+        {"power_w": 1},
+    ],
+)
+async def test_a_limit_beyond_what_the_installation_allows_is_refused(
+    client: httpx.AsyncClient, station: str, db_sessions: Sessions, limits: dict[str, Any]
+) -> None:
+    body = {"evse": 1, "token": TOKEN["uid"], "limits": limits}
+
+    answer = await client.post(f"{station}/commands/start?wait=0", json=body)
+
+    assert answer.status_code == 422
+    async with db_sessions() as db:
+        assert await db.scalar(select(func.count()).select_from(Session)) == 0
+
+
+async def test_a_session_that_we_ended_is_not_stopped_and_a_stop_is_audited_on_its_station(
+    client: httpx.AsyncClient, station: str, db_sessions: Sessions
+) -> None:
+    body = {"evse": 1, "token": TOKEN["uid"]}
+    started = (await client.post(f"{station}/commands/start?wait=0", json=body)).json()
+    stop = {"session": started["session"]}
+    early = await client.post(f"{station}/commands/stop?wait=0", json=stop)
+    async with db_sessions.begin() as db:
+        now = datetime.now(UTC)
+        await db.execute(update(Session).values(transaction_id="7", started_at=now))
+    running = await client.post(f"{station}/commands/stop?wait=0", json=stop)
+    async with db_sessions.begin() as db:
+        await db.execute(update(Session).values(ended_by_us_at=datetime.now(UTC)))
+    ended = await client.post(f"{station}/commands/stop?wait=0", json=stop)
+
+    assert (early.status_code, running.status_code, ended.status_code) == (409, 202, 409)
+    async with db_sessions() as db:
+        entry = (
+            await db.scalars(select(AuditEntry).where(AuditEntry.action == "station.order.stop"))
+        ).one()
+    assert entry.subject == "station:CP-1"
+    assert entry.details == {
+        "transaction_id": "7",
+        "session": started["session"],
+        "order": running.json()["id"],
+    }
+
+
 @pytest.mark.parametrize(
     ("body", "status"),
     [

@@ -1,24 +1,37 @@
 """Commands to a station as forms: each places an order, and the page shows what comes of it."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response
 
-from holdfast.services import audit
-from holdfast.services.orders import place_order
-from holdfast.services.refusal import Conflict, Invalid, NotFound
-from holdfast.services.remote_start import StartAsked, place_start
-from holdfast.services.scope import find
-from holdfast.services.stations import usable_station
-from holdfast.store.tables import Order, Organization, Session, Station
+from holdfast.contracts.orders import OrderKind
+from holdfast.domain.currency import Currency
+from holdfast.domain.money import round_half_up, to_minor
+from holdfast.domain.tariff_json import tariff_from_json
+from holdfast.services.refusal import Invalid, NotFound
+from holdfast.services.remote_start import StartAsked, StartLimits
+from holdfast.services.station_commands import (
+    Command,
+    Commanded,
+    command_station,
+    start_session,
+    stop_session,
+)
+from holdfast.services.stations import find_station
+from holdfast.services.tariff_choice import version_in_force
+from holdfast.store.tables import Station
+from web.live_page import uuid_or_none
 from web.rendering import segment
 from web.visit import Visit, back_to
 
+AMOUNT = re.compile(r"[0-9]{1,7}(?:\.[0-9]{1,3})?")
 NUMBER_MAX = 999
 PATIENCE_S = {"120": "2 minutes", "3600": "1 hour", "86400": "1 day"}
 TRIGGERS = (
@@ -45,10 +58,10 @@ class Field:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Command:
+class CommandForm:
     """A form. `payload` reads it into the payload of `contracts.orders`."""
 
-    name: str
+    name: OrderKind
     title: str
     icon: str
     note: str
@@ -102,10 +115,10 @@ def _trigger(form: Form) -> dict[str, Any]:
 EVSE = Field(name="evse", label="EVSE", number=True, value="1")
 CONNECTOR = Field(name="connector", label="Connector", number=True, value="1")
 
-COMMANDS: dict[str, Command] = {
+COMMANDS: dict[str, CommandForm] = {
     command.name: command
     for command in (
-        Command(
+        CommandForm(
             name="reset",
             title="Reset",
             icon="theme",
@@ -115,7 +128,7 @@ COMMANDS: dict[str, Command] = {
             ),
             payload=_reset,
         ),
-        Command(
+        CommandForm(
             name="unlock",
             title="Unlock connector",
             icon="lock",
@@ -123,7 +136,7 @@ COMMANDS: dict[str, Command] = {
             fields=(EVSE, CONNECTOR),
             payload=_unlock,
         ),
-        Command(
+        CommandForm(
             name="availability",
             title="Change availability",
             icon="ban",
@@ -139,7 +152,7 @@ COMMANDS: dict[str, Command] = {
             ),
             payload=_availability,
         ),
-        Command(
+        CommandForm(
             name="trigger",
             title="Ask for a message",
             icon="send",
@@ -158,37 +171,34 @@ COMMANDS: dict[str, Command] = {
 }
 
 
-async def command_station(visit: Visit) -> Response:
+async def post_command(visit: Visit) -> Response:
     """POST /stations/{identity}/commands/{command}: place the order, see the page again."""
-    station, organization = await find_target(visit)
     name = visit.request.path_params["command"]
     if name == "start":
-        return await _start(visit, station, organization)
-    session_id: UUID | None = None
-    if name == "stop":
-        session_id, payload = await _stop(visit.db, visit, station)
+        commanded = await _start(visit)
+    elif name == "stop":
+        commanded = await stop_session(
+            visit.db,
+            visit.viewer.organization_id,
+            _session_id(visit.form),
+            actor=visit.viewer.actor,
+            not_after=visit.desk.pages.now() + patience(visit.form),
+            identity=_identity(visit),
+        )
     elif name in COMMANDS:
         payload = COMMANDS[name].payload(visit.form)
+        commanded = await command_station(
+            visit.db,
+            visit.viewer.organization_id,
+            _identity(visit),
+            Command(kind=COMMANDS[name].name, payload=payload, details=payload),
+            actor=visit.viewer.actor,
+            not_after=visit.desk.pages.now() + patience(visit.form),
+        )
     else:
         raise NotFound("command", name)
-    order = await place_order(
-        visit.db,
-        organization=organization,
-        station=station,
-        kind=name,
-        payload=payload,
-        not_after=visit.desk.pages.now() + patience(visit.form),
-        requested_by=visit.viewer.actor,
-        session_id=session_id,
-    )
-    return await _placed(visit, station, order)
-
-
-async def find_target(visit: Visit) -> tuple[Station, Organization]:
-    """The station of the path, which can take orders. Raises NotFound, Conflict (retired)."""
-    organization_id = visit.viewer.organization_id
-    station = await usable_station(visit.db, organization_id, visit.request.path_params["identity"])
-    return station, await visit.db.get_one(Organization, organization_id)
+    identity = segment(commanded.station.identity)
+    return back_to(f"/stations/{identity}?order={commanded.order.id}#orders")
 
 
 def patience(form: Form) -> timedelta:
@@ -196,43 +206,71 @@ def patience(form: Form) -> timedelta:
     return timedelta(seconds=int(_choice(form, "patience", tuple(PATIENCE_S))))
 
 
-async def _start(visit: Visit, station: Station, organization: Organization) -> Response:
+def _identity(visit: Visit) -> str:
+    return str(visit.request.path_params["identity"])
+
+
+def _session_id(form: Form) -> UUID:
+    session_id = uuid_or_none(form.get("session"))
+    if session_id is None:
+        raise Invalid("session", form.get("session", ""), "choose a session")
+    return session_id
+
+
+async def _start(visit: Visit) -> Commanded:
     now = visit.desk.pages.now()
-    placed = await place_start(
-        visit.db,
-        organization,
-        station,
-        StartAsked(
-            evse=_whole(visit.form, "evse", least=1), token_uid=visit.form.get("token", "").strip()
-        ),
-        requested_by=visit.viewer.actor,
-        now=now,
-        not_after=now + patience(visit.form),
-        start_timeout_s=visit.desk.settings.session_start_timeout_s,
+    asked = StartAsked(
+        evse=_whole(visit.form, "evse", least=1),
+        token_uid=visit.form.get("token", "").strip(),
+        limits=await _limits(visit, now),
     )
-    return await _placed(visit, station, placed.order)
-
-
-async def _placed(visit: Visit, station: Station, order: Order) -> Response:
-    await audit.record(
+    return await start_session(
         visit.db,
         visit.viewer.organization_id,
+        _identity(visit),
+        asked,
         actor=visit.viewer.actor,
-        action=f"station.{order.kind}",
-        subject=f"station:{station.id}",
-        details={"order": str(order.id), "identity": station.identity},
+        now=now,
+        not_after=now + patience(visit.form),
+        settings=visit.desk.settings,
     )
-    return back_to(f"/stations/{segment(station.identity)}?order={order.id}#orders")
 
 
-async def _stop(db: AsyncSession, visit: Visit, station: Station) -> tuple[UUID, dict[str, Any]]:
-    try:
-        session_id = UUID(visit.form.get("session", ""))
-    except ValueError:
-        raise Invalid("session", visit.form.get("session", ""), "choose a session") from None
-    session = await find(db, Session, visit.viewer.organization_id, session_id, "session")
-    if session.station_id != station.id:
-        raise NotFound("session of this station", session_id)
-    if session.transaction_id is None or session.ended_at is not None:
-        raise Conflict("this session is not running, so there is nothing to stop")
-    return session.id, {"transaction_id": session.transaction_id}
+async def _limits(visit: Visit, now: datetime) -> StartLimits:
+    """As people say them: kWh, minutes, and money of the tariff that applies now."""
+    kwh, minutes, cost = (
+        _amount(visit.form, name) for name in ("limit_kwh", "limit_minutes", "limit_cost")
+    )
+    cost_minor: int | None = None
+    if cost is not None:
+        station = await find_station(visit.db, visit.viewer.organization_id, _identity(visit))
+        currency = await cost_currency(visit.db, station, now)
+        if currency is None:
+            raise Invalid("limit_cost", cost, "leave it empty: no tariff applies at this station")
+        cost_minor = to_minor(cost, currency)
+    return StartLimits(
+        energy_wh=None if kwh is None else round_half_up(kwh * 1_000),
+        duration_s=None if minutes is None else round_half_up(minutes * 60),
+        cost_minor=cost_minor,
+    )
+
+
+def _amount(form: Form, name: str) -> Decimal | None:
+    text = form.get(name, "").strip().replace(",", ".")
+    if not text:
+        return None
+    if not AMOUNT.fullmatch(text):
+        raise Invalid(name, text, "use a number such as 25 or 7.5")
+    return Decimal(text)
+
+
+async def cost_currency(db: AsyncSession, station: Station, now: datetime) -> Currency | None:
+    """In which a session that starts there now is priced; None without a tariff."""
+    version = await version_in_force(
+        db,
+        organization_id=station.organization_id,
+        site_id=station.site_id,
+        station_id=station.id,
+        at=now,
+    )
+    return None if version is None else tariff_from_json(version.body).currency

@@ -6,12 +6,9 @@ from uuid import UUID
 from starlette.responses import Response
 
 from holdfast.contracts.sessions import Decision
-from holdfast.services import audit
-from holdfast.services.orders import place_order
-from holdfast.services.refusal import Conflict, Invalid, NotFound
-from holdfast.services.scope import find
+from holdfast.services.refusal import Invalid, NotFound
 from holdfast.services.sessions import decide
-from holdfast.store.tables import Organization, Session, Station
+from holdfast.services.station_commands import stop_session
 from web.live_page import uuid_or_none
 from web.visit import Visit, back_to
 
@@ -51,30 +48,15 @@ async def resolve(visit: Visit) -> Response:
 
 async def stop(visit: Visit) -> Response:
     """POST /sessions/{id}/stop: order the station to stop; it ends when the station says so."""
-    organization_id = visit.viewer.organization_id
-    session = await find(visit.db, Session, organization_id, session_id_of(visit), "session")
-    station = await find(visit.db, Station, organization_id, session.station_id, "station")
-    organization = await visit.db.get_one(Organization, organization_id)
-    if session.transaction_id is None or session.ended_at is not None:
-        raise Conflict("this session is not running, so there is nothing to stop")
-    await place_order(
+    session_id = session_id_of(visit)
+    await stop_session(
         visit.db,
-        organization=organization,
-        station=station,
-        kind="stop",
-        payload={"transaction_id": session.transaction_id},
-        not_after=visit.desk.pages.now() + STOP_PATIENCE,
-        requested_by=visit.viewer.actor,
-        session_id=session.id,
-    )
-    await audit.record(
-        visit.db,
-        organization_id,
+        visit.viewer.organization_id,
+        session_id,
         actor=visit.viewer.actor,
-        action="session.stop",
-        subject=f"session:{session.id}",
+        not_after=visit.desk.pages.now() + STOP_PATIENCE,
     )
-    return back_to(f"/sessions/{session.id}?done=stop")
+    return back_to(f"/sessions/{session_id}?done=stop")
 
 
 async def _decide(visit: Visit, action: Decision, done: str) -> Response:

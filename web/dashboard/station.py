@@ -14,7 +14,7 @@ from holdfast.services.refusal import NotFound
 from holdfast.services.scope import owned
 from holdfast.services.sessions import is_running
 from holdfast.store.tables import Connector, Evse, Order, Session, Site, Station, StationConnection
-from web.dashboard.commands import COMMANDS, PATIENCE_S
+from web.dashboard.commands import COMMANDS, PATIENCE_S, cost_currency
 from web.dashboard.message_log import LoggedMessage, read_log
 from web.dashboard.presence import online
 from web.dashboard.session_rows import SessionLine, select_sessions, session_line
@@ -105,6 +105,7 @@ class StationView:
     sessions: tuple[SessionLine, ...]
     orders: tuple[OrderLine, ...]
     log: tuple[LoggedMessage, ...] | None
+    currency: str | None
 
     @property
     def stoppable(self) -> tuple[SessionLine, ...]:
@@ -148,6 +149,7 @@ async def read_station(
         )
     ).all()
     lines = tuple(session_line(session) for session in sessions)
+    currency = await cost_currency(db, station, desk.pages.now())
     return StationView(
         identity=station.identity,
         name=station.name,
@@ -165,6 +167,7 @@ async def read_station(
         log=await read_log(db, organization_id, station, desk.pages.now())
         if asked.with_messages
         else None,
+        currency=None if currency is None else currency.code,
     )
 
 
