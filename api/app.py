@@ -22,6 +22,7 @@ from api.routes import (
     ocpp_calls,
     orders,
     organizations,
+    outbox,
     oversight,
     payments,
     sessions,
@@ -64,6 +65,7 @@ ROUTERS = (
     payments.router,
     facts.quarantine_router,
     facts.late_router,
+    outbox.router,
     oversight.router,
     events.router,
 )

@@ -4,6 +4,8 @@ Each expected failure is translated here, once. What is not known here is a 500 
 the log has them, the caller does not.
 """
 
+import json
+import math
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
@@ -11,7 +13,6 @@ from typing import Any
 import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
 from sqlalchemy.exc import DataError, IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
@@ -61,7 +62,10 @@ class Problem(Exception):
         }
         if self.errors:
             body["errors"] = self.errors
-        return JSONResponse(body, self.status, headers=self.headers, media_type=MEDIA_TYPE)
+        # In ASCII: a value that is sent back may hold half of a surrogate pair, which JSON can
+        # spell and UTF-8 cannot.
+        content = json.dumps(body, separators=(",", ":"), allow_nan=False)
+        return Response(content, self.status, headers=self.headers, media_type=MEDIA_TYPE)
 
 
 def field_error(field: str, value: object, expected: str) -> dict[str, Any]:
@@ -113,7 +117,9 @@ def install(app: FastAPI) -> None:
 
 
 def _plain(value: object) -> bool:
-    return value is None or isinstance(value, str | int | float | bool)
+    if isinstance(value, float):
+        return math.isfinite(value)  # Python reads NaN and 1e400, and JSON cannot say them
+    return value is None or isinstance(value, str | int | bool)
 
 
 async def _problem(_request: Request, error: Exception) -> Response:

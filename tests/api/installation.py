@@ -1,5 +1,6 @@
 """An organization with a row of every kind that routes can name."""
 
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -189,11 +190,13 @@ async def _oversight(rows: Rows, prefix: str, ids: Mapping[str, Any]) -> dict[st
     )
     outbox = await rows.add(
         OutboxRow,
+        id=10**12 + secrets.randbelow(10**12),  # found in no other answer by chance
         lane=1,
         workflow_id=f"session-{session_id}",
         operation="signal",
         name="x",
         payload={},
+        parked_at=datetime.now(UTC),
     )
     fact = await rows.add(
         LateFact, session_id=session_id, outbox_id=outbox.id, name="meter_corrected", payload={}
@@ -203,6 +206,7 @@ async def _oversight(rows: Rows, prefix: str, ids: Mapping[str, Any]) -> dict[st
         "order_id": order.id,
         "message_id": message.id,
         "fact_id": fact.id,
+        "row_id": outbox.id,
         "task_id": task.id,
     }
 

@@ -70,6 +70,8 @@ BODIES: dict[str, Any] = {
     "POST /quarantine/{message_id}/discard": BECAUSE,
     "POST /late-facts/{fact_id}/apply": BECAUSE,
     "POST /late-facts/{fact_id}/discard": BECAUSE,
+    "POST /outbox/{row_id}/retry": BECAUSE,
+    "POST /outbox/{row_id}/drop": BECAUSE,
     "POST /review-tasks/{task_id}/resolve": {"resolution": "looked at it"},
 }
 # Making something of one's own works, whoever asks: what they name of others is below.
@@ -301,6 +303,8 @@ async def make_ready(sessions: Sessions, name: str) -> None:
         "DELETE /tokens/{token_id}": "UPDATE sessions SET token_id = NULL",
         "POST /sites/{site_id}/retire": "UPDATE stations SET site_id = NULL",
         "POST /quarantine/{message_id}/discard": "UPDATE quarantine SET state = 'open'",
+        "POST /outbox/{row_id}/drop": "UPDATE outbox SET parked_at = now()",
+        "POST /payments/{payment_id}/decision": "UPDATE payments SET attention = 'provider: x'",
     }.get(name)
     if undo is not None:
         async with sessions.begin() as db:
