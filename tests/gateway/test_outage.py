@@ -1,6 +1,7 @@
 """Postgres goes and comes back, the process ends: nothing is lost and nothing is told too early."""
 
 import asyncio
+import contextlib
 import os
 import signal
 import sys
@@ -183,3 +184,141 @@ async def test_a_gateway_that_is_told_to_stop_answers_and_says_goodbye(
     assert (await database.row("SELECT ended_at FROM gateways"))["ended_at"] is not None
     with psycopg.connect(cluster.dsn) as connection:
         assert connection.execute("SELECT count(*) FROM sessions").fetchone() == (5,)
+
+
+class LoadedStation:
+    """Starts one transaction after the other; what got no answer is sent again elsewhere."""
+
+    def __init__(self, identity: str, ports: list[int]) -> None:
+        self.identity = identity
+        self.ports = ports
+        self.told: dict[int, int] = {}
+        self.beats = 0
+        self._done = asyncio.Event()
+
+    async def run(self) -> None:
+        turn = 0
+        while not self._done.is_set():
+            turn += 1
+            try:
+                station = await connect_station(self.ports[turn % len(self.ports)], self.identity)
+            except (OSError, InvalidStatus, ConnectionClosed):
+                await asyncio.sleep(0.1)
+                continue
+            with contextlib.suppress(ConnectionClosed, TimeoutError):
+                await self._work(station)
+            await station.close()
+
+    async def _work(self, station: StationClient) -> None:
+        while not self._done.is_set():
+            meter = len(self.told)
+            sent = await station.post("StartTransaction", START | {"meterStart": meter})
+            while True:
+                beat = await station.post("Heartbeat", {})
+                answer = await station.receive(30)
+                if answer[1] == beat:
+                    self.beats += 1
+                    await asyncio.sleep(0.05)
+                    continue
+                assert answer[:2] == [3, sent], answer
+                await self._rest(station, beat)
+                break
+            self.told[meter] = answer[2]["transactionId"]
+
+    async def _rest(self, station: StationClient, beat: str) -> None:
+        answer = await station.receive(30)
+        assert answer[:2] == [3, beat], answer
+
+    async def stop(self, task: asyncio.Task[None]) -> None:
+        self._done.set()
+        await asyncio.wait_for(task, 40)
+
+
+async def stored(cluster: EmbeddedPostgres) -> dict[tuple[str, int], int]:
+    """Station and register to transaction, each once."""
+    rows = await Database(cluster.dsn).rows(
+        "SELECT t.identity, s.meter_start_mwh / 1000 AS meter, s.transaction_id::bigint AS number "
+        "FROM sessions s JOIN stations t ON t.id = s.station_id"
+    )
+    found = {(row["identity"], row["meter"]): row["number"] for row in rows}
+    assert len(found) == len(rows)
+    return found
+
+
+async def test_twenty_seconds_without_postgres_lose_nothing_and_grow_nothing(
+    outage_settings: Settings, cluster: EmbeddedPostgres, start_gateway: Start
+) -> None:
+    gateway = await start_gateway(outage_settings)
+    loads = [LoadedStation(f"CP{number}", [gateway.port]) for number in range(8)]
+    tasks = [asyncio.create_task(load.run()) for load in loads]
+    await asyncio.sleep(1.5)
+    await cluster.kill()
+    await asyncio.sleep(1)
+    before = [(len(load.told), load.beats) for load in loads]
+    for _ in range(6):
+        await asyncio.sleep(3)
+        with pytest.raises(InvalidStatus) as refused:
+            await connect_station(gateway.port, "NEW")
+        assert refused.value.response.status_code == 503
+        assert len(gateway.writer._entries) <= len(loads)
+    during = [(len(load.told), load.beats) for load in loads]
+    assert [told for told, _ in during] == [told for told, _ in before]
+    assert all(late[1] > early[1] + 50 for early, late in zip(before, during, strict=True))
+    await cluster.start()
+    async with asyncio.timeout(20):
+        while any(  # noqa: ASYNC110 - plain numbers
+            len(load.told) <= told + 3 for load, (told, _) in zip(loads, during, strict=True)
+        ):
+            await asyncio.sleep(0.1)
+    for load, task in zip(loads, tasks, strict=True):
+        await load.stop(task)
+
+    told = {(load.identity, meter): n for load in loads for meter, n in load.told.items()}
+    found = await stored(cluster)
+    assert {key: found[key] for key in told} == told
+
+
+async def test_stations_of_a_killed_gateway_go_on_at_the_other(
+    outage_settings: Settings, cluster: EmbeddedPostgres
+) -> None:
+    other = outage_settings.model_copy(
+        update={"gateway_port": free_port(), "admin_port": free_port(), "gateway_id": "gw2"}
+    )
+    first = await start_process(outage_settings)
+    second = await start_process(other)
+    ports = [outage_settings.gateway_port, other.gateway_port]
+    loads = [LoadedStation(f"CP{number}", ports) for number in range(6)]
+    tasks = [asyncio.create_task(load.run()) for load in loads]
+    await asyncio.sleep(2)
+    first.kill()
+    await first.wait()
+    at_kill = [len(load.told) for load in loads]
+    async with asyncio.timeout(10):
+        while any(  # noqa: ASYNC110 - plain numbers
+            len(load.told) <= told + 3 for load, told in zip(loads, at_kill, strict=True)
+        ):
+            await asyncio.sleep(0.05)
+    for load, task in zip(loads, tasks, strict=True):
+        await load.stop(task)
+    second.terminate()
+    assert await asyncio.wait_for(second.wait(), 20) == 0
+
+    told = {(load.identity, meter): n for load in loads for meter, n in load.told.items()}
+    found = await stored(cluster)
+    assert {key: found[key] for key in told} == told
+
+
+async def test_a_gateway_that_is_told_to_stop_without_postgres_stops_all_the_same(
+    outage_settings: Settings, cluster: EmbeddedPostgres
+) -> None:
+    process = await start_process(outage_settings)
+    station = await connect_station(outage_settings.gateway_port, "CP1")
+    await station.call("Heartbeat", {})
+    await cluster.kill()
+    for meter in range(60):  # more than one station may have waiting
+        await station.post("StartTransaction", START | {"meterStart": meter})
+    await asyncio.sleep(0.5)
+    process.send_signal(signal.SIGTERM)
+
+    assert await asyncio.wait_for(process.wait(), 60) == 0
+    await cluster.start()
