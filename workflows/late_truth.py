@@ -27,7 +27,7 @@ class LateTruth:
         rounds = 0
         while True:
             known = self.facts
-            workflow.set_current_details(f"{known} late facts; waiting for more of them")
+            workflow.set_current_details(f"late facts: {known}; waiting for more")
             await workflow.sleep(timedelta(seconds=start.gather_s), summary="gather late facts")
             known = self.facts
             result = await step(

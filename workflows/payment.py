@@ -11,7 +11,7 @@ from temporalio import workflow
 from temporalio.exceptions import ApplicationError
 
 from holdfast.contracts import payments as contract
-from holdfast.contracts.names import PAYMENT_STATE
+from holdfast.contracts.names import PAYMENT_STATE, SITE, STATION
 from holdfast.contracts.payments import (
     AmountSignal,
     CaptureOrder,
@@ -24,6 +24,7 @@ from holdfast.contracts.payments import (
     PaymentSeen,
     ReasonSignal,
     ReleaseOrder,
+    SessionSignal,
     StartPayment,
     WriteOffOrder,
 )
@@ -87,6 +88,16 @@ class Payment:
         """The hold is not needed."""
         if self.seen.is_new(reason.event_id):
             self.release = self.release or reason
+
+    @workflow.signal
+    def session_came(self, place: SessionSignal) -> None:
+        """The hold has a session: it is found by its station and site from now on."""
+        if not self.seen.is_new(place.event_id):
+            return
+        attributes = [STATION.value_set(place.station)]
+        if place.site_id is not None:
+            attributes.append(SITE.value_set(str(place.site_id)))
+        workflow.upsert_search_attributes(attributes)
 
     @workflow.signal
     def operator_decided(self, decision: PaymentDecision) -> None:

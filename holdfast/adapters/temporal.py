@@ -120,7 +120,8 @@ def _summary(message: Message) -> str:
         connector = "" if message.connector is None else f"/{message.connector}"
         return f"{message.station} · EVSE {message.evse}{connector}"
     if isinstance(message, StartPayment):
-        return f"{message.kind} {message.amount_minor} {message.currency} (minor units)"
+        amount = f"{message.kind} {message.amount_minor} {message.currency} (minor units)"
+        return amount if message.station is None else f"{amount} · {message.station}"
     if isinstance(message, StartOrder):
         return f"{message.kind} · {message.station}"
     if isinstance(message, StartLateTruth):

@@ -53,6 +53,7 @@ _ALL = (
             payments.PROVIDER_NOTICED: payments.NoticeSignal,
             payments.CAPTURE_ASKED: payments.AmountSignal,
             payments.RELEASE_ASKED: payments.ReasonSignal,
+            payments.SESSION_CAME: payments.SessionSignal,
             payments.OPERATOR_DECIDED: payments.PaymentDecision,
         },
     ),

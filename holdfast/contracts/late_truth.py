@@ -17,6 +17,7 @@ class StartLateTruth(Message):
     organization: str
     organization_id: UUID
     station: str
+    site_id: UUID | None = None
     gather_s: int = 30  # wait this long for more before repricing
 
 

@@ -13,6 +13,7 @@ WORKFLOW = "Payment"
 PROVIDER_NOTICED = "provider_noticed"  # a webhook: look again
 CAPTURE_ASKED = "capture_asked"
 RELEASE_ASKED = "release_asked"
+SESSION_CAME = "session_came"  # the hold has a session: from now on it has a place
 OPERATOR_DECIDED = "operator_decided"
 
 PaymentKind = Literal["hold", "off_session"]
@@ -29,10 +30,20 @@ class StartPayment(Message):
     currency: str
     session_id: UUID | None = None
     state: str = "created"  # of the row, when built again
+    station: str | None = None  # of its session, once it has one
+    site_id: UUID | None = None
     settle: "AmountSignal | None" = None  # when built again after the capture was asked for
     hold_timeout_s: int = 900  # an unconfirmed or unclaimed hold is given up after this
     rebuilt: bool = False
     release: "ReasonSignal | None" = None  # when built again after the release was asked for
+
+
+class SessionSignal(Message):
+    """A session was started on the hold, at this station."""
+
+    event_id: str
+    station: str
+    site_id: UUID | None = None
 
 
 class AmountSignal(Message):

@@ -14,7 +14,7 @@ from holdfast.contracts.payments import OPERATOR_DECIDED, WORKFLOW, PaymentDecis
 from holdfast.domain.currency import Currency
 from holdfast.domain.money import Money
 from holdfast.services.outbox import notify, tell
-from holdfast.store.tables import Account, Organization, Payment, PaymentOperation, Session
+from holdfast.store.tables import Account, Organization, Payment, PaymentOperation, Session, Station
 
 
 class NoCard(Exception):
@@ -136,12 +136,21 @@ async def start(db: AsyncSession, payment: Payment, *, hold_timeout_s: int = 900
 async def start_message(
     db: AsyncSession, payment: Payment, *, hold_timeout_s: int = 900, rebuilt: bool = False
 ) -> StartPayment:
-    """What starts a payment's workflow; of its organization only the slug is told."""
+    """What starts a payment's workflow: of its organization the slug, of its session the place."""
     slug = await db.scalar(
         select(Organization.slug).where(Organization.id == payment.organization_id)
     )
+    place = (
+        await db.execute(
+            select(Station.identity, Session.site_id)
+            .join(Session, Session.station_id == Station.id)
+            .where(Session.id == payment.session_id)
+        )
+    ).one_or_none()
     return StartPayment.model_validate(
         {
+            "station": None if place is None else place.identity,
+            "site_id": None if place is None else place.site_id,
             "payment_id": payment.id,
             "organization": slug or "",
             "organization_id": payment.organization_id,

@@ -49,7 +49,7 @@ async def apply_late_fact(
     await db.flush()
     row = (
         await db.execute(
-            select(Organization.slug, Station.identity)
+            select(Organization.slug, Station.identity, Session.site_id)
             .select_from(Session)
             .join(Station, Station.id == Session.station_id)
             .join(Organization, Organization.id == Session.organization_id)
@@ -67,6 +67,7 @@ async def apply_late_fact(
             organization=row.slug,
             organization_id=organization_id,
             station=row.identity,
+            site_id=row.site_id,
             gather_s=0,
         ),
     )

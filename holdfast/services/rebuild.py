@@ -96,6 +96,7 @@ async def late_message(db: AsyncSession, session: Session) -> late_truth.StartLa
         organization=start.organization,
         organization_id=session.organization_id,
         station=start.station,
+        site_id=session.site_id,
     )
 
 

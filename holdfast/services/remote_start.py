@@ -8,7 +8,8 @@ from uuid import UUID
 from sqlalchemy import String, cast, func, literal, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from holdfast.contracts.names import session_workflow_id
+from holdfast.contracts.names import payment_workflow_id, session_workflow_id
+from holdfast.contracts.payments import SESSION_CAME, SessionSignal
 from holdfast.contracts.sessions import WORKFLOW, StartSession
 from holdfast.domain.authorization import TokenGrant, TokenStatus, decide
 from holdfast.domain.money import AMOUNT_MINOR_MAX
@@ -106,6 +107,7 @@ async def place_start(
         payment.session_id = session.id
         payment.changed_at = now
         await db.flush()
+        await _tell_payment(db, payment, station, session)
     await _tell_workflow(db, organization, station, session, start_timeout_s)
     order = await place_order(
         db,
@@ -142,6 +144,22 @@ def _authorised(
         limit_energy_wh=asked.limits.energy_wh,
         limit_duration_s=asked.limits.duration_s,
         limit_cost_minor=asked.limits.cost_minor,
+    )
+
+
+async def _tell_payment(
+    db: AsyncSession, payment: Payment, station: Station, session: Session
+) -> None:
+    """Where its session is, so that on-call finds the hold by its station."""
+    await tell(
+        db,
+        payment.organization_id,
+        payment_workflow_id(payment.id),
+        operation="signal",
+        name=SESSION_CAME,
+        message=SessionSignal(
+            event_id=f"session:{session.id}", station=station.identity, site_id=session.site_id
+        ),
     )
 
 

@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 from uuid import UUID, uuid5
 
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from holdfast.contracts.names import payment_workflow_id
@@ -14,7 +15,7 @@ from holdfast.services.outbox import notify, tell
 from holdfast.services.tariff_choice import version_in_force
 from holdfast.services.timeline import audit, record_event
 from holdfast.settings import Settings
-from holdfast.store.tables import Organization, Payment, Session, Station
+from holdfast.store.tables import Organization, Payment, Session, Station, Tariff, TariffVersion
 
 # Names the stop orders of a session: the same attempt is the same order.
 STOP_ORDERS = UUID("5d7f0a52-3c8e-4a55-9b1c-1f6d2b7e9a10")
@@ -54,7 +55,7 @@ async def begin(
         key="begun",
         kind="begun",
         at=session.started_at or now,
-        details={"tariff_version": str(session.tariff_version_id or "")},
+        details=await _tariff_words(db, session.tariff_version_id),
     )
     await notify(db, ["sessions"])
     return SessionPlan(
@@ -68,6 +69,18 @@ async def begin(
         ended=ended,
         complete=session.sequence_gaps == 0,
     )
+
+
+async def _tariff_words(db: AsyncSession, version_id: UUID | None) -> dict[str, object]:
+    """The frozen version as people call it."""
+    row = (
+        await db.execute(
+            select(Tariff.name, TariffVersion.number)
+            .join(TariffVersion, TariffVersion.tariff_id == Tariff.id)
+            .where(TariffVersion.id == version_id)
+        )
+    ).one_or_none()
+    return {"tariff": "none"} if row is None else {"tariff": row.name, "version": row.number}
 
 
 async def order_stop(

@@ -186,7 +186,7 @@ async def _after(
             key="settled",
             kind=f"settled.{rail.outcome}",
             at=now,
-            details={"amount_minor": settlement.settled_minor, "reason": rail.reason},
+            details=_outcome(settlement),
         )
     if rail.review is not None:
         details = {"amount_minor": settlement.amount_minor, "currency": settlement.currency}
@@ -207,6 +207,15 @@ async def _after(
         },
     )
     await notify(db, ["sessions", "payments", "outbox"])
+
+
+def _outcome(settlement: Settlement) -> dict[str, object]:
+    """A settlement as the timeline has it: what was taken, in its currency, and why."""
+    return {
+        "amount_minor": settlement.settled_minor,
+        "currency": settlement.currency,
+        "reason": settlement.reason,
+    }
 
 
 async def _tell_hold(
@@ -279,7 +288,7 @@ async def conclude(
         key=f"settled:{payment.id}",
         kind=f"settled.{outcome}",
         at=now,
-        details={"amount_minor": settled_minor, "reason": reason},
+        details=_outcome(settlement),
     )
     if outcome == "uncollectible" or settled_minor != settlement.amount_minor:
         kind = "uncollectible" if outcome == "uncollectible" else "amount_differs"

@@ -168,6 +168,7 @@ async def read_session(
         closed=session.closed_at is not None,
         stoppable=session.transaction_id is not None
         and session.ended_at is None
+        and session.ended_by_us_at is None
         and session.closed_at is None,
     )
 
