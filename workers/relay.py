@@ -9,7 +9,6 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from uuid import UUID
 
 import psycopg
 import structlog
@@ -21,7 +20,7 @@ from temporalio.client import Client
 from holdfast.contracts.sessions import WORKFLOW as CHARGING_SESSION
 from holdfast.store.database import Sessions
 from workers.lanes import LaneOwner, lane_owner
-from workers.relay_sending import Row, Sender, TemporalDown, Unsendable
+from workers.relay_sending import Row, Sender, TemporalDown, Unsendable, uuid_of
 
 ROUND_ROWS = 400
 PARALLEL = 32
@@ -156,9 +155,11 @@ class Relay:
                 await db.execute(MARK_SENT, {"ids": [row.id for row in done]})
             await sender.mark_started(
                 [
-                    UUID(row.workflow_id.removeprefix("session-"))
+                    subject
                     for row in done
-                    if row.operation == "start" and row.name == CHARGING_SESSION
+                    if row.operation == "start"
+                    and row.name == CHARGING_SESSION
+                    and (subject := uuid_of(row.workflow_id.removeprefix("session-"))) is not None
                 ]
             )
         return bool(done)
@@ -200,10 +201,11 @@ class Relay:
         self._metrics.rows.labels("parked").inc()
         log.error("outbox row parked", row=row.id, workflow=row.workflow_id, error=error)
         prefix, _, key = row.workflow_id.partition("-")
+        subject = uuid_of(key)
         async with self._sessions.begin() as db:
             await db.execute(PARK, {"id": row.id, "error": error})
-            if prefix in ATTENTION:
-                await db.execute(ATTENTION[prefix], {"id": UUID(key)})
+            if prefix in ATTENTION and subject is not None:
+                await db.execute(ATTENTION[prefix], {"id": subject})
 
     async def _rest(self, pause_s: float) -> None:
         try:

@@ -65,6 +65,8 @@ class Sender:
 
     async def send(self, row: Row) -> Sent:
         """Raises `Unsendable`, `TemporalDown`; a database error passes through."""
+        if uuid_of(row.workflow_id.partition("-")[2]) is None:
+            raise Unsendable(f"the workflow id {row.workflow_id[:100]!r} names no row of ours")
         if len(repr(row.payload)) > PAYLOAD_BYTES_MAX:
             raise Unsendable(f"the payload is larger than {PAYLOAD_BYTES_MAX} bytes")
         try:
@@ -148,6 +150,14 @@ class Sender:
                 .where(Session.id.in_(session_ids), Session.workflow_started_at.is_(None))
                 .values(workflow_started_at=datetime.now(UTC))
             )
+
+
+def uuid_of(key: str) -> UUID | None:
+    """The key in a workflow id; None where it is none."""
+    try:
+        return UUID(key)
+    except ValueError:
+        return None
 
 
 def _judged(error: RPCError) -> Exception:

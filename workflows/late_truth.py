@@ -3,11 +3,12 @@
 from datetime import timedelta
 
 from temporalio import workflow
+from temporalio.exceptions import ApplicationError
 
 from holdfast.contracts import late_truth as contract
 from holdfast.contracts.late_truth import EventSignal, LateOrder, LateResult, StartLateTruth
 from workflows.seen_events import SeenEvents
-from workflows.step import step
+from workflows.step import Refused, step
 
 ROUNDS_MAX = 50
 
@@ -30,11 +31,17 @@ class LateTruth:
             workflow.set_current_details(f"late facts: {known}; waiting for more")
             await workflow.sleep(timedelta(seconds=start.gather_s), summary="gather late facts")
             known = self.facts
-            result = await step(
-                contract.reprice_session,
-                LateOrder(session_id=start.session_id),
-                summary=f"reprice after {known} late facts",
-            )
+            try:
+                result = await step(
+                    contract.reprice_session,
+                    LateOrder(session_id=start.session_id),
+                    summary=f"reprice after {known} late facts",
+                )
+            except Refused as error:
+                # The facts stay open: a person applies them again once the cause is gone.
+                raise ApplicationError(
+                    error.message, type=error.type, non_retryable=True
+                ) from error
             rounds += 1
             if self.facts == known or rounds >= ROUNDS_MAX:
                 break
