@@ -12,6 +12,7 @@ import uvicorn
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.types import ASGIApp
+from temporalio.converter import PayloadCodec
 
 from api.app import create_app, with_pages
 from api.notices import Notices
@@ -30,11 +31,12 @@ KEEP_ALIVE_S = 30
 log = structlog.get_logger()
 
 
-async def serve(settings: Settings, stop: asyncio.Event) -> None:
-    """Until `stop` is set, or a server ends by itself."""
+async def serve(settings: Settings, stop: asyncio.Event, codec: PayloadCodec | None = None) -> None:
+    """Until `stop` is set, or a server ends by itself; `codec` is for what Temporal is told."""
     engine = open_engine(settings.database_url, pool_size=20)
     sessions = open_sessions(engine)
-    notices, temporal, registry = Notices(settings.database_url), TemporalLink(), new_registry()
+    notices, registry = Notices(settings.database_url), new_registry()
+    temporal = TemporalLink(codec=codec)
     provider = StripePayments.opened(settings)
     app = create_app(
         settings,

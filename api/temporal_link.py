@@ -4,6 +4,7 @@ import asyncio
 
 import structlog
 from temporalio.client import Client
+from temporalio.converter import PayloadCodec
 from temporalio.exceptions import TemporalError, WorkflowAlreadyStartedError
 from temporalio.service import RPCError
 
@@ -19,13 +20,14 @@ log = structlog.get_logger()
 class TemporalLink:
     """Connects in the background, for ever. `client` is None until Temporal has answered once."""
 
-    def __init__(self, client: Client | None = None) -> None:
+    def __init__(self, client: Client | None = None, codec: PayloadCodec | None = None) -> None:
         self.client = client
+        self._codec = codec
 
     async def run(self, settings: Settings) -> None:
         """Connect; the client itself reconnects afterwards."""
         if self.client is None:
-            self.client = await connect_for_ever(settings, identity="api")
+            self.client = await connect_for_ever(settings, identity="api", codec=self._codec)
             log.info("connected to temporal", address=settings.temporal_address)
 
     async def try_start(self, workflow: str, workflow_id: str, message: Message) -> bool:

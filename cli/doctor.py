@@ -10,11 +10,14 @@ from typing import Annotated
 import typer
 from rich.console import Console
 from sqlalchemy.exc import SQLAlchemyError
-from temporalio.client import Client
+from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.service import RPCError
 
 from cli.environment import STATE_DIR, known_settings
+from holdfast.adapters.stripe import API_VERSION
+from holdfast.adapters.temporal import connect
 from holdfast.services.diagnosis import Finding, diagnose
+from holdfast.services.rebuild import startable_of
 from holdfast.settings import Settings
 from holdfast.store.database import open_engine, open_sessions
 from holdfast.store.migrate import current_and_head
@@ -25,6 +28,9 @@ CONNECT_TIMEOUT_S = 5.0
 STUCK = (
     'TemporalReportedProblems IN ("category=WorkflowTaskFailed","category=WorkflowTaskTimedOut")'
 )
+ENDED_BADLY = 'ExecutionStatus IN ("Failed","TimedOut","Terminated","Canceled")'
+ENDED_READ_MAX = 200
+EXAMPLES_MAX = 3
 
 
 def look_at_machine(state_dir: Path) -> list[Finding]:
@@ -77,21 +83,22 @@ async def look_at_database(settings: Settings) -> list[Finding]:
     try:
         async with open_sessions(engine)() as db:
             return findings + await diagnose(
-                db, now=datetime.now(UTC), lease_s=settings.gateway_lease_s
+                db,
+                now=datetime.now(UTC),
+                lease_s=settings.gateway_lease_s,
+                api_version=API_VERSION,
             )
     finally:
         await engine.dispose()
 
 
 async def look_at_temporal(settings: Settings) -> list[Finding]:
-    """Reachable, and no workflow whose code fails."""
+    """Reachable, no workflow whose code fails, and none that ended before its rows did."""
     try:
-        client = await asyncio.wait_for(
-            Client.connect(settings.temporal_address, namespace=settings.temporal_namespace),
-            CONNECT_TIMEOUT_S,
-        )
+        client = await asyncio.wait_for(connect(settings), CONNECT_TIMEOUT_S)
         running = (await client.count_workflows("ExecutionStatus = 'Running'")).count
         stuck = (await client.count_workflows(STUCK)).count
+        failed = await _look_at_failed(client, settings)
     except (RPCError, RuntimeError, TimeoutError) as error:
         return [
             Finding(
@@ -108,6 +115,43 @@ async def look_at_temporal(settings: Settings) -> list[Finding]:
             problem=f"{stuck} workflows fail in their own code: deploy a fix, they resume by "
             f"themselves. Find them in {settings.temporal_ui_url} with: {STUCK}"
             if stuck
+            else None,
+        ),
+        *failed,
+    ]
+
+
+async def _look_at_failed(client: Client, settings: Settings) -> list[Finding]:
+    """Workflows that ended without finishing what their rows still have open.
+
+    One that runs again, or whose rows were finished in another way, is history and no finding.
+    """
+    ended = {found.id async for found in client.list_workflows(ENDED_BADLY, limit=ENDED_READ_MAX)}
+    engine = open_engine(settings.database_url, pool_size=1)
+    owing = []
+    try:
+        async with open_sessions(engine)() as db:
+            for workflow_id in sorted(ended):
+                try:
+                    owes = await startable_of(db, workflow_id) is not None
+                except ValueError:
+                    continue  # not an id of ours
+                if owes:
+                    latest = await client.get_workflow_handle(workflow_id).describe()
+                    if latest.status is not WorkflowExecutionStatus.RUNNING:
+                        owing.append(workflow_id)
+    except SQLAlchemyError:
+        return []  # said where the database was looked at
+    finally:
+        await engine.dispose()
+    named = ", ".join(owing[:EXAMPLES_MAX]) + (", …" if len(owing) > EXAMPLES_MAX else "")
+    return [
+        Finding(
+            subject="ended workflows",
+            state=f"{len(owing)} left something open",
+            problem=f"{named} failed or was ended by hand, with rows still open: read why in "
+            f"{settings.temporal_ui_url}, mend it, then run `holdfast rebuild`."
+            if owing
             else None,
         )
     ]

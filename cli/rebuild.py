@@ -8,6 +8,7 @@ from typing import Annotated
 import orjson
 import typer
 from temporalio.client import Client
+from temporalio.converter import PayloadCodec
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError
 
@@ -22,13 +23,15 @@ PARALLEL = 16
 CONNECT_TIMEOUT_S = 10.0
 
 
-async def rebuild(settings: Settings) -> dict[str, dict[str, int]]:
+async def rebuild(
+    settings: Settings, codec: PayloadCodec | None = None
+) -> dict[str, dict[str, int]]:
     """Start what is missing. Returns counts by workflow type: {"started": …, "running": …}.
 
     Safe to repeat and to run beside working workers: what runs already refuses a second start.
     Raises RPCError, RuntimeError or TimeoutError where Temporal does not answer.
     """
-    client = await asyncio.wait_for(connect(settings), CONNECT_TIMEOUT_S)
+    client = await asyncio.wait_for(connect(settings, codec=codec), CONNECT_TIMEOUT_S)
     counts: dict[str, Counter[str]] = {"started": Counter(), "running": Counter()}
     engine = open_engine(settings.database_url, pool_size=2)
     try:

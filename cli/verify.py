@@ -6,10 +6,10 @@ from typing import Annotated, Any
 
 import orjson
 import typer
-from temporalio.client import Client
 from temporalio.service import RPCError
 
 from cli.environment import STATE_DIR, known_settings
+from holdfast.adapters.temporal import connect
 from holdfast.services.verify import ALWAYS, QUIESCENT, find_breaches
 from holdfast.settings import Settings
 from holdfast.store.database import open_engine, open_sessions
@@ -20,7 +20,7 @@ CONNECT_TIMEOUT_S = 5.0
 async def running_workflows(settings: Settings) -> int:
     """How many workflows Temporal has open, by its own count."""
     client = await asyncio.wait_for(
-        Client.connect(settings.temporal_address, namespace=settings.temporal_namespace),
+        connect(settings),
         CONNECT_TIMEOUT_S,
     )
     counted = await client.count_workflows("ExecutionStatus = 'Running'")

@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import structlog
+from temporalio.converter import PayloadCodec
 
 from gateway.lease import Lease, Listener
 from gateway.metrics import GatewayMetrics
@@ -32,7 +33,7 @@ LAST_WRITE_S = 3.0
 class GatewayApp:
     """One gateway. `start`, then `drain`; `run` does both around a stop signal."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, codec: PayloadCodec | None = None) -> None:
         self.settings = settings
         self.boot_id: UUID = uuid4()
         self.task_queue = gateway_queue(settings.gateway_id, self.boot_id)
@@ -55,7 +56,7 @@ class GatewayApp:
         self.replays = Replays(self._pool, self.writer)
         self._listener = Listener(self._database_url, self._pool, self.registry, self.replays.run)
         self._orders = OrderWorker(
-            settings, Orders(self._pool, self.registry, self.metrics), self.task_queue
+            settings, Orders(self._pool, self.registry, self.metrics), self.task_queue, codec
         )
         self._port = Port(
             settings, self._pool, self.writer, self.registry, self.metrics, self.boot_id

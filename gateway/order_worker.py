@@ -9,6 +9,7 @@ import asyncio
 from datetime import timedelta
 
 import structlog
+from temporalio.converter import PayloadCodec
 from temporalio.worker import PollerBehaviorSimpleMaximum, Worker
 
 from gateway.orders import Orders
@@ -26,10 +27,17 @@ RESTART_S = 1.0
 class OrderWorker:
     """Runs until stopped, whatever Temporal does meanwhile."""
 
-    def __init__(self, settings: Settings, orders: Orders, task_queue: str) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        orders: Orders,
+        task_queue: str,
+        codec: PayloadCodec | None = None,
+    ) -> None:
         self._settings = settings
         self._orders = orders
         self._task_queue = task_queue
+        self._codec = codec
         self._stop = asyncio.Event()
         self.connected = False
 
@@ -39,7 +47,7 @@ class OrderWorker:
         try:
             while not self._stop.is_set():
                 connecting = asyncio.create_task(
-                    connect_for_ever(self._settings, identity=self._task_queue)
+                    connect_for_ever(self._settings, identity=self._task_queue, codec=self._codec)
                 )
                 await asyncio.wait([connecting, stopping], return_when=asyncio.FIRST_COMPLETED)
                 if not connecting.done():

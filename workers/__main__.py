@@ -5,15 +5,16 @@ import signal
 import sys
 
 import uvloop
+from temporalio.converter import PayloadCodec
 
 from holdfast.settings import BadSettings, Settings
 from holdfast.telemetry import configure_logging
 from workers.app import WorkersApp
 
 
-async def serve(settings: Settings) -> None:
-    """Run the process to its graceful end."""
-    app = WorkersApp(settings)
+async def serve(settings: Settings, codec: PayloadCodec | None = None) -> None:
+    """Run the process to its graceful end; `codec` is for what Temporal is told."""
+    app = WorkersApp(settings, codec)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, app.stop)

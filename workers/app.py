@@ -14,6 +14,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 from temporalio.client import Client
 from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
+from temporalio.converter import PayloadCodec
 from temporalio.worker import PollerBehaviorAutoscaling, Worker, WorkerDeploymentConfig
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
@@ -148,8 +149,9 @@ def worker_identity(queue: str, settings: Settings) -> str:
 class WorkersApp:
     """Everything of the process. `run` returns after `stop` and a graceful end."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, codec: PayloadCodec | None = None) -> None:
         self._settings = settings
+        self._codec = codec
         self._stopping = asyncio.Event()
         self._engine = open_engine(settings.database_url, pool_size=POOL)
         self._sessions = open_sessions(self._engine)
@@ -198,7 +200,7 @@ class WorkersApp:
             await self._engine.dispose()
 
     async def _connect(self) -> None:
-        connecting = asyncio.create_task(connect_for_ever(self._settings))
+        connecting = asyncio.create_task(connect_for_ever(self._settings, codec=self._codec))
         stopping = asyncio.create_task(self._stopping.wait())
         done, _ = await asyncio.wait({connecting, stopping}, return_when=asyncio.FIRST_COMPLETED)
         if connecting in done:

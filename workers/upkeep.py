@@ -15,6 +15,7 @@ from sqlalchemy import TextClause, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from holdfast.http.idempotency import KEPT as WRITES_KEPT
 from holdfast.settings import Settings
 from holdfast.store.partitions import (
     delete_astray,
@@ -30,7 +31,6 @@ ROUNDS_MAX = 50
 SENT_KEPT = timedelta(days=7)
 EVENTS_KEPT = timedelta(days=90)
 KEYS_KEPT = timedelta(days=90)
-WRITES_KEPT = timedelta(hours=24)
 GATEWAYS_KEPT = timedelta(days=30)
 
 # Parked and unsent rows stay, however old.

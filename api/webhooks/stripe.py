@@ -17,6 +17,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.sql.elements import ColumnElement
 
+from holdfast.adapters.stripe import API_VERSION
 from holdfast.contracts.names import payment_workflow_id
 from holdfast.contracts.payments import PROVIDER_NOTICED, NoticeSignal
 from holdfast.http.database import Db
@@ -82,6 +83,9 @@ async def receive_stripe_event(request: Request, db: Db) -> Received:
         request.headers.get(SIGNATURE_HEADER),
         settings.stripe_webhook_secret.get_secret_value(),
     )
+    if event.api_version != API_VERSION:
+        # Said and gone on with: nothing is believed of it but ids (and `holdfast doctor` says so).
+        log.warning("webhook of another API version", sent=event.api_version, ours=API_VERSION)
     payment = await _payment_of(db, event.data.object)
     stored = await db.scalar(
         upsert(ProviderEvent)

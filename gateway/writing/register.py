@@ -45,6 +45,7 @@ def started(row: SessionRow, register_mwh: int, at: datetime) -> None:
     row.meter_start_mwh = register_mwh
     row.meter_last_mwh, row.meter_last_at = register_mwh, at
     row.changed = True
+    _count(row)  # the end may have come first
 
 
 def stopped(row: SessionRow, register_mwh: int, at: datetime) -> None:

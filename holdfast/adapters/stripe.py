@@ -13,6 +13,7 @@ import stripe
 from holdfast.contracts.ports import Intent, ProviderRefused, ProviderUnsure, ProviderUnusable
 from holdfast.settings import Settings
 
+API_VERSION = stripe.api_version  # pinned by the SDK; webhook endpoints are to have the same
 TIMEOUT_S = 20.0
 LIST_PAGES_MAX = 20
 PAGE = 100

@@ -1,7 +1,8 @@
 """The Temporal client that gateway, api, workers and the command line share.
 
-One data converter everywhere, with one place for a payload codec; starting a workflow sets its
-queue, ids and search attributes the same way whoever starts it.
+One data converter everywhere. A payload codec (encryption, say) is handed to the composition roots,
+and to all of them: `serve` of gateway, api and workers, and `rebuild` of the command line. Starting
+a workflow sets its queue, ids and search attributes the same way whoever starts it.
 """
 
 import asyncio
@@ -60,12 +61,14 @@ async def connect(
     )
 
 
-async def connect_for_ever(settings: Settings, *, identity: str | None = None) -> Client:
+async def connect_for_ever(
+    settings: Settings, *, identity: str | None = None, codec: PayloadCodec | None = None
+) -> Client:
     """Connect, however long Temporal takes to come: run it as a task, ports open first."""
     pause = 0.2
     while True:
         try:
-            return await connect(settings, identity=identity)
+            return await connect(settings, identity=identity, codec=codec)
         except RuntimeError as error:
             log.warning(
                 "temporal does not answer", address=settings.temporal_address, error=str(error)

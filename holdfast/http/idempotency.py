@@ -25,8 +25,7 @@ from holdfast.store.tables import IdempotentWrite
 HEADER = "Idempotency-Key"
 REPLAYED_HEADER = "Idempotent-Replayed"
 KEY_LENGTH_MAX = 255
-KEPT = timedelta(hours=24)
-PURGED_AT_ONCE = 20
+KEPT = timedelta(hours=24)  # then upkeep deletes them
 SHOWN_ONCE = ("key", "api_key", "password")
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -105,7 +104,6 @@ class IdempotentRequest:
             raise Problem(
                 409, "request-in-progress", f"a request with this {HEADER} is still running"
             )
-        await self._purge()
         known = await self.db.scalar(
             select(IdempotentWrite).where(
                 IdempotentWrite.api_key_id == self.api_key_id,
@@ -132,19 +130,6 @@ class IdempotentRequest:
                 headers={REPLAYED_HEADER: "true"},
             )
         )
-
-    async def _purge(self) -> None:
-        """Drop a few of the oldest: the ids sort by time, so that only those are looked at."""
-        before = datetime.now(UTC) - KEPT
-        bound = UUID(int=int(before.timestamp() * 1000) << 80)
-        old = (
-            select(IdempotentWrite.id)
-            .where(IdempotentWrite.id < bound)
-            .order_by(IdempotentWrite.id)
-            .limit(PURGED_AT_ONCE)
-            .with_for_update(skip_locked=True)
-        )
-        await self.db.execute(delete(IdempotentWrite).where(IdempotentWrite.id.in_(old)))
 
 
 class IdempotentRoute(APIRoute):

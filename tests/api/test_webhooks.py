@@ -9,6 +9,7 @@ from uuid import UUID
 import httpx
 import pytest
 import stripe
+import structlog
 from sqlalchemy import insert, select
 
 from holdfast.store.database import Sessions
@@ -39,7 +40,7 @@ def event(kind: str = "payment_intent.succeeded", **content: Any) -> bytes:
             "id": "evt_1",
             "object": "event",
             "type": kind,
-            "api_version": "2026-10-28.endive",
+            "api_version": stripe.api_version,
             "data": {"object": {"id": "pi_1", "object": "payment_intent", **content}},
         }
     ).encode()
@@ -80,8 +81,23 @@ async def test_an_event_has_the_payment_look_again(
     assert (stored.id, stored.payment_id, stored.api_version) == (
         "evt_1",
         payment,
-        "2026-10-28.endive",
+        stripe.api_version,
     )
+
+
+async def test_an_event_of_another_api_version_is_taken_and_said(
+    clients: Clients, db_sessions: Sessions, payment: UUID
+) -> None:
+    other = json.dumps({**json.loads(event()), "id": "evt_2", "api_version": "2020-08-27"})
+    with structlog.testing.capture_logs() as ordinary:
+        await deliver(clients, event())
+    with structlog.testing.capture_logs() as said:
+        await deliver(clients, other.encode())
+
+    assert [row[2] for row in await told(db_sessions)] == ["evt_1", "evt_2"]
+    warnings = [(line["sent"], line["ours"]) for line in said if line["log_level"] == "warning"]
+    assert warnings == [("2020-08-27", stripe.api_version)]
+    assert [line for line in ordinary if line["log_level"] == "warning"] == []
 
 
 async def test_a_second_delivery_is_taken_and_changes_nothing(

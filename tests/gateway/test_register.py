@@ -45,6 +45,16 @@ def test_energy_is_the_difference_rounded_half_up_once() -> None:
     assert row.energy_wh == 1500
 
 
+def test_a_start_that_comes_after_the_end_counts_the_energy_between_them() -> None:
+    row = running(start_wh=None)
+    register.stopped(row, 5_000_000, at(30))
+    assert row.energy_wh == 0
+
+    register.started(row, 1_000_000, T0)
+
+    assert row.energy_wh == 4000
+
+
 def test_an_older_reading_changes_nothing() -> None:
     row = running()
     register.sampled(row, 5_000_000, at(10))

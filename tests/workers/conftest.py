@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 import pytest
 from pydantic import SecretStr
 from temporalio.client import Client
+from temporalio.converter import PayloadCodec
 from temporalio.service import RPCError
 
 from holdfast.settings import Settings
@@ -54,9 +55,11 @@ def worker_settings(settings: Settings, temporal_server: str, world: World) -> S
 
 
 @asynccontextmanager
-async def serving(settings: Settings) -> AsyncIterator[WorkersApp]:
+async def serving(
+    settings: Settings, codec: PayloadCodec | None = None
+) -> AsyncIterator[WorkersApp]:
     """The process, in this loop; ended gracefully."""
-    app = WorkersApp(settings)
+    app = WorkersApp(settings, codec)
     task = asyncio.create_task(app.run())
     try:
         yield app
