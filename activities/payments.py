@@ -6,14 +6,16 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 from uuid import UUID
 
-from sqlalchemy import update
+from sqlalchemy import select, update
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from holdfast.contracts.payments import (
     CaptureOrder,
     ChargeOrder,
+    DecisionNoted,
     PaymentAttentionOrder,
+    PaymentDecisionOrder,
     PaymentOrder,
     PaymentSeen,
     ReleaseOrder,
@@ -28,13 +30,11 @@ from holdfast.contracts.ports import (
 )
 from holdfast.domain.currency import Currency
 from holdfast.domain.money import Money
-from holdfast.services import payment_steps
+from holdfast.services import payment_decisions, payment_steps
 from holdfast.services.outbox import notify
 from holdfast.services.payment_steps import FINAL, PaymentNotFound, Prepared, locked_payment
-from holdfast.services.settlement import conclude
-from holdfast.services.timeline import audit
 from holdfast.store.database import Sessions
-from holdfast.store.tables import Payment, Session
+from holdfast.store.tables import AuditEntry, Payment
 
 Answer = TypeVar("Answer")
 
@@ -57,7 +57,13 @@ class Payments:
 
     @activity.defn(name="payments.hold")
     async def hold_payment(self, order: PaymentOrder) -> PaymentSeen:
-        """Create the intent with manual capture, exactly once."""
+        """Create the intent with manual capture, exactly once.
+
+        An intent that is there (the workflow was built again while the driver confirms) is read:
+        a second one could be confirmed too, and one of them would be forgotten.
+        """
+        if await self._intent_of(order.payment_id) is not None:
+            return await self.look_at_payment(order)
         prepared = await self._prepare(order.payment_id, "hold", {})
         if isinstance(prepared, PaymentSeen):
             return prepared
@@ -95,7 +101,10 @@ class Payments:
                 await notify(db, ["payments"])
                 return await payment_steps.seen(db, payment)
         prepared = await self._prepare(
-            order.payment_id, "release", {"cancellation_reason": "abandoned"}
+            order.payment_id,
+            "release",
+            {"cancellation_reason": "abandoned"},
+            unless_claimed=order.unless_claimed,
         )
         if isinstance(prepared, PaymentSeen):
             return prepared
@@ -110,12 +119,9 @@ class Payments:
     @activity.defn(name="payments.look")
     async def look_at_payment(self, order: PaymentOrder) -> PaymentSeen:
         """Read the intent and write what it says to the row."""
-        async with self.sessions() as db:
-            payment = await db.get(Payment, order.payment_id)
-            intent_id = None if payment is None else payment.intent
-        if intent_id is None:
+        name = await self._intent_of(order.payment_id)
+        if name is None:
             return await self.hold_payment(order)
-        name = intent_id
         intent = await _asked(lambda: self._provider().read_intent(name))
         return await self._write(order.payment_id, None, intent)
 
@@ -125,19 +131,18 @@ class Payments:
         async with self.sessions.begin() as db:
             payment = await _found(locked_payment(db, order.payment_id))
             if payment.state not in FINAL:
-                await payment_steps.decline(db, payment, "written_off", _now())
-                await conclude(
-                    db, payment, outcome="uncollectible", settled_minor=0,
-                    reason=order.reason, now=_now(),
-                )  # fmt: skip
-            session = (
-                None if payment.session_id is None else await db.get(Session, payment.session_id)
-            )
-            if session is not None:
-                await audit(
-                    db, session, actor=order.actor, action="payment.write_off", reason=order.reason
+                entry = await db.get_one(AuditEntry, order.audit_id)
+                await payment_steps.decline(
+                    db, payment, "written_off", _now(), reason=f"written off: {entry.reason}"
                 )
             return await payment_steps.seen(db, payment)
+
+    @activity.defn(name="payments.decide")
+    async def note_payment_decision(self, order: PaymentDecisionOrder) -> DecisionNoted:
+        """Write a decision from the Temporal UI into the audit log, the timeline and the row."""
+        async with self.sessions.begin() as db:
+            payment = await _found(locked_payment(db, order.payment_id))
+            return await payment_decisions.note(db, payment, order)
 
     @activity.defn(name="payments.attention")
     async def raise_payment_attention(self, order: PaymentAttentionOrder) -> None:
@@ -150,6 +155,10 @@ class Payments:
             )
             await notify(db, ["payments"])
 
+    async def _intent_of(self, payment_id: UUID) -> str | None:
+        async with self.sessions() as db:
+            return await db.scalar(select(Payment.intent).where(Payment.id == payment_id))
+
     async def _was_sent(self, payment_id: UUID) -> bool:
         async with self.sessions.begin() as db:
             payment = await _found(locked_payment(db, payment_id))
@@ -159,18 +168,24 @@ class Payments:
             return hold is not None and hold.first_sent_at is not None
 
     async def _prepare(
-        self, payment_id: UUID, operation: str, parameters: dict[str, Any]
+        self,
+        payment_id: UUID,
+        operation: str,
+        parameters: dict[str, Any],
+        *,
+        unless_claimed: bool = False,
     ) -> Prepared | PaymentSeen:
         """Store and commit what will be sent; what is final already is answered from the row."""
         async with self.sessions.begin() as db:
             payment = await _found(locked_payment(db, payment_id))
             answered = payment.state in FINAL or (operation == "hold" and payment.state == "held")
-            if answered:
-                return await payment_steps.seen(db, payment)
+            seen = await payment_steps.seen(db, payment)
+            if answered or (unless_claimed and seen.claimed):
+                return seen
             if operation == "release" and payment.intent is None:
                 return Prepared(
                     operation_id=UUID(int=0), operation=operation, sequence=0, key="",
-                    parameters={}, intent=None, created_at=_now(), sent_before=False, stale=False,
+                    parameters={}, intent=None, created_at=_now(), stale=False,
                 )  # fmt: skip
             return await payment_steps.prepare(db, payment, operation, parameters, _now())
 

@@ -18,6 +18,7 @@ from holdfast.contracts.sessions import (
     CancelOrder,
     Check,
     CheckOrder,
+    DecisionOrder,
     EndOrder,
     SessionOrder,
     SessionPlan,
@@ -25,26 +26,25 @@ from holdfast.contracts.sessions import (
     SettleOrder,
     StopOrder,
 )
-from holdfast.domain.periods import TariffUnsupported
-from holdfast.domain.pricing import TooManyPeriods, UnknownZone
-from holdfast.domain.tariff import TariffInvalid
-from holdfast.services import late_truth, session_steps, settlement, tripwires
+from holdfast.services import (
+    late_truth,
+    session_decisions,
+    session_steps,
+    settlement,
+    tripwires,
+)
 from holdfast.services.outbox import notify
+from holdfast.services.refusal import Conflict
+from holdfast.services.session_course import UNPRICEABLE
 from holdfast.services.session_steps import SessionNotFound
 from holdfast.services.settlement import SessionNotEnded
+from holdfast.services.timeline import open_review
 from holdfast.settings import Settings
 from holdfast.store.database import Sessions as DatabaseSessions
 from holdfast.store.tables import Session
 
 # Repeating does not help with these: a person must change a tariff, a site or the rows.
-EXPECTED = (
-    SessionNotFound,
-    SessionNotEnded,
-    TariffInvalid,
-    TariffUnsupported,
-    TooManyPeriods,
-    UnknownZone,
-)
+EXPECTED = (Conflict, SessionNotFound, SessionNotEnded, *UNPRICEABLE)
 
 
 @dataclass(frozen=True)
@@ -100,9 +100,25 @@ class Sessions:
 
     @activity.defn(name="sessions.reprice")
     async def reprice_session(self, order: LateOrder) -> LateResult:
-        """Price the same version again; open a review task where the total differs."""
+        """Price the same version again; open a review task where the total differs, or where it
+        cannot be priced: it then stays as it was settled, and its late facts stay open."""
+        try:
+            async with self._locked(order.session_id) as (db, session):
+                return await late_truth.reprice(db, session, _now())
+        except ApplicationError as refused:
+            if refused.type == SessionNotFound.__name__:
+                raise
+            async with self._locked(order.session_id) as (db, session):
+                details = {"error": refused.type or ""}
+                await open_review(db, session, kind="cannot_reprice", details=details)
+                energy_wh = session.energy_wh
+            return LateResult(difference_minor=0, energy_wh=energy_wh, review_opened=True)
+
+    @activity.defn(name="sessions.decide")
+    async def note_decision(self, order: DecisionOrder) -> None:
+        """Write a decision from the Temporal UI into the audit log, the timeline and the row."""
         async with self._locked(order.session_id) as (db, session):
-            return await late_truth.reprice(db, session, _now())
+            await session_decisions.note(db, session, order)
 
     @activity.defn(name="sessions.attention")
     async def raise_attention(self, order: AttentionOrder) -> None:

@@ -19,6 +19,7 @@ from holdfast.contracts.message import Message
 from holdfast.contracts.ports import Intent, ProviderRefused, ProviderUnsure
 
 TARIFF_VERSION = UUID("00000000-0000-7000-8000-000000000001")
+NOTED = UUID("00000000-0000-7000-8000-000000000002")
 
 
 class Refusal(ApplicationError):
@@ -63,9 +64,6 @@ class SteppedSessions:
     script: Script = field(default_factory=Script)
     plan: sessions.SessionPlan = field(
         default_factory=lambda: sessions.SessionPlan(
-            state="started",
-            silence_s=1800,
-            zombie_s=86_400,
             final_wait_s=120,
             stop_retry_s=60,
             tariff_version_id=TARIFF_VERSION,
@@ -89,6 +87,7 @@ class SteppedSessions:
             self.settle_session,
             self.raise_attention,
             self.reprice_session,
+            self.note_decision,
         ]
 
     @activity.defn(name="sessions.begin")
@@ -121,6 +120,10 @@ class SteppedSessions:
         answer: sessions.Settled = self.script.take("settle", order, self.settled)
         return answer
 
+    @activity.defn(name="sessions.decide")
+    async def note_decision(self, order: sessions.DecisionOrder) -> None:
+        self.script.take("decide", order, None)
+
     @activity.defn(name="sessions.attention")
     async def raise_attention(self, order: sessions.AttentionOrder) -> None:
         self.script.take("attention", order, None)
@@ -147,6 +150,7 @@ class SteppedPayments:
             self.charge_payment,
             self.release_payment,
             self.write_off_payment,
+            self.note_payment_decision,
             self.raise_payment_attention,
         ]
 
@@ -178,6 +182,14 @@ class SteppedPayments:
     @activity.defn(name="payments.write_off")
     async def write_off_payment(self, order: payments.WriteOffOrder) -> payments.PaymentSeen:
         return self._take("write_off", order, "failed")
+
+    @activity.defn(name="payments.decide")
+    async def note_payment_decision(
+        self, order: payments.PaymentDecisionOrder
+    ) -> payments.DecisionNoted:
+        usual = payments.DecisionNoted(audit_id=NOTED)
+        answer: payments.DecisionNoted = self.script.take("decide", order, usual)
+        return answer
 
     @activity.defn(name="payments.attention")
     async def raise_payment_attention(self, order: payments.PaymentAttentionOrder) -> None:

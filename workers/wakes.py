@@ -4,7 +4,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from holdfast.contracts.names import session_workflow_id
-from holdfast.contracts.sessions import TRIPWIRE_CROSSED, TripwireSignal
+from holdfast.contracts.sessions import TRIPWIRE_CROSSED, TripwireSignal, tripwire_event_id
 from holdfast.services.outbox import notify, tell
 
 EVERY_S = 1.0
@@ -45,7 +45,8 @@ async def fire_due(db: AsyncSession) -> int:
             operation="signal",
             name=TRIPWIRE_CROSSED,
             message=TripwireSignal(
-                event_id=f"tripwire:{row.id}:{row.tripwire_version}", version=row.tripwire_version
+                event_id=tripwire_event_id(row.id, row.tripwire_version),
+                version=row.tripwire_version,
             ),
         )
     if fired:

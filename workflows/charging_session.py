@@ -46,9 +46,8 @@ class ChargingSession(SessionHearing):
         self.tripwire_planted = 0
         self.stop_reason: str | None = None
         self.stop_attempts = 0
+        self.stop_attempts_before = 0  # of earlier series: no two orders have one number
         self.stop_due: datetime | None = None
-        self.waive: OperatorDecision | None = None
-        self.override: OperatorDecision | None = None
         self.attention = Attention(self._write_attention)
 
     @workflow.run
@@ -56,7 +55,8 @@ class ChargingSession(SessionHearing):
         """See the session through to its settlement."""
         plan = await self._begin()
         if not self.started:
-            outcome = await self._wait_for_start(start.start_timeout_s)
+            timeout_s = plan.start_left_s if start.rebuilt else start.start_timeout_s
+            outcome = await self._wait_for_start(timeout_s)
             if outcome == "refused":
                 await workflow.wait_condition(workflow.all_handlers_finished)
                 return SessionResult(state="failed")
@@ -82,8 +82,9 @@ class ChargingSession(SessionHearing):
                     summary="freeze the tariff, plant tripwires",
                 )
             except Refused as error:
-                await self._wait_for_decision(f"cannot begin: {error.type}", error.message)
-                self._take_decisions()
+                reason = f"cannot begin: {error.type}"
+                await self._wait_for_decision(reason, error.message, self.corrections)
+                await self._force_unbegun()
                 continue
             await self.attention.clear()
             self.tripwire_planted = plan.tripwire_version
@@ -92,11 +93,18 @@ class ChargingSession(SessionHearing):
                 self.started, self.ended, self.complete = True, True, plan.complete
             return plan
 
+    async def _force_unbegun(self) -> None:
+        """What cannot be watched can still be ended by a person."""
+        forced = any(decision.action == "force_end" for decision in self.decisions)
+        self.decisions.clear()
+        if forced and self.started and not self.ended:
+            await self._end("forced")
+
     async def _wait_for_start(self, timeout_s: int) -> Outcome:
         """Until the station reports a start, refuses, the time is up, or a person ends it."""
         deadline = workflow.now() + timedelta(seconds=timeout_s)
         self._say("waiting for the station to report the start")
-        reason, actor, note = "start_timeout", "system:session", None
+        reason = "start_timeout"
         while not self.started:
             left, self.tripwire = deadline - workflow.now(), None
             if not await self._heard(left, "start timeout"):
@@ -104,18 +112,15 @@ class ChargingSession(SessionHearing):
             if self.refusal is not None:
                 reason = "start_refused"
                 break
-            if self.decisions:
-                decision = self.decisions.pop(0)
-                if decision.action == "waive":
-                    self.waive = decision
-                elif decision.action == "force_end":
-                    reason, actor, note = "forced", decision.actor, decision.reason
-                    break
+            # Any other decision is in the row and waits there for its time.
+            if self.decisions and self.decisions.pop(0).action == "force_end":
+                reason = "forced"
+                break
         if self.started:
             return "started"
         cancelled = await step(
             contract.cancel_session,
-            CancelOrder(session_id=self.session_id, reason=reason, actor=actor, note=note),
+            CancelOrder(session_id=self.session_id, reason=reason),
             summary=f"close: {reason}",
         )
         if not cancelled.closed:
@@ -138,14 +143,22 @@ class ChargingSession(SessionHearing):
             await self._heard(due, "until the stop is ordered again")
             if self.ended:
                 break
-            if self.decisions:
-                await self._decide(self.decisions.pop(0))
-            elif self.tripwire is not None:
-                version, self.tripwire = self.tripwire, None
-                await self._check(version)
-            elif self.stop_due is not None and workflow.now() >= self.stop_due:
-                await self._stop(plan.stop_retry_s)
+            try:
+                await self._act(plan)
+            except Refused as error:
+                # Its rows cannot be judged. It goes on charging; a person may force its end.
+                await self.attention.ask(f"cannot watch: {error.type}")
         self._move("ended")
+
+    async def _act(self, plan: SessionPlan) -> None:
+        """On the news, the most pressing first."""
+        if self.decisions:
+            await self._decide(self.decisions.pop(0))
+        elif self.tripwire is not None:
+            version, self.tripwire = self.tripwire, None
+            await self._check(version)
+        elif self.stop_due is not None and workflow.now() >= self.stop_due:
+            await self._stop(plan.stop_retry_s)
 
     async def _heard(self, left: timedelta | None, what: str) -> bool:
         """Wait for news; false when the time is up."""
@@ -169,14 +182,12 @@ class ChargingSession(SessionHearing):
         return True
 
     async def _decide(self, decision: OperatorDecision) -> None:
-        """A person's decision while the session is open."""
+        """A person's decision while the session is open; what it means for the price is in the row,
+        where settling reads it."""
         if decision.action == "force_end":
-            await self._end("forced", decision)
-        elif decision.action == "waive":
-            self.waive = decision
-        elif decision.action == "settle_anyway":
-            self.override = decision
-        elif self.stop_reason is not None:
+            await self._end("forced")
+        elif decision.action == "retry" and self.stop_reason is not None:
+            self.stop_attempts_before += self.stop_attempts
             self.stop_attempts, self.stop_due = 0, workflow.now()
             await self.attention.clear()
 
@@ -191,7 +202,7 @@ class ChargingSession(SessionHearing):
         )
         self.tripwire_planted = check.tripwire_version
         if check.verdict == "zombie":
-            await self._end("zombie", None)
+            await self._end("zombie")
         elif check.verdict == "silent":
             await self.attention.ask("silent")
         elif check.verdict == "stop" and self.stop_reason is None:
@@ -210,7 +221,7 @@ class ChargingSession(SessionHearing):
             contract.stop_session,
             StopOrder(
                 session_id=self.session_id,
-                attempt=self.stop_attempts,
+                attempt=self.stop_attempts_before + self.stop_attempts,
                 reason=self.stop_reason or "limit",
                 valid_s=pause_s,
             ),
@@ -219,18 +230,11 @@ class ChargingSession(SessionHearing):
         if self.stop_attempts > STOP_ATTEMPTS_BEFORE_ATTENTION and not self.ended:
             await self.attention.ask("stop_ignored")
 
-    async def _end(self, reason: str, decision: OperatorDecision | None) -> None:
+    async def _end(self, reason: str) -> None:
         """End it at the last register, without the station's word."""
         await step(
             contract.end_session,
-            EndOrder(session_id=self.session_id, reason=reason)
-            if decision is None
-            else EndOrder(
-                session_id=self.session_id,
-                reason=reason,
-                actor=decision.actor,
-                note=decision.reason,
-            ),
+            EndOrder(session_id=self.session_id, reason=reason),
             summary=f"end at the last register: {reason}",
         )
         self.ended, self.complete = True, True
@@ -254,27 +258,23 @@ class ChargingSession(SessionHearing):
         """Price and settle; where a rule objects, a person decides."""
         await self.attention.clear(row=False)
         while True:
-            self._take_decisions()
+            self.decisions.clear()  # they are in the row, which settling reads
             corrections = self.corrections
             self._say("pricing and settling")
-            by = self.waive or self.override
-            order = SettleOrder(
-                session_id=self.session_id,
-                waive=self.waive is not None,
-                override=self.override is not None,
-                actor=by.actor if by else None,
-                reason=by.reason if by else None,
-            )
             try:
                 settled = await step(
-                    contract.settle_session, order, summary="waive" if self.waive else "settle"
+                    contract.settle_session,
+                    SettleOrder(session_id=self.session_id),
+                    summary="settle",
                 )
             except Refused as error:
-                await self._wait_for_decision(f"cannot settle: {error.type}", error.message)
+                reason = f"cannot settle: {error.type}"
+                await self._wait_for_decision(reason, error.message, corrections)
                 continue
             if settled.blocked is None:
                 break
-            await self._wait_for_decision(f"quality: {settled.blocked}", "settle anyway, or waive?")
+            reason, remedy = f"{contract.QUALITY}{settled.blocked}", "settle anyway, or waive?"
+            await self._wait_for_decision(reason, remedy, corrections)
         if self.corrections != corrections:
             # It came while the price was being written: treat it as any later truth.
             await step(reprice_session, LateOrder(session_id=self.session_id), summary="reprice")
@@ -285,21 +285,17 @@ class ChargingSession(SessionHearing):
         )
         return settled
 
-    def _take_decisions(self) -> None:
-        while self.decisions:
-            decision = self.decisions.pop(0)
-            if decision.action == "waive":
-                self.waive = decision
-            elif decision.action == "settle_anyway":
-                self.override = decision
+    async def _wait_for_decision(self, reason: str, remedy: str, corrections: int) -> None:
+        """Pause and let a person, or what the station says, change something.
 
-    async def _wait_for_decision(self, reason: str, remedy: str) -> None:
-        """Pause and let a person, or a correction from the station, change something."""
+        `corrections`: how many were heard when the rows were read. One that came while they were
+        judged, or while attention was being raised, ends the wait at once.
+        """
+        ended = self.ended
         await self.attention.ask(reason)
         self._say(f"needs attention: {reason}; {remedy[:500]}")
-        corrections = self.corrections
         await workflow.wait_condition(
-            lambda: bool(self.decisions) or self.corrections != corrections
+            lambda: bool(self.decisions) or self.corrections != corrections or self.ended != ended
         )
 
     # how it shows

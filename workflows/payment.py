@@ -19,7 +19,9 @@ from holdfast.contracts.payments import (
     NoticeSignal,
     PaymentAttentionOrder,
     PaymentDecision,
+    PaymentDecisionOrder,
     PaymentOrder,
+    PaymentResolution,
     PaymentResult,
     PaymentSeen,
     ReasonSignal,
@@ -39,6 +41,9 @@ WARN_BEFORE_EXPIRY = timedelta(hours=24)
 RETRY_REFUSED_FIRST_S = 900
 RETRY_REFUSED_MAX_S = 6 * 3600
 DECISIONS_MAX = 20
+FINAL = ("captured", "released", "failed")
+UNCONFIRMED = ("created", "action_required")
+"""Asked for, and not held: the driver must confirm, or the provider has not finished yet."""
 
 
 @workflow.defn(name=contract.WORKFLOW)
@@ -53,7 +58,7 @@ class Payment:
         self.amount = start.settle
         self.release = start.release
         self.notices = 0
-        self.decisions: list[PaymentDecision] = []
+        self.decisions: list[PaymentDecision] = list(start.decisions)
         self.seen = SeenEvents()
         self.attention = Attention(self._write_attention)
 
@@ -106,13 +111,29 @@ class Payment:
             self.decisions.append(decision)
 
     @workflow.update
-    def resolve(self, decision: PaymentDecision) -> str:
-        """The same decision, from the Temporal UI."""
-        self.operator_decided(decision)
+    async def resolve(self, decision: PaymentResolution) -> str:
+        """The same decision, from the Temporal UI: written down as the API does, then heard."""
+        update = workflow.current_update_info()
+        event_id = f"{workflow.info().run_id}:{update.id if update else ''}"
+        order = PaymentDecisionOrder(
+            payment_id=self.payment_id,
+            event_id=event_id,
+            action=decision.action,
+            reason=decision.reason,
+        )
+        try:
+            noted = await step(
+                contract.note_payment_decision, order, summary=f"note: {decision.action}"
+            )
+        except Refused as error:
+            raise ApplicationError(error.message, type=error.type, non_retryable=True) from error
+        self.operator_decided(
+            PaymentDecision(event_id=event_id, action=decision.action, audit_id=noted.audit_id)
+        )
         return f"noted: {decision.action}"
 
     @resolve.validator
-    def _may_resolve(self, decision: PaymentDecision) -> None:
+    def _may_resolve(self, decision: PaymentResolution) -> None:
         if not decision.reason.strip():
             raise ApplicationError("say why: reason is empty", type="ReasonMissing")
         if self.attention.reason is None:
@@ -120,7 +141,7 @@ class Payment:
 
     async def _charge(self, start: StartPayment) -> PaymentSeen:
         workflow.set_current_details("charging the saved card")
-        return await self._insist(
+        last = await self._insist(
             lambda: step(
                 contract.charge_payment,
                 ChargeOrder(payment_id=start.payment_id),
@@ -128,6 +149,13 @@ class Payment:
                 within=PROVIDER_STEP,
             )
         )
+        pause_s = POLL_FIRST_S
+        while last.state not in FINAL:
+            workflow.set_current_details("the provider is still working on the charge")
+            heard = await self._heard(timedelta(seconds=pause_s))
+            pause_s = POLL_FIRST_S if heard else min(POLL_MAX_S, pause_s * 2)
+            last = await self._look()
+        return last
 
     async def _hold(self, start: StartPayment) -> PaymentSeen:
         if self.release is not None:
@@ -142,7 +170,7 @@ class Payment:
             )
         )
         deadline = workflow.now() + timedelta(seconds=start.hold_timeout_s)
-        if last.state == "action_required":
+        if last.state in UNCONFIRMED:
             last = await self._confirm(last, deadline)
         if last.state == "held":
             last = await self._decide_hold(last, deadline)
@@ -151,7 +179,7 @@ class Payment:
     async def _confirm(self, last: PaymentSeen, deadline: datetime) -> PaymentSeen:
         """Until the driver confirmed, told by webhook or found by polling."""
         pause_s = POLL_FIRST_S
-        while last.state == "action_required":
+        while last.state in UNCONFIRMED:
             left = deadline - workflow.now()
             if left <= timedelta(0):
                 return await self._release("not confirmed in time")
@@ -181,7 +209,9 @@ class Payment:
             if last.state == "held" and workflow.now() >= deadline and not last.claimed:
                 if self.amount or self.release:
                     continue
-                return await self._release("no session came")
+                last = await self._release("no session came", unless_claimed=True)
+                if last.state != "held":
+                    return last
             if warn_at is not None and workflow.now() >= warn_at:
                 await self.attention.ask("hold_expires_soon")
         return last
@@ -236,12 +266,14 @@ class Payment:
             )
         )
 
-    async def _release(self, reason: str) -> PaymentSeen:
+    async def _release(self, reason: str, *, unless_claimed: bool = False) -> PaymentSeen:
         workflow.set_current_details(f"releasing the hold: {reason}")
         return await self._insist(
             lambda: step(
                 contract.release_payment,
-                ReleaseOrder(payment_id=self.payment_id, reason=reason),
+                ReleaseOrder(
+                    payment_id=self.payment_id, reason=reason, unless_claimed=unless_claimed
+                ),
                 summary=f"release: {reason}",
                 within=PROVIDER_STEP,
             )
@@ -279,7 +311,7 @@ class Payment:
     async def _write_off(self, decision: PaymentDecision) -> PaymentSeen:
         seen = await step(
             contract.write_off_payment,
-            WriteOffOrder(payment_id=self.payment_id, reason=decision.reason, actor=decision.actor),
+            WriteOffOrder(payment_id=self.payment_id, audit_id=decision.audit_id),
             summary="write off",
         )
         self._move(seen.state)

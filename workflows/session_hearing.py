@@ -6,21 +6,25 @@ from temporalio.exceptions import ApplicationError
 from holdfast.contracts.names import SESSION_STATE
 from holdfast.contracts.sessions import (
     ChargingStateSignal,
+    DecisionOrder,
     EventSignal,
     OperatorDecision,
+    Resolution,
     StartRefusedSignal,
     StartSession,
     TransactionEndedSignal,
     TransactionStartedSignal,
     TripwireSignal,
+    note_decision,
 )
 from workflows.seen_events import SeenEvents
+from workflows.step import Refused, step
 
 DECISIONS_MAX = 20
 
 
 class SessionHearing:
-    """Handlers set state and return; nothing here waits."""
+    """Handlers set state and return; only `resolve` waits, until the decision is in the rows."""
 
     def __init__(self, start: StartSession) -> None:
         self.session_id = start.session_id
@@ -35,6 +39,8 @@ class SessionHearing:
         self.corrections = 0
         self.decisions: list[OperatorDecision] = []
         self.seen = SeenEvents()
+        for decision in start.decisions:
+            self.operator_decided(decision)
 
     @workflow.signal
     def transaction_started(self, fact: TransactionStartedSignal) -> None:
@@ -95,13 +101,28 @@ class SessionHearing:
             self.decisions.append(decision)
 
     @workflow.update
-    def resolve(self, decision: OperatorDecision) -> str:
-        """The same decision, from the Temporal UI."""
-        self.operator_decided(decision)
+    async def resolve(self, decision: Resolution) -> str:
+        """The same decision, from the Temporal UI: written down first, as the API does, then heard.
+
+        Fails where the session's state does not allow it.
+        """
+        update = workflow.current_update_info()
+        event_id = f"{workflow.info().run_id}:{update.id if update else ''}"
+        order = DecisionOrder(
+            session_id=self.session_id,
+            event_id=event_id,
+            action=decision.action,
+            reason=decision.reason,
+        )
+        try:
+            await step(note_decision, order, summary=f"note: {decision.action}")
+        except Refused as error:
+            raise ApplicationError(error.message, type=error.type, non_retryable=True) from error
+        self.operator_decided(OperatorDecision(event_id=event_id, action=decision.action))
         return f"noted: {decision.action}"
 
     @resolve.validator
-    def _may_resolve(self, decision: OperatorDecision) -> None:
+    def _may_resolve(self, decision: Resolution) -> None:
         if not decision.reason.strip():
             raise ApplicationError("say why: reason is empty", type="ReasonMissing")
         if decision.action == "force_end" and self.ended:

@@ -9,20 +9,20 @@ from pydantic import Field, StringConstraints
 
 from api.routes.fields import Currency, Input, Output, Reason
 from holdfast.contracts.names import payment_workflow_id
-from holdfast.contracts.payments import PaymentDecision
+from holdfast.contracts.payments import PaymentAction
 from holdfast.domain.currency import Currency as KnownCurrency
 from holdfast.http.database import Db
 from holdfast.http.idempotency import IdempotentRoute
 from holdfast.http.pagination import Asked, Page, page
 from holdfast.http.principal import PaymentDecider, PaymentTaker, Reader
 from holdfast.http.problems import Problem
-from holdfast.services import accounts, audit, charges, payment_reads
+from holdfast.services import accounts, audit, charges, payment_decisions, payment_reads
 from holdfast.settings import Settings
 from holdfast.store.tables import Account, Payment
 
 router = APIRouter(prefix="/payments", tags=["payments"], route_class=IdempotentRoute)
 
-State = Literal["created", "action_required", "held", "capturing", "captured", "released", "failed"]
+State = Literal["created", "action_required", "held", "captured", "released", "failed"]
 HOLD_MINOR_MAX = 10_000_000
 
 
@@ -77,7 +77,7 @@ class NewHold(Input):
 class DecisionForm(Input):
     """`retry` a declined charge with the account's present card, or `write_off`."""
 
-    action: Literal["retry", "write_off"]
+    action: PaymentAction
     reason: Reason
 
 
@@ -144,23 +144,14 @@ async def decide_payment(
     payment_id: UUID, form: DecisionForm, db: Db, decider: PaymentDecider
 ) -> PaymentShown:
     """Decide on a payment that needs it. The answer is the payment that goes on."""
-    row = await payment_reads.get_payment(db, decider.organization_id, payment_id, lock=True)
-    entry = await _audit(
+    goes_on = await payment_decisions.decide(
         db,
         decider.organization_id,
-        decider.actor,
-        form.action,
-        row,
-        details={"state": row.state},
+        payment_id,
+        action=form.action,
         reason=form.reason,
+        actor=decider.actor,
     )
-    decision = PaymentDecision(
-        event_id=f"audit-{entry}", action=form.action, reason=form.reason, actor=decider.actor
-    )
-    try:
-        goes_on = await charges.decide(db, row, decision)
-    except (charges.NothingToDecide, charges.NoCard) as error:
-        raise Problem(409, "conflict", str(error)) from None
     return to_payment(goes_on)
 
 

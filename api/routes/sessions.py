@@ -15,7 +15,7 @@ from holdfast.http.database import Db
 from holdfast.http.idempotency import IdempotentRoute
 from holdfast.http.pagination import Asked, Page, page
 from holdfast.http.principal import Reader, SessionDecider
-from holdfast.services import meter_series, sessions
+from holdfast.services import meter_series, session_decisions, sessions
 from holdfast.services.sessions import SessionFilter, SessionSeen
 from holdfast.store.tables import Settlement
 
@@ -264,7 +264,7 @@ def _wh(register_mwh: int | None) -> int | None:
 async def _decide(
     db: Db, decider: SessionDecider, session_id: UUID, action: Decision, reason: str
 ) -> DecisionTaken:
-    seen = await sessions.decide(
+    seen = await session_decisions.decide(
         db,
         decider.organization_id,
         session_id,

@@ -122,7 +122,8 @@ def tell_tripwire(changes: Changes, row: SessionRow) -> None:
     ):
         return
     message = contract.TripwireSignal(
-        event_id=f"tripwire:{row.tripwire_version}", version=row.tripwire_version
+        event_id=contract.tripwire_event_id(row.id, row.tripwire_version),
+        version=row.tripwire_version,
     )
     if signal(changes, row, contract.TRIPWIRE_CROSSED, message):
         row.fired_version = row.tripwire_version

@@ -17,6 +17,38 @@ SESSION_CAME = "session_came"  # the hold has a session: from now on it has a pl
 OPERATOR_DECIDED = "operator_decided"
 
 PaymentKind = Literal["hold", "off_session"]
+PaymentAction = Literal["retry", "write_off"]
+
+
+class PaymentDecision(Message):
+    """A person's decision on a payment that needs attention; who and why is in the audit log."""
+
+    event_id: str
+    action: PaymentAction
+    audit_id: UUID
+
+
+class PaymentResolution(Message):
+    """What a person types into the update `resolve` in the Temporal UI; anything else typed there
+    is ignored. The reason is written to the audit log and goes nowhere else."""
+
+    action: PaymentAction
+    reason: str
+
+
+class PaymentDecisionOrder(Message):
+    """Write down a decision from the Temporal UI, as the API would; the same event id once."""
+
+    payment_id: UUID
+    event_id: str
+    action: PaymentAction
+    reason: str
+
+
+class DecisionNoted(Message):
+    """Where the decision is written down."""
+
+    audit_id: UUID
 
 
 class StartPayment(Message):
@@ -36,6 +68,7 @@ class StartPayment(Message):
     hold_timeout_s: int = 900  # an unconfirmed or unclaimed hold is given up after this
     rebuilt: bool = False
     release: "ReasonSignal | None" = None  # when built again after the release was asked for
+    decisions: tuple[PaymentDecision, ...] = ()  # when built again: what people had decided
 
 
 class SessionSignal(Message):
@@ -67,15 +100,6 @@ class NoticeSignal(Message):
     type: str
 
 
-class PaymentDecision(Message):
-    """A person's decision on a payment that needs attention."""
-
-    event_id: str
-    action: Literal["retry", "write_off"]
-    reason: str
-    actor: str
-
-
 class PaymentOrder(Message):
     """Names a payment."""
 
@@ -83,33 +107,31 @@ class PaymentOrder(Message):
 
 
 class CaptureOrder(Message):
-    """Take this much of the hold. `sequence` grows for a new intention only."""
+    """Take this much of the hold."""
 
     payment_id: UUID
     amount_minor: int
-    sequence: int = 1
 
 
 class ChargeOrder(Message):
     """Charge a saved card, off session."""
 
     payment_id: UUID
-    sequence: int = 1
 
 
 class ReleaseOrder(Message):
-    """Cancel the hold."""
+    """Cancel the hold; `unless_claimed`: not if a session has come for it meanwhile."""
 
     payment_id: UUID
     reason: str
+    unless_claimed: bool = False
 
 
 class WriteOffOrder(Message):
-    """A person gave up on the money: the settlement becomes uncollectible."""
+    """A person gave up on the money, for a reason in the audit log: it becomes uncollectible."""
 
     payment_id: UUID
-    reason: str
-    actor: str
+    audit_id: UUID
 
 
 class PaymentAttentionOrder(Message):
@@ -171,6 +193,12 @@ async def release_payment(order: ReleaseOrder) -> PaymentSeen:
 @activity.defn(name="payments.write_off")
 async def write_off_payment(order: WriteOffOrder) -> PaymentSeen:
     """Close the settlement as uncollectible, with a person's reason."""
+    declared()
+
+
+@activity.defn(name="payments.decide")
+async def note_payment_decision(order: PaymentDecisionOrder) -> DecisionNoted:
+    """Write a decision from the Temporal UI into the audit log, the timeline and the row."""
     declared()
 
 

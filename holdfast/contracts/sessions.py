@@ -20,6 +20,41 @@ GAPS_CLOSED = "gaps_closed"
 METER_CORRECTED = "meter_corrected"
 OPERATOR_DECIDED = "operator_decided"
 
+QUALITY = "quality: "
+"""What the attention of a session begins with while the quality gate blocks its settlement."""
+
+
+def tripwire_event_id(session_id: UUID, version: int) -> str:
+    """The id of the signal of a planted version: whoever fires it, it is heard once."""
+    return f"tripwire:{session_id}:{version}"
+
+
+Decision = Literal["force_end", "waive", "retry", "settle_anyway"]
+
+
+class OperatorDecision(Message):
+    """What a person decided: who and why is in the audit log, and the decision in the row."""
+
+    event_id: str
+    action: Decision
+
+
+class Resolution(Message):
+    """What a person types into the update `resolve` in the Temporal UI; anything else typed there
+    is ignored. The reason is written to the audit log and goes nowhere else."""
+
+    action: Decision
+    reason: str
+
+
+class DecisionOrder(Message):
+    """Write down a decision from the Temporal UI, as the API would; the same event id once."""
+
+    session_id: UUID
+    event_id: str
+    action: Decision
+    reason: str
+
 
 class StartSession(Message):
     """What is known when the workflow starts, or is built again from its rows."""
@@ -36,6 +71,7 @@ class StartSession(Message):
     complete: bool = True  # false: the station still owes messages
     start_timeout_s: int = 300
     rebuilt: bool = False
+    decisions: tuple[OperatorDecision, ...] = ()  # when built again: what people had decided
 
     def initial_state(self) -> str:
         """The search attribute at the start; the workflow writes it again only on change."""
@@ -88,18 +124,6 @@ class EventSignal(Message):
     event_id: str
 
 
-Decision = Literal["force_end", "waive", "retry", "settle_anyway"]
-
-
-class OperatorDecision(Message):
-    """What a person decided, by the API (signal) or in the Temporal UI (update `resolve`)."""
-
-    event_id: str
-    action: Decision
-    reason: str
-    actor: str  # "key:<id>", or "temporal-ui"
-
-
 class SessionOrder(Message):
     """Names a session."""
 
@@ -109,15 +133,13 @@ class SessionOrder(Message):
 class SessionPlan(Message):
     """How this session is to be watched, from settings and its tariff."""
 
-    state: str
-    silence_s: int
-    zombie_s: int
     final_wait_s: int
     stop_retry_s: int
     tariff_version_id: UUID | None = None
     tripwire_version: int = 0
     ended: bool = False  # the row knows an end that no signal told yet
     complete: bool = True
+    start_left_s: int = 300  # of the time in which an ordered session must start
 
 
 Verdict = Literal["go_on", "stop", "silent", "zombie"]
@@ -154,8 +176,6 @@ class EndOrder(Message):
 
     session_id: UUID
     reason: str  # zombie, forced
-    actor: str = "system:session"
-    note: str | None = None
 
 
 class CancelOrder(Message):
@@ -163,8 +183,6 @@ class CancelOrder(Message):
 
     session_id: UUID
     reason: str  # start_timeout, start_refused, forced
-    actor: str = "system:session"
-    note: str | None = None
 
 
 class Cancelled(Message):
@@ -174,13 +192,9 @@ class Cancelled(Message):
 
 
 class SettleOrder(Message):
-    """Price and settle. `waive` and `override` carry an operator's decision."""
+    """Price and settle. Whether a person waived it, or settles it anyway, is in its row."""
 
     session_id: UUID
-    waive: bool = False
-    override: bool = False  # settle although the quality gate objects
-    actor: str | None = None
-    reason: str | None = None
 
 
 class Settled(Message):
@@ -244,6 +258,12 @@ async def cancel_session(order: CancelOrder) -> Cancelled:
 @activity.defn(name="sessions.settle")
 async def settle_session(order: SettleOrder) -> Settled:
     """Price from the frozen version, write the one settlement, hand over to the payment."""
+    declared()
+
+
+@activity.defn(name="sessions.decide")
+async def note_decision(order: DecisionOrder) -> None:
+    """Write a decision from the Temporal UI into the audit log, the timeline and the row."""
     declared()
 
 

@@ -14,7 +14,18 @@ from holdfast.contracts.payments import OPERATOR_DECIDED, WORKFLOW, PaymentDecis
 from holdfast.domain.currency import Currency
 from holdfast.domain.money import Money
 from holdfast.services.outbox import notify, tell
-from holdfast.store.tables import Account, Organization, Payment, PaymentOperation, Session, Station
+from holdfast.store.tables import (
+    Account,
+    Organization,
+    Payment,
+    PaymentOperation,
+    Session,
+    Settlement,
+    Station,
+)
+
+ASKS_FOR_DECISION = "provider: "
+"""What the attention of a payment begins with when its workflow waits for a person."""
 
 
 class NoCard(Exception):
@@ -166,12 +177,15 @@ async def start_message(
 
 
 async def decide(db: AsyncSession, payment: Payment, decision: PaymentDecision) -> Payment:
-    """A person's decision on a payment. `retry` of a declined charge makes a new payment, with
+    """A person's decision on a payment. `retry` of a failed one charges what its session cost to
     the account's present card; while the workflow is open the decision is its to act on.
 
     Returns the payment that goes on. Raises `NothingToDecide`, `NoCard`.
     """
     if payment.closed_at is None:
+        asks = (payment.attention or "").startswith(ASKS_FOR_DECISION)
+        if decision.action == "write_off" and not asks:
+            raise NothingToDecide(f"payment {payment.id} is {payment.state} and needs no decision")
         await tell(
             db,
             payment.organization_id,
@@ -187,6 +201,9 @@ async def decide(db: AsyncSession, payment: Payment, decision: PaymentDecision) 
     account = None if payment.account_id is None else await db.get(Account, payment.account_id)
     if session is None or account is None:
         raise NoCard("only an account's saved card can be charged again")
+    settlement = await db.get(Settlement, session.id)
+    if settlement is None:
+        raise NothingToDecide(f"session {session.id} is not priced yet: it may cost less, or more")
     again = await db.scalar(
         select(Payment).where(
             Payment.session_id == session.id,
@@ -196,6 +213,9 @@ async def decide(db: AsyncSession, payment: Payment, decision: PaymentDecision) 
     )
     if again is not None:
         return again
+    if settlement.outcome != "uncollectible":
+        raise NothingToDecide(f"session {session.id} is settled: {settlement.outcome}")
+    # Not what was asked before: a hold is larger than the price.
     return await charge_account(
-        db, session, account, amount_minor=payment.asked_minor, currency=payment.currency
+        db, session, account, amount_minor=settlement.amount_minor, currency=settlement.currency
     )

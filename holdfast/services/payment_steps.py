@@ -12,12 +12,14 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from holdfast.contracts.names import session_workflow_id
 from holdfast.contracts.payments import PaymentSeen
 from holdfast.contracts.ports import Intent, ProviderRefused
+from holdfast.contracts.sessions import TRIPWIRE_CROSSED, TripwireSignal
 from holdfast.domain.currency import Currency
 from holdfast.domain.money import Money
 from holdfast.services.charges import new_operation
-from holdfast.services.outbox import notify
+from holdfast.services.outbox import notify, tell
 from holdfast.services.settlement import conclude
 from holdfast.store.tables import Payment, PaymentOperation, Session, Settlement
 
@@ -41,7 +43,6 @@ class Prepared:
     parameters: dict[str, Any]
     intent: str | None
     created_at: datetime
-    sent_before: bool
     stale: bool  # the key may be forgotten by now: read before writing
 
 
@@ -87,7 +88,6 @@ async def prepare(
         earlier = {} if row is None else dict(row.parameters)
         row = new_operation(payment, operation, sequence, parameters or earlier)
         db.add(row)
-    sent_before = row.first_sent_at is not None
     stale = row.first_sent_at is not None and now - row.first_sent_at > KEY_LIFE
     row.first_sent_at = row.first_sent_at or now
     await db.flush()
@@ -100,7 +100,6 @@ async def prepare(
         parameters=dict(row.parameters),
         intent=payment.intent,
         created_at=row.created_at,
-        sent_before=sent_before,
         stale=stale,
     )
 
@@ -159,6 +158,7 @@ async def apply_intent(db: AsyncSession, payment: Payment, intent: Intent, now: 
 async def _cancelled(db: AsyncSession, payment: Payment, intent: Intent, now: datetime) -> None:
     expired = intent.cancellation_reason == "automatic"
     _close(payment, "failed" if expired or payment.held_minor == 0 else "released", now)
+    await _tell_running(db, payment)
     # Only a settlement that still waits for this hold is told; one that was free stays free.
     await conclude(
         db,
@@ -170,8 +170,37 @@ async def _cancelled(db: AsyncSession, payment: Payment, intent: Intent, now: da
     )
 
 
-async def decline(db: AsyncSession, payment: Payment, code: str, now: datetime) -> None:
-    """The card said no: a result of the business, not an error."""
+async def _tell_running(db: AsyncSession, payment: Payment) -> None:
+    """Nobody pays for a session whose hold is gone: have its limits looked at now, as if its
+    tripwire had been crossed. The cost that a hold allows is then zero, and it is stopped."""
+    session = await db.scalar(
+        select(Session).where(
+            Session.payment_id == payment.id,
+            Session.started_at.is_not(None),
+            Session.ended_at.is_(None),
+            Session.ended_by_us_at.is_(None),
+            Session.closed_at.is_(None),
+        )
+    )
+    if session is None:
+        return
+    await tell(
+        db,
+        session.organization_id,
+        session_workflow_id(session.id),
+        operation="signal",
+        name=TRIPWIRE_CROSSED,
+        message=TripwireSignal(
+            event_id=f"hold_gone:{payment.id}", version=session.tripwire_version
+        ),
+    )
+    await notify(db, ["outbox"])
+
+
+async def decline(
+    db: AsyncSession, payment: Payment, code: str, now: datetime, *, reason: str | None = None
+) -> None:
+    """The card said no, or a person gave up (`reason`): a result of the business, not an error."""
     payment.decline_code = code
     payment.changed_at = now
     _close(payment, "failed", now)
@@ -180,7 +209,7 @@ async def decline(db: AsyncSession, payment: Payment, code: str, now: datetime) 
         payment,
         outcome="uncollectible",
         settled_minor=0,
-        reason=f"declined: {code}",
+        reason=reason or f"declined: {code}",
         now=now,
     )
     await notify(db, ["payments"])

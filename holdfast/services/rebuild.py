@@ -1,11 +1,13 @@
 """Every workflow that should be running, from the rows alone: Temporal may lose all it has."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 from uuid import UUID
 
-from sqlalchemy import exists, select
+from sqlalchemy import Select, exists, select
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import InstrumentedAttribute
 
 from holdfast.contracts import late_truth, orders, payments, sessions
 from holdfast.contracts.message import Message
@@ -16,9 +18,11 @@ from holdfast.contracts.names import (
     session_workflow_id,
 )
 from holdfast.contracts.payments import AmountSignal, ReasonSignal, StartPayment
+from holdfast.services import payment_decisions
 from holdfast.services.charges import start_message as payment_start
 from holdfast.services.orders import OPEN_ORDER_STATES
 from holdfast.services.orders import start_message as order_start
+from holdfast.services.session_decisions import decided
 from holdfast.store.tables import (
     LateFact,
     Order,
@@ -30,6 +34,8 @@ from holdfast.store.tables import (
 )
 
 PAGE = 500
+
+Row = TypeVar("Row", Session, Payment, Order)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,12 +65,15 @@ async def session_message(db: AsyncSession, session: Session) -> sessions.StartS
         ended_at=session.ended_at or session.ended_by_us_at,
         complete=session.sequence_gaps == 0,
         rebuilt=True,
+        decisions=decided(session),
     )
 
 
 async def payment_message(db: AsyncSession, payment: Payment) -> StartPayment:
     """What starts a payment's workflow again, with what was asked of it meanwhile."""
-    message = await payment_start(db, payment, rebuilt=True)
+    message = (await payment_start(db, payment, rebuilt=True)).model_copy(
+        update={"decisions": payment_decisions.decided(payment)}
+    )
     settlement = await db.scalar(select(Settlement).where(Settlement.payment_id == payment.id))
     if payment.kind != "hold":
         return message
@@ -100,111 +109,85 @@ async def late_message(db: AsyncSession, session: Session) -> late_truth.StartLa
     )
 
 
-async def _open_sessions(db: AsyncSession, after: UUID) -> list[Startable]:
-    settled = exists().where(Settlement.session_id == Session.id)
-    rows = await db.scalars(
-        select(Session)
-        .where(Session.closed_at.is_(None), ~settled, Session.id > after)
-        .order_by(Session.id)
-        .limit(PAGE)
-    )
-    return [
-        Startable(
-            name=sessions.WORKFLOW,
-            workflow_id=session_workflow_id(row.id),
-            message=await session_message(db, row),
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Kind(Generic[Row]):
+    """A type of workflow: the rows that say it should be running, and what starts it for one."""
+
+    name: str
+    id_of: Callable[[UUID], str]
+    rows: Select[tuple[Row]]
+    key: InstrumentedAttribute[UUID]
+    message: Callable[[AsyncSession, Row], Awaitable[Message]]
+
+    async def after(self, db: AsyncSession, key: UUID) -> list[Row]:
+        """The next page."""
+        page = self.rows.where(self.key > key).order_by(self.key).limit(PAGE)
+        return list(await db.scalars(page))
+
+    async def startable(self, db: AsyncSession, row: Row) -> Startable:
+        """The workflow of a row."""
+        return Startable(
+            name=self.name, workflow_id=self.id_of(row.id), message=await self.message(db, row)
         )
-        for row in rows
-    ]
 
 
-async def _open_payments(db: AsyncSession, after: UUID) -> list[Startable]:
-    rows = await db.scalars(
-        select(Payment)
-        .where(Payment.closed_at.is_(None), Payment.id > after)
-        .order_by(Payment.id)
-        .limit(PAGE)
-    )
-    return [
-        Startable(
-            name=payments.WORKFLOW,
-            workflow_id=payment_workflow_id(row.id),
-            message=await payment_message(db, row),
-        )
-        for row in rows
-    ]
-
-
-async def _open_orders(db: AsyncSession, after: UUID) -> list[Startable]:
-    rows = await db.scalars(
-        select(Order)
-        .where(Order.state.in_(OPEN_ORDER_STATES), Order.id > after)
-        .order_by(Order.id)
-        .limit(PAGE)
-    )
-    return [
-        Startable(
-            name=orders.WORKFLOW,
-            workflow_id=order_workflow_id(row.id),
-            message=await order_message(db, row),
-        )
-        for row in rows
-    ]
-
-
-async def _late(db: AsyncSession, after: UUID) -> list[Startable]:
-    rows = await db.scalars(
-        select(Session)
-        .where(
-            Session.id.in_(select(LateFact.session_id).where(LateFact.state == "open")),
-            Session.id > after,
-        )
-        .order_by(Session.id)
-        .limit(PAGE)
-    )
-    return [
-        Startable(
-            name=late_truth.WORKFLOW,
-            workflow_id=late_truth_workflow_id(row.id),
-            message=await late_message(db, row),
-        )
-        for row in rows
-    ]
+_SESSIONS = _Kind(
+    name=sessions.WORKFLOW,
+    id_of=session_workflow_id,
+    rows=select(Session).where(
+        Session.closed_at.is_(None), ~exists().where(Settlement.session_id == Session.id)
+    ),
+    key=Session.id,
+    message=session_message,
+)
+_PAYMENTS = _Kind(
+    name=payments.WORKFLOW,
+    id_of=payment_workflow_id,
+    rows=select(Payment).where(Payment.closed_at.is_(None)),
+    key=Payment.id,
+    message=payment_message,
+)
+_ORDERS = _Kind(
+    name=orders.WORKFLOW,
+    id_of=order_workflow_id,
+    rows=select(Order).where(Order.state.in_(OPEN_ORDER_STATES)),
+    key=Order.id,
+    message=order_message,
+)
+_LATE = _Kind(
+    name=late_truth.WORKFLOW,
+    id_of=late_truth_workflow_id,
+    rows=select(Session).where(
+        Session.id.in_(select(LateFact.session_id).where(LateFact.state == "open"))
+    ),
+    key=Session.id,
+    message=late_message,
+)
 
 
 async def startables(db: AsyncSession) -> AsyncIterator[Startable]:
     """Every workflow that the rows say should be running, in pages."""
-    for page in (_open_sessions, _open_payments, _open_orders, _late):
-        after = UUID(int=0)
-        while found := await page(db, after):
-            for startable in found:
-                yield startable
-            after = UUID(found[-1].workflow_id.split("-", 1)[1])
-            if len(found) < PAGE:
-                break
+    for kind in (_SESSIONS, _PAYMENTS, _ORDERS, _LATE):
+        async for startable in _all(db, kind):
+            yield startable
+
+
+async def _all(db: AsyncSession, kind: _Kind[Row]) -> AsyncIterator[Startable]:
+    after = UUID(int=0)
+    while rows := await kind.after(db, after):
+        for row in rows:
+            yield await kind.startable(db, row)
+        after = rows[-1].id
 
 
 async def startable_of(db: AsyncSession, workflow_id: str) -> Startable | None:
-    """The workflow of this id, if its rows say that it should be running; else None."""
-    prefix, _, text = workflow_id.partition("-")
-    key = UUID(text)
-    if prefix == "session":
-        session = await db.get(Session, key)
-        settled = await db.get(Settlement, key)
-        if session is None or session.closed_at is not None or settled is not None:
-            return None
-        message: Message = await session_message(db, session)
-        return Startable(name=sessions.WORKFLOW, workflow_id=workflow_id, message=message)
-    if prefix == "payment":
-        payment = await db.get(Payment, key)
-        if payment is None or payment.closed_at is not None:
-            return None
-        message = await payment_message(db, payment)
-        return Startable(name=payments.WORKFLOW, workflow_id=workflow_id, message=message)
-    if prefix == "order":
-        order = await db.get(Order, key)
-        if order is None or order.state not in OPEN_ORDER_STATES:
-            return None
-        message = await order_message(db, order)
-        return Startable(name=orders.WORKFLOW, workflow_id=workflow_id, message=message)
+    """The workflow of this id, if its rows say that it should be running; else None.
+
+    LateTruth is not asked for here: whoever finds it gone starts it with the fact at hand.
+    """
+    key = UUID(workflow_id.partition("-")[2])
+    for kind in (_SESSIONS, _PAYMENTS, _ORDERS):
+        if workflow_id == kind.id_of(key):
+            row = await db.scalar(kind.rows.where(kind.key == key))
+            return None if row is None else await kind.startable(db, row)
     return None

@@ -9,13 +9,14 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from holdfast.domain.boundaries import SessionTooLong
 from holdfast.domain.currency import Currency
 from holdfast.domain.finding import Finding
 from holdfast.domain.money import Money
-from holdfast.domain.periods import Interval, SessionCourse, cut_periods
+from holdfast.domain.periods import Interval, SessionCourse, TariffUnsupported, cut_periods
 from holdfast.domain.price_json import price_to_json
 from holdfast.domain.priced_session import PricedSession
-from holdfast.domain.pricing import price
+from holdfast.domain.pricing import TooManyPeriods, UnknownZone, price
 from holdfast.domain.quality import (
     EnergyPoint,
     Measurement,
@@ -24,11 +25,14 @@ from holdfast.domain.quality import (
     measure,
 )
 from holdfast.domain.session_state import ChargingState
+from holdfast.domain.tariff import TariffInvalid
 from holdfast.domain.tariff_json import tariff_from_json
 from holdfast.store.tables import MeterValue, Session, SessionState, Site, TariffVersion
 
 READINGS_MAX = 100_000
 MWH_PER_WH = 1_000
+UNPRICEABLE = (SessionTooLong, TariffInvalid, TariffUnsupported, TooManyPeriods, UnknownZone)
+"""What pricing raises where a person must change a tariff, a site or the rows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,17 +148,9 @@ async def bill_session(db: AsyncSession, session: Session, now: datetime) -> Bil
     version = await frozen_version(db, session)
     energy_wh = course.measurement.energy_wh
     if version is None:
-        currency = await db.scalar(select(Site.currency).where(Site.id == session.site_id))
-        nothing = Money.zero(Currency.of(currency or "EUR"))
-        return Bill(
-            currency=nothing.currency.code,
-            energy_wh=energy_wh,
-            amount_minor=0,
-            excl_vat=nothing.decimal_text(),
-            incl_vat=nothing.decimal_text(),
-            breakdown={"lines": [], "note": "no tariff was in force when the session began"},
-            findings=course.measurement.findings,
-        )
+        note = "no tariff was in force when the session began"
+        nothing = await bill_nothing(db, session, energy_wh, note)
+        return replace(nothing, findings=course.measurement.findings)
     priced = await price_course(db, session, course, version)
     form = price_to_json(priced)
     breakdown = form["breakdown"]
@@ -168,6 +164,20 @@ async def bill_session(db: AsyncSession, session: Session, now: datetime) -> Bil
         incl_vat=str(form["incl_vat"]),
         breakdown=breakdown,
         findings=(*course.measurement.findings, *priced.findings),
+    )
+
+
+async def bill_nothing(db: AsyncSession, session: Session, energy_wh: int, note: str) -> Bill:
+    """A bill over zero in the site's currency, that says why."""
+    currency = await db.scalar(select(Site.currency).where(Site.id == session.site_id))
+    nothing = Money.zero(Currency.of(currency or "EUR"))
+    return Bill(
+        currency=nothing.currency.code,
+        energy_wh=energy_wh,
+        amount_minor=0,
+        excl_vat=nothing.decimal_text(),
+        incl_vat=nothing.decimal_text(),
+        breakdown={"lines": [], "note": note},
     )
 
 

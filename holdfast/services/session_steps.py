@@ -12,8 +12,10 @@ from holdfast.contracts.sessions import CancelOrder, EndOrder, SessionPlan, Stop
 from holdfast.services import tripwires
 from holdfast.services.orders import place_order
 from holdfast.services.outbox import notify, tell
+from holdfast.services.session_course import UNPRICEABLE
+from holdfast.services.session_decisions import forced_by
 from holdfast.services.tariff_choice import version_in_force
-from holdfast.services.timeline import audit, record_event
+from holdfast.services.timeline import record_event
 from holdfast.settings import Settings
 from holdfast.store.tables import Organization, Payment, Session, Station, Tariff, TariffVersion
 
@@ -36,7 +38,10 @@ async def locked_session(db: AsyncSession, session_id: UUID) -> Session:
 async def begin(
     db: AsyncSession, session: Session, settings: Settings, now: datetime
 ) -> SessionPlan:
-    """Freeze the tariff version; plant tripwires once the session has started."""
+    """Freeze the tariff version; plant tripwires once the session has started.
+
+    Raises what pricing raises, unless it was waived: then it needs no price to go on.
+    """
     if session.tariff_version_id is None:
         version = await version_in_force(
             db,
@@ -48,7 +53,7 @@ async def begin(
         session.tariff_version_id = None if version is None else version.id
     ended = session.ended_at is not None or session.ended_by_us_at is not None
     if session.started_at is not None and not ended:
-        await tripwires.plant(db, session, settings, now, silence_s=settings.session_silence_s)
+        await _plant(db, session, settings, now)
     await record_event(
         db,
         session,
@@ -59,16 +64,31 @@ async def begin(
     )
     await notify(db, ["sessions"])
     return SessionPlan(
-        state="ended" if ended else "started" if session.started_at else "authorised",
-        silence_s=settings.session_silence_s,
-        zombie_s=settings.session_zombie_s,
         final_wait_s=settings.session_final_wait_s,
         stop_retry_s=settings.session_stop_retry_s,
         tariff_version_id=session.tariff_version_id,
         tripwire_version=session.tripwire_version,
         ended=ended,
         complete=session.sequence_gaps == 0,
+        start_left_s=_start_left_s(session, settings, now),
     )
+
+
+def _start_left_s(session: Session, settings: Settings, now: datetime) -> int:
+    """A workflow that is built again does not wait anew. At least 1 s: what the station said
+    meanwhile may still be on its way."""
+    waited_s = int((now - session.created_at).total_seconds())
+    return max(1, settings.session_start_timeout_s - waited_s)
+
+
+async def _plant(db: AsyncSession, session: Session, settings: Settings, now: datetime) -> None:
+    silence_s = settings.session_silence_s
+    try:
+        await tripwires.plant(db, session, settings, now, silence_s=silence_s)
+    except UNPRICEABLE:
+        if session.waive_audit_id is None:
+            raise
+        await tripwires.plant(db, session, settings, now, silence_s=silence_s, limits=False)
 
 
 async def _tariff_words(db: AsyncSession, version_id: UUID | None) -> dict[str, object]:
@@ -114,7 +134,7 @@ async def stop(db: AsyncSession, session: Session, order: StopOrder, now: dateti
     """One more attempt at stopping; nothing where the session ended meanwhile."""
     if session.ended_at is not None or session.ended_by_us_at is not None:
         return
-    # The version of the plan is in the key: attempts count anew after a rebuild or a retry.
+    # The version of the plan is in the key: attempts count anew after a rebuild.
     key = f"{session.tripwire_version}:{order.attempt}"
     await order_stop(
         db,
@@ -144,8 +164,8 @@ async def end(db: AsyncSession, session: Session, order: EndOrder, now: datetime
     session.wake_at = None
     if order.reason == "forced":
         # Nobody pays from here on: the station should not go on charging.
-        await order_stop(db, session, key="forced", requested_by=order.actor, valid_s=3600, now=now)
-        await audit(db, session, actor=order.actor, action="session.force_end", reason=order.note)
+        by = await forced_by(db, session)
+        await order_stop(db, session, key="forced", requested_by=by, valid_s=3600, now=now)
     await record_event(
         db, session, key="ended_by_us", kind=f"ended.{order.reason}", at=now, details={}
     )
@@ -172,8 +192,6 @@ async def cancel(db: AsyncSession, session: Session, order: CancelOrder, now: da
                 name=RELEASE_ASKED,
                 message=ReasonSignal(event_id=f"cancel:{session.id}", reason=order.reason),
             )
-    if order.reason == "forced":
-        await audit(db, session, actor=order.actor, action="session.force_end", reason=order.note)
     await record_event(
         db, session, key="never_started", kind=f"never_started.{order.reason}", at=now
     )

@@ -12,8 +12,6 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Select, and_, case, func, literal, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from holdfast.contracts.names import session_workflow_id
-from holdfast.contracts.sessions import OPERATOR_DECIDED, Decision, OperatorDecision
 from holdfast.domain.session_state import (
     ChargingState,
     Concluded,
@@ -21,9 +19,7 @@ from holdfast.domain.session_state import (
     SessionState,
     session_state,
 )
-from holdfast.services import audit
-from holdfast.services.outbox import notify, tell
-from holdfast.services.refusal import Conflict, NotFound
+from holdfast.services.refusal import NotFound
 from holdfast.services.scope import belongs, owned
 from holdfast.services.session_course import end_of
 from holdfast.services.slices import Slice, SliceAsked, take_rows
@@ -162,47 +158,6 @@ async def timeline(db: AsyncSession, organization_id: UUID, session_id: UUID) ->
         .limit(EVENTS_MAX)
     )
     return list(events)
-
-
-async def decide(
-    db: AsyncSession,
-    organization_id: UUID,
-    session_id: UUID,
-    *,
-    action: Decision,
-    reason: str,
-    actor: str,
-) -> SessionSeen:
-    """Tell the session's workflow what a person decided; audited under the decision's own id.
-
-    Raises NotFound, Conflict (over, or not ended yet where that is needed).
-    """
-    seen = await see_session(db, organization_id, session_id)
-    session = seen.session
-    if session.closed_at is not None or seen.state is SessionState.SETTLED:
-        raise Conflict(f"the session is over: it is {seen.state.value}")
-    if action == "force_end" and seen.ended_at is not None:
-        raise Conflict("the session has ended already")
-    entry = await audit.record(
-        db,
-        organization_id,
-        actor=actor,
-        action=f"session.{action}",
-        subject=f"session:{session_id}",
-        reason=reason,
-    )
-    await tell(
-        db,
-        organization_id,
-        session_workflow_id(session_id),
-        operation="signal",
-        name=OPERATOR_DECIDED,
-        message=OperatorDecision(
-            event_id=f"audit-{entry}", action=action, reason=reason, actor=actor
-        ),
-    )
-    await notify(db, ["sessions", "outbox"])
-    return seen
 
 
 def _seen(organization_id: UUID) -> "Select[Session, str, Settlement]":

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from holdfast.contracts.names import payment_workflow_id
@@ -17,9 +18,16 @@ from holdfast.contracts.sessions import Settled, SettleOrder
 from holdfast.domain.quality import session_findings
 from holdfast.services.charges import charge_account
 from holdfast.services.outbox import notify, tell
-from holdfast.services.session_course import Bill, bill_session, blocking, end_of
-from holdfast.services.timeline import audit, open_review, record_event
-from holdfast.store.tables import Account, Payment, Session, Settlement
+from holdfast.services.session_course import (
+    Bill,
+    bill_nothing,
+    bill_session,
+    blocking,
+    end_of,
+)
+from holdfast.services.session_decisions import waiver_of
+from holdfast.services.timeline import open_review, record_event
+from holdfast.store.tables import Account, AuditEntry, Payment, Session, Settlement
 
 PAYMENT_DEADLINE = timedelta(hours=24)
 # Below the least amount that cards take (docs.stripe.com/currencies) an account holder is not
@@ -51,13 +59,15 @@ class Rail:
     reason: str | None = None
     payment: Payment | None = None
     review: str | None = None
+    taken_minor: int = 0
 
 
 async def settle(db: AsyncSession, session: Session, order: SettleOrder, now: datetime) -> Settled:
     """Price and settle a locked session row; a repeat answers what was written the first time.
 
     Raises `SessionNotEnded`, and what pricing raises. Writes nothing where a rule objects
-    (`blocked`), unless an operator overrides or waives.
+    (`blocked`), unless a person decided to settle anyway, or waived it: then it is settled whatever
+    its price is, and even where it has none.
     """
     existing = await db.get(Settlement, session.id)
     if existing is not None:
@@ -65,7 +75,8 @@ async def settle(db: AsyncSession, session: Session, order: SettleOrder, now: da
     ended_at = end_of(session)
     if ended_at is None:
         raise SessionNotEnded(f"session {session.id} has not ended")
-    bill = await bill_session(db, session, now)
+    waiver = await waiver_of(db, session)
+    bill = await _bill(db, session, waiver, now)
     objections = blocking(
         (
             *bill.findings,
@@ -77,22 +88,37 @@ async def settle(db: AsyncSession, session: Session, order: SettleOrder, now: da
             ),
         )
     )
-    if objections and not (order.override or order.waive):
+    if objections and waiver is None and session.settle_anyway_audit_id is None:
         return Settled(
             blocked=objections[0].code,
             amount_minor=bill.amount_minor,
             currency=bill.currency,
             energy_wh=bill.energy_wh,
         )
-    rail = await _rail(db, session, bill, order)
+    rail = await _rail(db, session, bill, waiver)
     settlement = _settlement(session, bill, rail, now)
     db.add(settlement)
     await db.flush()
-    await _after(db, session, settlement, rail, order, now)
+    await _after(db, session, settlement, rail, now)
     return _told(settlement)
 
 
-async def _rail(db: AsyncSession, session: Session, bill: Bill, order: SettleOrder) -> Rail:
+async def _bill(
+    db: AsyncSession, session: Session, waiver: AuditEntry | None, now: datetime
+) -> Bill:
+    """What it costs. Where nobody pays, a price that cannot be found does not matter."""
+    try:
+        return await bill_session(db, session, now)
+    except SQLAlchemyError:
+        raise
+    except Exception as error:
+        if waiver is None:
+            raise
+        note = f"waived; it could not be priced: {type(error).__name__}"
+        return await bill_nothing(db, session, session.energy_wh, note)
+
+
+async def _rail(db: AsyncSession, session: Session, bill: Bill, waiver: AuditEntry | None) -> Rail:
     """Exactly one of: nothing to pay, waived, the hold, the account, nobody."""
     # Locked: a hold that is being cancelled at this moment must be seen as gone, or the settlement
     # would wait for a payment that has already ended.
@@ -101,8 +127,10 @@ async def _rail(db: AsyncSession, session: Session, bill: Bill, order: SettleOrd
         if session.payment_id is None
         else await db.get(Payment, session.payment_id, with_for_update=True, populate_existing=True)
     )
-    if order.waive:
-        return Rail(outcome="waived", reason=order.reason, payment=hold)
+    if hold is not None and hold.state == "captured":
+        return _taken_elsewhere(hold, bill, waived=waiver is not None)
+    if waiver is not None:
+        return Rail(outcome="waived", reason=waiver.reason, payment=hold)
     if bill.amount_minor <= 0:
         return Rail(outcome="free", reason="it costs nothing", payment=hold)
     if hold is not None:
@@ -125,6 +153,22 @@ async def _rail(db: AsyncSession, session: Session, bill: Bill, order: SettleOrd
     return await _account_rail(db, session, account, bill)
 
 
+def _taken_elsewhere(hold: Payment, bill: Bill, *, waived: bool) -> Rail:
+    """Somebody captured the hold at the provider before it was priced. Taken is taken: what the
+    driver should not have paid, or still owes, is a person's to put right."""
+    owed_minor = 0 if waived else bill.amount_minor
+    review = None
+    if hold.captured_minor != owed_minor or hold.currency != bill.currency:
+        review = "refund_due" if hold.captured_minor > owed_minor else "amount_differs"
+    return Rail(
+        outcome="captured",
+        reason="the hold was captured at the provider before the session was priced",
+        payment=hold,
+        review=review,
+        taken_minor=hold.captured_minor,
+    )
+
+
 async def _account_rail(db: AsyncSession, session: Session, account: Account, bill: Bill) -> Rail:
     if account.billing == "free":
         return Rail(outcome="free", reason="the account charges for free")
@@ -143,7 +187,7 @@ async def _account_rail(db: AsyncSession, session: Session, account: Account, bi
 
 
 def _settlement(session: Session, bill: Bill, rail: Rail, now: datetime) -> Settlement:
-    settled = rail.outcome in ("invoiced",)
+    settled_minor = bill.amount_minor if rail.outcome == "invoiced" else rail.taken_minor
     return Settlement(
         session_id=session.id,
         organization_id=session.organization_id,
@@ -158,7 +202,7 @@ def _settlement(session: Session, bill: Bill, rail: Rail, now: datetime) -> Sett
         deadline_at=now + PAYMENT_DEADLINE,
         payment_id=None if rail.payment is None else rail.payment.id,
         outcome=rail.outcome,
-        settled_minor=None if rail.outcome is None else (bill.amount_minor if settled else 0),
+        settled_minor=None if rail.outcome is None else settled_minor,
         settled_at=None if rail.outcome is None else now,
         reason=rail.reason,
     )
@@ -169,7 +213,6 @@ async def _after(
     session: Session,
     settlement: Settlement,
     rail: Rail,
-    order: SettleOrder,
     now: datetime,
 ) -> None:
     """What follows from the rail: signals to the payment, tasks, timeline, the row."""
@@ -177,7 +220,8 @@ async def _after(
     session.wake_at = None
     if rail.payment is not None and rail.payment.kind == "hold":
         rail.payment.session_id = session.id
-        await _tell_hold(db, session, settlement, rail.payment, rail)
+        if rail.outcome != "captured":
+            await _tell_hold(db, session, settlement, rail.payment, rail)
     if rail.outcome is not None:
         session.closed_at = now
         await record_event(
@@ -189,11 +233,13 @@ async def _after(
             details=_outcome(settlement),
         )
     if rail.review is not None:
-        details = {"amount_minor": settlement.amount_minor, "currency": settlement.currency}
+        details: dict[str, object] = {
+            "amount_minor": settlement.amount_minor,
+            "currency": settlement.currency,
+        }
+        if rail.taken_minor:
+            details["taken_minor"] = rail.taken_minor
         await open_review(db, session, kind=rail.review, details=details)
-    if order.actor is not None and (order.waive or order.override):
-        action = "session.waive" if order.waive else "session.settle_anyway"
-        await audit(db, session, actor=order.actor, action=action, reason=order.reason)
     await record_event(
         db,
         session,
@@ -229,7 +275,8 @@ async def _tell_hold(
         )
     else:
         name = RELEASE_ASKED
-        message = ReasonSignal(event_id=f"settle:{session.id}", reason=rail.reason or rail.outcome)
+        # The outcome's word: a waiver's reason is what a person wrote, and stays in the rows.
+        message = ReasonSignal(event_id=f"settle:{session.id}", reason=rail.outcome)
     await tell(
         db,
         session.organization_id,
@@ -261,7 +308,8 @@ async def conclude(
 ) -> None:
     """The payment decided: write the outcome of its session and close it. Repeats change nothing.
 
-    An outcome stands. Only `uncollectible` may still become `captured`, by a later payment.
+    An outcome stands. Only money that was taken after all changes it: what was uncollectible is
+    then paid, and what should have been free or waived is to be given back (`refund_due`).
     """
     if payment.session_id is None:
         return
@@ -271,10 +319,8 @@ async def conclude(
     )
     if session is None or settlement is None:
         return
-    open_or_lost = settlement.outcome is None or (
-        settlement.outcome == "uncollectible" and outcome == "captured"
-    )
-    if not open_or_lost:
+    before = settlement.outcome
+    if before is not None and (outcome != "captured" or before == "captured"):
         return
     settlement.outcome = outcome
     settlement.settled_minor = settled_minor
@@ -290,13 +336,15 @@ async def conclude(
         at=now,
         details=_outcome(settlement),
     )
-    if outcome == "uncollectible" or settled_minor != settlement.amount_minor:
+    not_owed = before is not None and before != "uncollectible"
+    if not_owed or outcome == "uncollectible" or settled_minor != settlement.amount_minor:
         kind = "uncollectible" if outcome == "uncollectible" else "amount_differs"
         await open_review(
             db,
             session,
-            kind=kind,
+            kind="refund_due" if not_owed else kind,
             details={
+                "outcome_before": before,
                 "priced_minor": settlement.amount_minor,
                 "settled_minor": settled_minor,
                 "currency": settlement.currency,

@@ -1,4 +1,4 @@
-"""What people read of a session afterwards: events, review tasks and the audit log."""
+"""What people read of a session afterwards: events and review tasks."""
 
 from datetime import datetime
 from typing import Any
@@ -7,7 +7,7 @@ from sqlalchemy import func
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from holdfast.store.tables import AuditEntry, ReviewTask, Session, SessionEvent
+from holdfast.store.tables import ReviewTask, Session, SessionEvent
 
 
 async def record_event(
@@ -49,27 +49,5 @@ async def open_review(
             index_elements=["subject", "kind"],
             index_where=ReviewTask.resolved_at.is_(None),
             set_={"details": statement.excluded.details, "created_at": func.now()},
-        )
-    )
-
-
-async def audit(
-    db: AsyncSession,
-    session: Session,
-    *,
-    actor: str,
-    action: str,
-    reason: str | None,
-    details: dict[str, Any] | None = None,
-) -> None:
-    """Who decided what about a session, and why."""
-    await db.execute(
-        insert(AuditEntry).values(
-            organization_id=session.organization_id,
-            actor=actor,
-            action=action,
-            subject=f"session:{session.id}",
-            reason=reason,
-            details=details or {},
         )
     )

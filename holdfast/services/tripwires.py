@@ -14,7 +14,7 @@ from fractions import Fraction
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from holdfast.contracts.names import session_workflow_id
-from holdfast.contracts.sessions import TRIPWIRE_CROSSED, Check, TripwireSignal
+from holdfast.contracts.sessions import TRIPWIRE_CROSSED, Check, TripwireSignal, tripwire_event_id
 from holdfast.domain.currency import Currency
 from holdfast.domain.limits import (
     LimitReason,
@@ -48,11 +48,6 @@ class Watch:
     tariff: TariffVersion | None
     state: RunningState
     limits: SessionLimits
-
-
-def tripwire_event_id(session: Session) -> str:
-    """The id of the signal of the planted version: whoever fires it, it is heard once."""
-    return f"tripwire:{session.id}:{session.tripwire_version}"
 
 
 async def _watch(db: AsyncSession, session: Session, settings: Settings, now: datetime) -> Watch:
@@ -144,7 +139,8 @@ async def plant(
             operation="signal",
             name=TRIPWIRE_CROSSED,
             message=TripwireSignal(
-                event_id=tripwire_event_id(session), version=session.tripwire_version
+                event_id=tripwire_event_id(session.id, session.tripwire_version),
+                version=session.tripwire_version,
             ),
         )
     await db.flush()

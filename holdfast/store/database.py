@@ -22,10 +22,12 @@ def sqlalchemy_url(database_url: str) -> str:
 def open_engine(database_url: SecretStr, *, pool_size: int = 10) -> AsyncEngine:
     """An engine whose connections are checked before use, so that a restarted Postgres is found.
 
-    A statement is given 30 s: nothing here may hold a lock longer than a station waits.
+    A statement is given 30 s: nothing here may hold a lock longer than a station waits. The text of
+    an error, which is logged, does not repeat the values of its statement: they name people.
     """
     return create_async_engine(
         sqlalchemy_url(database_url.get_secret_value()),
+        hide_parameters=True,
         pool_size=pool_size,
         max_overflow=pool_size,
         pool_pre_ping=True,

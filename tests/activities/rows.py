@@ -8,6 +8,8 @@ from uuid import UUID
 from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from holdfast.contracts.sessions import Decision
+from holdfast.services.session_decisions import decide
 from holdfast.store.database import Sessions
 from holdfast.store.tables import (
     Account,
@@ -147,6 +149,16 @@ async def session(db_sessions: Sessions, made: Network, **fields: Any) -> UUID:
             )
         )
         return session_id
+
+
+async def decided(
+    db_sessions: Sessions, made: Network, session_id: UUID, action: Decision, reason: str = "so"
+) -> None:
+    """A person decided, by the API."""
+    async with db_sessions.begin() as db:
+        await decide(
+            db, made.organization_id, session_id, action=action, reason=reason, actor="key:1"
+        )
 
 
 async def settlement_of(db_sessions: Sessions, session_id: UUID) -> Settlement | None:

@@ -1,21 +1,34 @@
 """Account holders are charged once, off session; a card that says no is a result."""
 
+from uuid import UUID
+
 import pytest
 from sqlalchemy import select
 from temporalio.exceptions import ApplicationError
 
 from holdfast.contracts.payments import (
     ChargeOrder,
-    PaymentDecision,
+    PaymentAction,
+    PaymentAttentionOrder,
     WriteOffOrder,
 )
-from holdfast.services.charges import decide
+from holdfast.services.payment_decisions import decide
 from holdfast.store.database import Sessions
 from holdfast.store.tables import Payment, PaymentOperation, Session
 from tests.activities.conftest import Steps
 from tests.activities.money import carded, charge_of, no_breach, priced, taken
 from tests.activities.rows import Network, settlement_of
 from tests.simulator.stripe.server import World
+
+
+async def decided(
+    db_sessions: Sessions, made: Network, payment_id: UUID, action: PaymentAction, reason: str
+) -> Payment:
+    """A person decided, by the API; the payment that goes on."""
+    async with db_sessions.begin() as db:
+        return await decide(
+            db, made.organization_id, payment_id, action=action, reason=reason, actor="key:1"
+        )
 
 
 async def test_an_account_holder_is_charged_once_off_session(
@@ -51,12 +64,7 @@ async def test_a_declined_charge_is_uncollectible_until_somebody_tries_again(
         payment = await db.get_one(Payment, first)
         payment.account_id = better["account_id"]
 
-    async with db_sessions.begin() as db:
-        again = await decide(
-            db,
-            await db.get_one(Payment, first),
-            PaymentDecision(event_id="d", action="retry", reason="a new card", actor="key:1"),
-        )
+    again = await decided(db_sessions, made, first, "retry", "a new card")
     await steps.payments.charge_payment(ChargeOrder(payment_id=again.id))
 
     settlement = await settlement_of(db_sessions, session_id)
@@ -95,12 +103,19 @@ async def test_writing_off_closes_the_settlement_with_a_reason(
     session_id = await priced(steps, db_sessions, made, None, **who)
     payment_id = await charge_of(db_sessions, session_id)
 
+    refused = PaymentAttentionOrder(payment_id=payment_id, reason="provider: PaymentRefused")
+    await steps.payments.raise_payment_attention(refused)
+    payment = await decided(db_sessions, made, payment_id, "write_off", "goodwill")
+    entry = payment.write_off_audit_id
+    assert entry is not None
+
     seen = await steps.payments.write_off_payment(
-        WriteOffOrder(payment_id=payment_id, reason="goodwill", actor="key:1")
+        WriteOffOrder(payment_id=payment_id, audit_id=entry)
     )
 
     settlement = await settlement_of(db_sessions, session_id)
     assert settlement is not None
     assert (seen.state, settlement.outcome) == ("failed", "uncollectible")
+    assert settlement.reason == "written off: goodwill"
     async with db_sessions() as db:
         assert (await db.get_one(Session, session_id)).closed_at is not None

@@ -10,6 +10,8 @@ from temporalio.exceptions import ApplicationError
 from holdfast.contracts.late_truth import LateOrder
 from holdfast.contracts.names import payment_workflow_id, session_workflow_id
 from holdfast.contracts.sessions import (
+    QUALITY,
+    AttentionOrder,
     CancelOrder,
     CheckOrder,
     EndOrder,
@@ -25,6 +27,7 @@ from tests.activities.conftest import Steps
 from tests.activities.rows import (
     Network,
     account,
+    decided,
     outbox_names,
     review_kinds,
     row_of,
@@ -109,9 +112,8 @@ async def test_impossible_energy_blocks_until_a_person_decides(
 
     blocked = await steps.sessions.settle_session(SettleOrder(session_id=session_id))
     nothing = await settlement_of(db_sessions, session_id)
-    waived = await steps.sessions.settle_session(
-        SettleOrder(session_id=session_id, waive=True, actor="key:1", reason="a broken meter")
-    )
+    await decided(db_sessions, made, session_id, "waive", reason="a broken meter")
+    waived = await steps.sessions.settle_session(SettleOrder(session_id=session_id))
 
     assert blocked.blocked is not None
     assert nothing is None
@@ -137,8 +139,12 @@ async def test_a_session_without_a_tariff_is_free_and_says_why(
         steps, db_sessions, made, started_at=before, ended_at=before + timedelta(hours=1),
         meter_last_at=before + timedelta(hours=1),
     )  # fmt: skip
+    await steps.sessions.raise_attention(
+        AttentionOrder(session_id=session_id, reason=f"{QUALITY}clock")
+    )
+    await decided(db_sessions, made, session_id, "settle_anyway")
 
-    told = await steps.sessions.settle_session(SettleOrder(session_id=session_id, override=True))
+    told = await steps.sessions.settle_session(SettleOrder(session_id=session_id))
 
     row = await settlement_of(db_sessions, session_id)
     assert row is not None
@@ -184,13 +190,14 @@ async def test_a_forced_end_prices_to_the_last_register_and_orders_a_stop(
 ) -> None:
     session_id = await begun(steps, db_sessions, made, ended_at=None, meter_stop_mwh=None)
 
-    end = EndOrder(session_id=session_id, reason="forced", actor="key:1", note="cable cut")
-    await steps.sessions.end_session(end)
+    await decided(db_sessions, made, session_id, "force_end", reason="cable cut")
+    await steps.sessions.end_session(EndOrder(session_id=session_id, reason="forced"))
     told = await steps.sessions.settle_session(SettleOrder(session_id=session_id))
 
     assert told.energy_wh == 20_000
     async with db_sessions() as db:
-        assert [order.kind for order in await db.scalars(select(Order))] == ["stop"]
+        (stop,) = list(await db.scalars(select(Order)))
+    assert (stop.kind, stop.requested_by) == ("stop", "key:1")
 
 
 async def test_the_same_stop_attempt_is_one_order(

@@ -197,6 +197,8 @@ async def test_a_decision_is_audited_and_told_to_the_workflow_under_the_entrys_i
     body: dict[str, str],
     action: str,
 ) -> None:
+    await raise_attention(db_sessions, acme.session, "quality: energy_above_power")
+
     answer = await client.post(
         f"/api/v1/sessions/{acme.session}/{path}", json={**body, "reason": "cable was cut"}
     )
@@ -209,12 +211,34 @@ async def test_a_decision_is_audited_and_told_to_the_workflow_under_the_entrys_i
         ).one()
     assert (entry.action, entry.reason) == (f"session.{action}", "cable was cut")
     assert told.workflow_id == f"session-{acme.session}"
-    assert told.payload == {
-        "event_id": f"audit-{entry.id}",
-        "action": action,
-        "reason": "cable was cut",
-        "actor": entry.actor,
-    }
+    # Not why: what people write stays out of Temporal.
+    assert told.payload == {"event_id": f"audit-{entry.id}", "action": action}
+    events = (await client.get(f"/api/v1/sessions/{acme.session}/timeline")).json()["items"]
+    assert [(event["kind"], event["details"]) for event in events[1:]] == [
+        (f"decided.{action}", {"reason": "cable was cut", "actor": entry.actor})
+    ]
+
+
+async def test_settling_anyway_in_advance_is_refused_and_leaves_no_trace(
+    client: httpx.AsyncClient, db_sessions: Sessions, acme: Installation
+) -> None:
+    answer = await client.post(
+        f"/api/v1/sessions/{acme.session}/resolve",
+        json={"action": "settle_anyway", "reason": "whatever it finds"},
+    )
+
+    assert answer.status_code == 409, answer.text
+    async with db_sessions() as db:
+        row = await db.get_one(Session, acme.session)
+        entries = list(await db.scalars(select(AuditEntry)))
+    assert row.settle_anyway_audit_id is None
+    assert entries == []
+
+
+async def raise_attention(db_sessions: Sessions, session_id: UUID, reason: str) -> None:
+    """As the session's workflow does."""
+    async with db_sessions.begin() as db:
+        (await db.get_one(Session, session_id)).attention = reason
 
 
 async def test_a_decision_needs_a_reason_and_a_session_that_is_not_over(

@@ -9,6 +9,7 @@ import psycopg
 import pytest
 
 from gateway.app import GatewayApp
+from holdfast.contracts.sessions import tripwire_event_id
 from holdfast.settings import Settings
 from tests.gateway.conftest import (
     CARD,
@@ -40,9 +41,7 @@ def meter(number: int, seconds: float, watt_hours: float) -> dict[str, Any]:
     return {
         "connectorId": 1,
         "transactionId": number,
-        "meterValue": [
-            {"timestamp": stamp(seconds), "sampledValue": [{"value": str(watt_hours)}]}
-        ],
+        "meterValue": [{"timestamp": stamp(seconds), "sampledValue": [{"value": str(watt_hours)}]}],
     }
 
 
@@ -148,11 +147,11 @@ async def test_a_tripwire_is_claimed_once_on_two_gateways(
     await new.close()
     await old.close()
 
+    row = await database.row("SELECT id, fired_version, energy_wh FROM sessions")
+    assert (row["fired_version"], row["energy_wh"]) == (1, 739)
     assert await signals(database, "tripwire_crossed") == [
-        {"event_id": "tripwire:1", "version": 1}
+        {"event_id": tripwire_event_id(row["id"], 1), "version": 1}
     ]
-    row = await database.row("SELECT fired_version, energy_wh FROM sessions")
-    assert row == {"fired_version": 1, "energy_wh": 739}
 
 
 async def settle(connection: psycopg.AsyncConnection[Any], session_id: UUID) -> None:

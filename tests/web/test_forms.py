@@ -248,6 +248,12 @@ async def test_a_decision_tells_the_workflow_and_says_why(
     db_sessions: Sessions,
 ) -> None:
     browser = await sign_in("operator")
+    async with db_sessions.begin() as db:
+        await db.execute(
+            update(t.Session)
+            .where(t.Session.id == network.troubled)
+            .values(attention="quality: energy_above_power")
+        )
 
     answer = await browser.send(
         f"/sessions/{network.troubled}/{path}", reason="the cable was cut", **fields

@@ -12,7 +12,14 @@ from temporalio.worker import Worker
 
 from holdfast.contracts import late_truth, orders, payments, sessions
 from holdfast.contracts.message import Message
-from holdfast.testing import Refusal, Script, SteppedOrders, SteppedPayments, SteppedSessions
+from holdfast.testing import (
+    NOTED,
+    Refusal,
+    Script,
+    SteppedOrders,
+    SteppedPayments,
+    SteppedSessions,
+)
 from tests.workflows.running import ORGANIZATION, running
 
 AT = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -148,9 +155,7 @@ async def blocked_settlement(environment: WorkflowEnvironment) -> str:
         await tell(handle, sessions.TRANSACTION_ENDED, ended(complete=False))
         await tell(handle, sessions.GAPS_CLOSED, sessions.EventSignal(event_id="gaps"))
         await asked(fake.script, "attention")
-        decision = sessions.OperatorDecision(
-            event_id="d", action="settle_anyway", reason="checked", actor="temporal-ui"
-        )
+        decision = sessions.Resolution(action="settle_anyway", reason="checked")
         await handle.execute_update("resolve", decision)
         return await history_of(handle)
 
@@ -188,9 +193,7 @@ async def mended_charge(environment: WorkflowEnvironment) -> str:
         environment.client, payments.WORKFLOW, payment_start("off_session"), fake.activities()
     ) as handle:
         await asked(fake.script, "attention")
-        decision = payments.PaymentDecision(
-            event_id="d", action="retry", reason="new key", actor="key:1"
-        )
+        decision = payments.PaymentDecision(event_id="d", action="retry", audit_id=NOTED)
         await tell(handle, payments.OPERATOR_DECIDED, decision)
         return await history_of(handle)
 

@@ -16,13 +16,16 @@ from holdfast.contracts.payments import (
     CaptureOrder,
     NoticeSignal,
     PaymentDecision,
+    PaymentDecisionOrder,
+    PaymentResolution,
     PaymentResult,
     PaymentSeen,
     ReasonSignal,
     ReleaseOrder,
     StartPayment,
+    WriteOffOrder,
 )
-from holdfast.testing import Refusal, SteppedPayments
+from holdfast.testing import NOTED, Refusal, SteppedPayments
 from tests.workflows.running import ORGANIZATION, running
 
 WAITING = PaymentSeen(state="action_required")
@@ -209,14 +212,17 @@ async def test_a_refusing_provider_needs_attention_and_is_tried_again(
         with pytest.raises(WorkflowUpdateFailedError):
             await handle.execute_update(
                 "resolve",
-                PaymentDecision(event_id="d0", action="retry", reason="", actor="temporal-ui"),
+                PaymentResolution(action="retry", reason=""),
             )
         await handle.execute_update(
             "resolve",
-            PaymentDecision(event_id="d1", action="retry", reason="new key", actor="temporal-ui"),
+            PaymentResolution(action="retry", reason="new key"),
         )
         result = await result_of(handle)
 
+    (noted,) = fake.script.orders("decide")
+    assert isinstance(noted, PaymentDecisionOrder)
+    assert noted.reason == "new key"
     assert shown == "provider: PaymentProviderUnusable"
     assert result.state == "captured"
 
@@ -230,9 +236,26 @@ async def test_a_person_may_write_it_off(time_skipping: WorkflowEnvironment) -> 
         await asked(fake, "attention")
         await handle.signal(
             contract.OPERATOR_DECIDED,
-            PaymentDecision(event_id="d", action="write_off", reason="goodwill", actor="key:1"),
+            PaymentDecision(event_id="d", action="write_off", audit_id=NOTED),
         )
         result = await result_of(handle)
 
     assert fake.script.names()[:3] == ["charge", "attention", "write_off"]
+    (order,) = fake.script.orders("write_off")
+    assert isinstance(order, WriteOffOrder)
+    assert order.audit_id == NOTED
+    assert result.state == "failed"
+
+
+async def test_a_payment_that_is_built_again_knows_that_it_was_given_up(
+    time_skipping: WorkflowEnvironment,
+) -> None:
+    fake = SteppedPayments()
+    fake.script.answers = {"charge": [Refusal("PaymentProviderUnusable")]}
+    decision = PaymentDecision(event_id="d", action="write_off", audit_id=NOTED)
+    again = start("off_session", rebuilt=True, decisions=(decision,))
+    async with running(time_skipping.client, contract.WORKFLOW, again, fake.activities()) as handle:
+        result = await result_of(handle)
+
+    assert fake.script.names() == ["charge", "attention", "write_off", "attention"]
     assert result.state == "failed"

@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from holdfast.contracts.sessions import Decision
 from holdfast.services.refusal import Invalid, NotFound
-from holdfast.services.sessions import decide
+from holdfast.services.session_decisions import decide
 from holdfast.services.station_commands import stop_session
 from web.live_page import uuid_or_none
 from web.visit import Visit, back_to

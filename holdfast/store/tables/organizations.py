@@ -47,7 +47,10 @@ class AuditEntry(Table):
     """Who did what, to what, and why. Append-only (a trigger refuses the rest)."""
 
     __tablename__ = "audit_log"
-    __table_args__ = (Index("ix_audit_log_organization_id_id", "organization_id", "id"),)
+    __table_args__ = (
+        Index("ix_audit_log_organization_id_id", "organization_id", "id"),
+        Index("ix_audit_log_subject", "subject"),
+    )
 
     id: Mapped[UUID] = id_column()
     organization_id: Mapped[UUID] = mapped_column(ForeignKey("organizations.id"))

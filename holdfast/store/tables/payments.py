@@ -55,6 +55,8 @@ class Payment(Table):
     capture_before: Mapped[datetime | None]
     decline_code: Mapped[str | None]
     next_action_url: Mapped[str | None]
+    # a person gave the money up: written with the decision, read by a workflow that is built again
+    write_off_audit_id: Mapped[UUID | None] = mapped_column(ForeignKey("audit_log.id"))
     attention: Mapped[str | None]
     created_at: Mapped[datetime] = created_column()
     changed_at: Mapped[datetime] = created_column()

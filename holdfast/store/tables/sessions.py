@@ -1,7 +1,8 @@
 """Sessions: what the station reported, what the business made of it, and the one settlement.
 
 Two hands never write one column. The gateway's writer alone writes the columns under "reported";
-workflows, through activities, alone write those under "planned" and the settlement.
+workflows, through activities, alone write those under "planned" and the settlement; what a person
+decided is written in the transaction in which it was decided, and workflows only read it.
 `fired_version` is the exception by design: whoever fires a tripwire claims it there (DESIGN 2.7).
 """
 
@@ -83,6 +84,12 @@ class Session(Table):
     reported_offline: Mapped[bool] = mapped_column(server_default=text("false"))
     signals_sent: Mapped[int] = mapped_column(server_default="0")
     findings: Mapped[list[Any]] = mapped_column(server_default="[]")
+
+    # decided: the audit entries of what people decided (who, when, why). Signals may be lost with
+    # Temporal's data; these are what steps and a rebuilt workflow go by.
+    waive_audit_id: Mapped[UUID | None] = mapped_column(ForeignKey("audit_log.id"))
+    force_end_audit_id: Mapped[UUID | None] = mapped_column(ForeignKey("audit_log.id"))
+    settle_anyway_audit_id: Mapped[UUID | None] = mapped_column(ForeignKey("audit_log.id"))
 
     # planned: written by the workflow's activities alone
     tariff_version_id: Mapped[UUID | None] = mapped_column(ForeignKey("tariff_versions.id"))
