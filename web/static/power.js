@@ -33,9 +33,9 @@ function options() {
     height: HEIGHT,
     scales: { kW: { range: (_plot, _low, high) => [0, Math.max(1, high * 1.1)] }, kWh: { range: (_plot, _low, high) => [0, Math.max(0.1, high * 1.1)] } },
     axes: [
-      { ...axis, values: (_plot, splits) => ticks(splits) },
+      { ...axis, space: 76, values: (_plot, splits) => ticks(splits) },
       { ...axis, scale: "kW", values: kilo("kW"), size: 70 },
-      { ...axis, scale: "kWh", side: 1, grid: { show: false }, values: kilo("kWh"), size: 76 },
+      { ...axis, scale: "kWh", side: 1, grid: { show: false }, values: kilo("kWh"), size: 84 },
     ],
     series: [
       { label: "Time", value: (_plot, at) => (at == null ? "-" : exactly.format(at * 1000)) },
