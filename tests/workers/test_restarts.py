@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 from pydantic import SecretStr
-from sqlalchemy import insert
+from sqlalchemy import func, insert, update
 
 from cli.embedded.postgres import EmbeddedPostgres
 from cli.embedded.temporal import EmbeddedTemporal
@@ -16,11 +16,25 @@ from holdfast.services.verify import find_breaches
 from holdfast.settings import Settings
 from holdfast.store.database import Sessions, open_engine, open_sessions
 from holdfast.store.migrate import upgrade
-from holdfast.store.tables import Organization
-from tests.activities.rows import Network, account, network
+from holdfast.store.tables import Organization, OutboxRow
+from tests.activities.rows import (
+    Network,
+    account,
+    decided,
+    network,
+    row_of,
+    settlement_of,
+)
 from tests.conftest import TEST_SECRET
 from tests.workers.conftest import serving
-from tests.workers.test_workers import closed, running_session, tell_end, tell_start, until
+from tests.workers.test_workers import (
+    all_sent,
+    closed,
+    running_session,
+    tell_end,
+    tell_start,
+    until,
+)
 
 
 class Engines:
@@ -123,3 +137,35 @@ async def test_what_temporal_forgot_is_built_again_from_the_rows(
     assert sum(counts["started"].values()) + sum(counts["running"].values()) >= 2
     async with own_sessions() as db:
         assert await find_breaches(db, quiescent=True) == []
+
+
+async def test_what_people_decided_survives_the_loss_of_temporals_data(
+    engines: Engines, own_sessions: Sessions
+) -> None:
+    made, who = await invoiced(own_sessions)
+    waived, forced, gone_on = [await running_session(own_sessions, made, **who) for _ in range(3)]
+    settings = engines.settings()
+    async with serving(settings):
+        for session_id in (waived, forced, gone_on):
+            await tell_start(own_sessions, made, session_id)
+        await decided(own_sessions, made, waived, "waive", reason="the driver was stranded")
+        await until(lambda: all_sent(own_sessions), "the waiver was told")
+        await engines.temporal.kill()
+        await decided(own_sessions, made, forced, "force_end", reason="the cable was cut")
+        for leftover in engines.temporal.folder.glob("*.db*"):
+            leftover.unlink()
+        async with own_sessions.begin() as db:
+            # Even where the relay had told the Temporal that forgot it.
+            await db.execute(update(OutboxRow).values(sent_at=func.now()))
+        await engines.temporal.start()
+        await rebuild(settings)
+        for session_id in (waived, gone_on):
+            await tell_end(own_sessions, made, session_id)
+        for session_id in (waived, forced, gone_on):
+            await until(closed(own_sessions, session_id), "the session is closed")
+
+    outcomes = [await settlement_of(own_sessions, one) for one in (waived, forced, gone_on)]
+    assert [row and row.outcome for row in outcomes] == ["waived", "invoiced", "invoiced"]
+    assert (await row_of(own_sessions, forced)).end_reason == "forced"
+    async with own_sessions() as db:
+        assert await find_breaches(db) == []
