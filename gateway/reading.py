@@ -20,6 +20,7 @@ EVSE_MAX = 1_000
 SEQUENCE_MAX = 2**31 - 1
 NUMBER_LENGTH_MAX = 40
 TRANSACTION_ID_LENGTH_MAX = 64
+TRANSACTION_NUMBER_MAX = 2**31 - 1
 MILLIWATTHOURS_MAX = 10**15  # a terawatt-hour: no register of a station gets there
 
 _CLOCKS: Final[Mapping[TimeFlag | None, Clock]] = {
@@ -103,6 +104,11 @@ def transaction_id(value: object) -> str | None:
     if isinstance(value, float):
         value = int(value) if value.is_integer() and abs(value) < 2**63 else str(value)
     return str(value).replace("\x00", "").strip()[:TRANSACTION_ID_LENGTH_MAX] or None
+
+
+def is_ours(identifier: str) -> bool:
+    """Whether we can have given this id to an OCPP 1.6 station: our sequence, above 0, int32."""
+    return identifier.isdecimal() and 0 < int(identifier) <= TRANSACTION_NUMBER_MAX
 
 
 def milliwatthours(value: object, factor: int) -> int | None:

@@ -9,6 +9,7 @@ from gateway.reading import (
     digest,
     evse_if_any,
     instant,
+    is_ours,
     milliwatthours,
     text,
     transaction_id,
@@ -20,7 +21,6 @@ from holdfast.contracts.facts import Fact, TransactionEnded, TransactionStarted
 from holdfast.domain.authorization import AuthorizationStatus, Decision
 
 WATTHOUR = 1_000
-TRANSACTION_NUMBER_MAX = 2**31 - 1
 
 
 def start_transaction(payload: Payload, received_at: datetime) -> Reading:
@@ -63,8 +63,7 @@ def stop_transaction(payload: Payload, received_at: datetime) -> Reading:
     if identifier is None:
         raise Unreadable("transactionId is missing")
     at, clock = instant(payload.get("timestamp"), received_at)
-    number = whole(payload.get("transactionId"))
-    given = number is not None and 0 < number <= TRANSACTION_NUMBER_MAX
+    given = is_ours(identifier)
     content = digest(payload)
     return Reading(
         TransactionEnded(

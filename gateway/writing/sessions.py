@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from gateway.dialect import Outcome
+from gateway.reading import is_ours
 from gateway.writing import register, telling
 from gateway.writing.authorizing import decide_token, find_token, ordered_session, waits
 from gateway.writing.changes import Changes, MeterChange, Milestone
@@ -26,7 +27,6 @@ from holdfast.domain.authorization import AuthorizationStatus, Decision
 TransactionFact = TransactionStarted | TransactionUpdated | TransactionEnded
 
 GAPS_MAX = 10_000
-TRANSACTION_NUMBER_MAX = 2**31 - 1  # the sequence ends there: 1.6 ids are int32
 
 
 class CannotApply(Exception):
@@ -163,10 +163,7 @@ def keep_samples(
 
 def _shared_id(entry: Entry, fact: TransactionEnded) -> bool:
     """Whether this is an id that we cannot have given to an OCPP 1.6 station: -1, 0, 2^63-1."""
-    if entry.peer.dialect.protocol != "ocpp1.6":
-        return False
-    written = fact.transaction_id
-    return not (written.isdecimal() and 0 < int(written) <= TRANSACTION_NUMBER_MAX)
+    return entry.peer.dialect.protocol == "ocpp1.6" and not is_ours(fact.transaction_id)
 
 
 def entry_ends(entry: Entry) -> bool:
