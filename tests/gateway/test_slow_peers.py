@@ -17,7 +17,7 @@ from tests.gateway.conftest import Database, Network, Start, StationClient, conn
 from tests.gateway.deaf_station import DeafStation
 
 STATUS = {"connectorId": 1, "errorCode": "NoError", "status": "Available"}
-STORM = 600
+STORM = 400
 FLOOD_S = 3.0
 
 
@@ -49,7 +49,7 @@ async def test_a_station_that_never_reads_is_read_no_further(
 
     assert len(connection._pending) <= UNSENT_MAX
     async with await connect_station(open_gateway.port, "OTHER") as other:
-        assert await slowest_answer(other, 20) < 2.0
+        assert await slowest_answer(other, 20) < 5.0
     deaf.close()
 
 
@@ -93,7 +93,7 @@ async def test_a_station_that_never_stops_talking_leaves_the_others_their_turn(
     talking = asyncio.create_task(talk(loud, time.monotonic() + FLOOD_S))
     await asyncio.sleep(0.3)
 
-    assert await slowest_answer(quiet, 20) < 2.0
+    assert await slowest_answer(quiet, 20) < 5.0
     assert await talking > 1000
     loud.socket.transport.abort()  # its answers are too many to be read first
     await quiet.close()
@@ -115,7 +115,7 @@ async def test_the_message_log_in_memory_is_bounded_in_bytes(open_gateway: Gatew
 
 async def arrive(port: int, number: int) -> tuple[StationClient, Any]:
     """As stations do: again after a while if there was no room."""
-    for attempt in range(8):
+    for attempt in range(12):
         try:
             station = await connect_station(port, f"STORM{number}")
             return station, await station.call("Heartbeat", {})
