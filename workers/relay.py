@@ -20,7 +20,14 @@ from temporalio.client import Client
 from holdfast.contracts.sessions import WORKFLOW as CHARGING_SESSION
 from holdfast.store.database import Sessions
 from workers.lanes import LaneOwner, lane_owner
-from workers.relay_sending import Row, Sender, TemporalDown, Unsendable, uuid_of
+from workers.relay_sending import (
+    Row,
+    Sender,
+    TemporalDown,
+    Unsendable,
+    mark_started,
+    uuid_of,
+)
 
 ROUND_ROWS = 400
 PARALLEL = 32
@@ -153,15 +160,16 @@ class Relay:
         if done:
             async with self._sessions.begin() as db:
                 await db.execute(MARK_SENT, {"ids": [row.id for row in done]})
-            await sender.mark_started(
-                [
-                    subject
-                    for row in done
-                    if row.operation == "start"
-                    and row.name == CHARGING_SESSION
-                    and (subject := uuid_of(row.workflow_id.removeprefix("session-"))) is not None
-                ]
-            )
+                await mark_started(
+                    db,
+                    [
+                        subject
+                        for row in done
+                        if row.operation == "start"
+                        and row.name == CHARGING_SESSION
+                        and (subject := uuid_of(row.workflow_id.partition("-")[2])) is not None
+                    ],
+                )
         return bool(done)
 
     async def _serve(

@@ -6,8 +6,9 @@ from typing import Any, Literal
 from uuid import UUID
 
 from pydantic import ValidationError
-from sqlalchemy import update
+from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio.client import Client
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
@@ -17,6 +18,7 @@ from holdfast.contracts import late_truth, sessions
 from holdfast.contracts.catalogue import UnknownName, signal_message, workflow_contract
 from holdfast.contracts.late_truth import EventSignal, StartLateTruth
 from holdfast.contracts.names import late_truth_workflow_id
+from holdfast.contracts.sessions import StartSession
 from holdfast.services.rebuild import late_message, startable_of
 from holdfast.store.database import Sessions
 from holdfast.store.tables import LateFact, Session
@@ -72,6 +74,8 @@ class Sender:
         try:
             if row.operation == "start":
                 message = workflow_contract(row.name).start.model_validate(row.payload)
+                if isinstance(message, StartSession) and await self._was_started(message):
+                    return "dropped"
                 await self._start(row.name, row.workflow_id, message)
                 return "sent"
             signal = signal_message(row.workflow_id, row.name).model_validate(row.payload)
@@ -140,16 +144,24 @@ class Sender:
         ):
             await self._start(late_truth.WORKFLOW, workflow_id, start)
 
-    async def mark_started(self, session_ids: list[UUID]) -> None:
-        """Temporal has these sessions' workflows."""
-        if not session_ids:
-            return
-        async with self._sessions.begin() as db:
-            await db.execute(
-                update(Session)
-                .where(Session.id.in_(session_ids), Session.workflow_started_at.is_(None))
-                .values(workflow_started_at=datetime.now(UTC))
+    async def _was_started(self, start: StartSession) -> bool:
+        """Temporal refuses a second start only for as long as it remembers the first; the row
+        remembers for good. What Temporal has lost is built again elsewhere, from rows."""
+        async with self._sessions() as db:
+            started_at = await db.scalar(
+                select(Session.workflow_started_at).where(Session.id == start.session_id)
             )
+        return started_at is not None and not start.rebuilt
+
+
+async def mark_started(db: AsyncSession, session_ids: list[UUID]) -> None:
+    """Temporal has these sessions' workflows."""
+    if session_ids:
+        await db.execute(
+            update(Session)
+            .where(Session.id.in_(session_ids), Session.workflow_started_at.is_(None))
+            .values(workflow_started_at=datetime.now(UTC))
+        )
 
 
 def uuid_of(key: str) -> UUID | None:
