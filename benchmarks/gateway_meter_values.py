@@ -50,6 +50,8 @@ class Round:
     server_us: float
     postgres_us: float
     load_us: float
+    others: float
+    """Processors that neither the servers nor the load used: whatever else ran."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +67,7 @@ async def load(server: Server, connections: int, seconds: float, prefix: str) ->
     """One round, the load in a process of its own; how many messages were answered."""
     server_s = family_cpu_s(server.pid)
     postgres_s = family_cpu_s(server.postgres_pid) if server.postgres_pid else 0.0
+    busy_s, began = machine_cpu_s(), time.perf_counter()
     arguments = (str(server.port), str(connections), str(seconds), prefix)
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "benchmarks.meter_load", *arguments),
@@ -77,6 +80,8 @@ async def load(server: Server, connections: int, seconds: float, prefix: str) ->
     server_s = family_cpu_s(server.pid) - server_s
     if server.postgres_pid:
         postgres_s = family_cpu_s(server.postgres_pid) - postgres_s
+    ours_s = server_s + postgres_s + said["load_us"] * answered / 1e6
+    others = (machine_cpu_s() - busy_s - ours_s) / (time.perf_counter() - began)
     result = Round(
         per_second=said["per_second"],
         p50_ms=said["p50_ms"],
@@ -84,8 +89,15 @@ async def load(server: Server, connections: int, seconds: float, prefix: str) ->
         server_us=1e6 * server_s / answered,
         postgres_us=1e6 * postgres_s / answered,
         load_us=said["load_us"],
+        others=max(0.0, others),
     )
     return result, answered
+
+
+def machine_cpu_s() -> float:
+    """Time that all processors together were busy."""
+    spent = psutil.cpu_times()
+    return float(sum(spent) - spent.idle - getattr(spent, "iowait", 0.0))
 
 
 def family_cpu_s(pid: int) -> float:
@@ -125,7 +137,7 @@ async def compare(
         pairs.append((mine, theirs))
         print(
             f"{connections} connections, round {number + 1}: ours {mine.per_second:.0f}/s, "
-            f"bare {theirs.per_second:.0f}/s",
+            f"bare {theirs.per_second:.0f}/s, others {mine.others:.1f} and {theirs.others:.1f}",
             file=sys.stderr,
             flush=True,
         )
@@ -158,7 +170,12 @@ def figures(
             f"{rate * postgres / 1e6:.0%}, the load {used_load:.0%}; {batches}, each waiting for "
             f"the disk once (a write of 24 KiB is synced in {sync_ms:.1f} ms) and twice for "
             f"Postgres to answer. The bare server kept "
-            f"{rate_bare * cpu_bare / 1e6:.0%} of one processor busy.",
+            f"{rate_bare * cpu_bare / 1e6:.0%} of one processor busy. Other programs took "
+            f"{median('others', 0):.1f} of {psutil.cpu_count()} processors; ours needs two "
+            "processes in turn for a message and suffers more from them than one that only "
+            "computes. Ratios of the rounds: "
+            + ", ".join(f"{mine.per_second / other.per_second:.2f}" for mine, other in pairs)
+            + ".",
         ),
         Figure(
             benchmark="gateway_meter_values",
