@@ -6,15 +6,13 @@ from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Query
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.routes.fields import Because, Line, Output
 from holdfast.http.database import Db
 from holdfast.http.idempotency import IdempotentRoute
 from holdfast.http.pagination import Asked, Page, page
-from holdfast.http.principal import FactDecider, MessageReader, Principal, Reader
-from holdfast.services import audit, late_facts, quarantine
-from holdfast.services.outbox import notify
+from holdfast.http.principal import FactDecider, MessageReader, Reader
+from holdfast.services import late_facts, quarantine
 from holdfast.services.quarantine import Seen
 from holdfast.store.tables import LateFact
 
@@ -107,7 +105,6 @@ async def replay(
         reason=because.reason,
         now=datetime.now(UTC),
     )
-    await _audit(db, decider, "quarantine.replay", f"quarantine:{message_id}", because.reason)
     return to_quarantined(seen)
 
 
@@ -124,7 +121,6 @@ async def discard(
         reason=because.reason,
         now=datetime.now(UTC),
     )
-    await _audit(db, decider, "quarantine.discard", f"quarantine:{message_id}", because.reason)
     return to_quarantined(seen)
 
 
@@ -162,7 +158,6 @@ async def apply_late_fact(
         reason=because.reason,
         now=datetime.now(UTC),
     )
-    await _audit(db, decider, "late_fact.apply", f"late_fact:{fact_id}", because.reason)
     return to_late_fact(row)
 
 
@@ -179,7 +174,6 @@ async def discard_late_fact(
         reason=because.reason,
         now=datetime.now(UTC),
     )
-    await _audit(db, decider, "late_fact.discard", f"late_fact:{fact_id}", because.reason)
     return to_late_fact(row)
 
 
@@ -202,17 +196,3 @@ def to_late_fact(row: LateFact) -> LateFactShown:
     """The answer."""
     columns = {name: getattr(row, name) for name in LateFactShown.model_fields if name != "session"}
     return LateFactShown(**columns, session=row.session_id)
-
-
-async def _audit(
-    db: AsyncSession, decider: Principal, action: str, subject: str, reason: str
-) -> None:
-    await audit.record(
-        db,
-        decider.organization_id,
-        actor=decider.actor,
-        action=action,
-        subject=subject,
-        reason=reason,
-    )
-    await notify(db, ["frames"])

@@ -127,15 +127,6 @@ async def resolve_review_task(
         resolution=form.resolution,
         now=datetime.now(UTC),
     )
-    await audit.record(
-        db,
-        decider.organization_id,
-        actor=decider.actor,
-        action="review_task.resolve",
-        subject=f"review_task:{task_id}",
-        reason=form.resolution,
-        details={"kind": row.kind, "subject": row.subject},
-    )
     return ReviewTaskShown.model_validate(row)
 
 

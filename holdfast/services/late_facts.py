@@ -1,4 +1,4 @@
-"""Facts that came after a session's workflow had closed: read, applied, or discarded."""
+"""Facts that came after a session had closed: read, applied or discarded, and audited."""
 
 from datetime import datetime
 from uuid import UUID
@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from holdfast.contracts.late_truth import WORKFLOW, StartLateTruth
 from holdfast.contracts.names import late_truth_workflow_id
+from holdfast.services import audit
 from holdfast.services.outbox import notify, tell
 from holdfast.services.refusal import Conflict
 from holdfast.services.scope import belongs, find, owned
@@ -45,6 +46,15 @@ async def apply_late_fact(
     LateTruth gathers and writes "applied" itself; starting it while it runs changes nothing.
     """
     fact = await _open(db, organization_id, row_id)
+    await audit.record(
+        db,
+        organization_id,
+        actor=actor,
+        action="late_fact.apply",
+        subject=f"late_fact:{row_id}",
+        reason=reason,
+    )
+    await notify(db, ["frames"])
     fact.decided_at, fact.decided_by, fact.reason = now, actor, reason
     await db.flush()
     row = (
@@ -81,6 +91,15 @@ async def discard_late_fact(
     """The session stays as it was settled. Raises NotFound, Conflict (not open)."""
     fact = await _open(db, organization_id, row_id)
     fact.state = "discarded"
+    await audit.record(
+        db,
+        organization_id,
+        actor=actor,
+        action="late_fact.discard",
+        subject=f"late_fact:{row_id}",
+        reason=reason,
+    )
+    await notify(db, ["frames"])
     fact.decided_at, fact.decided_by, fact.reason = now, actor, reason
     await db.flush()
     return fact

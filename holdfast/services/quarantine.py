@@ -1,7 +1,7 @@
 """Messages that could not be applied: read, played again, or discarded by a person.
 
 A gateway plays them again, since only a gateway knows OCPP versions: the request is noted on the
-row, which stays open until a gateway has applied it.
+row, which stays open until a gateway has applied it. Every decision is audited here.
 """
 
 from datetime import datetime
@@ -11,6 +11,8 @@ from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from holdfast.contracts.names import REPLAY_CHANNEL
+from holdfast.services import audit
+from holdfast.services.outbox import notify
 from holdfast.services.refusal import Conflict, NotFound
 from holdfast.services.scope import belongs
 from holdfast.services.slices import Slice, SliceAsked, take_rows
@@ -69,6 +71,15 @@ async def ask_replay(
     await db.execute(
         text("SELECT pg_notify(:channel, :id)"), {"channel": REPLAY_CHANNEL, "id": str(row_id)}
     )
+    await audit.record(
+        db,
+        organization_id,
+        actor=actor,
+        action="quarantine.replay",
+        subject=f"quarantine:{row_id}",
+        reason=reason,
+    )
+    await notify(db, ["frames"])
     return message, station
 
 
@@ -80,6 +91,15 @@ async def discard(
     message.state = "discarded"
     message.decided_at, message.decided_by, message.reason = now, actor, reason
     await db.flush()
+    await audit.record(
+        db,
+        organization_id,
+        actor=actor,
+        action="quarantine.discard",
+        subject=f"quarantine:{row_id}",
+        reason=reason,
+    )
+    await notify(db, ["frames"])
     return message, station
 
 

@@ -115,7 +115,7 @@ class _Kind(Generic[Row]):
 
     name: str
     id_of: Callable[[UUID], str]
-    rows: Select[tuple[Row]]
+    rows: Select[Row]
     key: InstrumentedAttribute[UUID]
     message: Callable[[AsyncSession, Row], Awaitable[Message]]
 
@@ -167,8 +167,13 @@ _LATE = _Kind(
 
 async def startables(db: AsyncSession) -> AsyncIterator[Startable]:
     """Every workflow that the rows say should be running, in pages."""
-    for kind in (_SESSIONS, _PAYMENTS, _ORDERS, _LATE):
-        async for startable in _all(db, kind):
+    for kind in (
+        _all(db, _SESSIONS),
+        _all(db, _PAYMENTS),
+        _all(db, _ORDERS),
+        _all(db, _LATE),
+    ):
+        async for startable in kind:
             yield startable
 
 

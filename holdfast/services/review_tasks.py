@@ -5,6 +5,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from holdfast.services import audit
 from holdfast.services.refusal import Conflict
 from holdfast.services.scope import find, owned
 from holdfast.services.slices import Slice, SliceAsked, take
@@ -43,10 +44,19 @@ async def resolve_review_task(
     resolution: str,
     now: datetime,
 ) -> ReviewTask:
-    """Raises NotFound, Conflict (resolved before)."""
+    """Audited. Raises NotFound, Conflict (resolved before)."""
     task = await find(db, ReviewTask, organization_id, task_id, "review task", lock=True)
     if task.resolved_at is not None:
         raise Conflict("the task was resolved before")
     task.resolved_at, task.resolved_by, task.resolution = now, actor, resolution
     await db.flush()
+    await audit.record(
+        db,
+        organization_id,
+        actor=actor,
+        action="review_task.resolve",
+        subject=f"review_task:{task_id}",
+        reason=resolution,
+        details={"kind": task.kind, "subject": task.subject},
+    )
     return task

@@ -347,9 +347,15 @@ async def test_a_late_fact_is_applied_by_its_own_workflow(
 
     assert answer.status_code == 202
     async with db_sessions() as db:
-        row = (await db.scalars(select(OutboxRow).order_by(OutboxRow.id.desc()))).first()
-    assert row is not None
-    assert (row.workflow_id, row.name) == (f"late-{acme.session}", "LateTruth")
+        late = OutboxRow.workflow_id == f"late-{acme.session}"
+        row = (await db.scalars(select(OutboxRow).where(late))).one()
+        entry = (await db.scalars(select(AuditEntry).where(AuditEntry.action.like("late%")))).one()
+    assert row.name == "LateTruth"
+    assert (entry.action, entry.subject, entry.reason) == (
+        "late_fact.apply",
+        f"late_fact:{acme.ids['fact_id']}",
+        "the meter was read",
+    )
 
 
 async def test_the_messages_of_a_station_are_read_as_they_were(

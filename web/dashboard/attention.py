@@ -1,15 +1,16 @@
 """Everything that waits for a person, on one page, with what that person can do about it."""
 
 import json
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response
 
 from holdfast.contracts.names import payment_workflow_id
-from holdfast.services import audit
 from holdfast.services.late_facts import apply_late_fact, discard_late_fact, list_late_facts
 from holdfast.services.quarantine import ask_replay, discard, list_quarantined
 from holdfast.services.refusal import NotFound
@@ -128,51 +129,26 @@ async def show_attention(visit: Visit) -> Response:
     return visit.page("attention.html", view=view)
 
 
+QUARANTINE = {"replay": ask_replay, "discard": discard}
+LATE_FACTS = {"apply": apply_late_fact, "discard": discard_late_fact}
+
+
 async def decide_quarantined(visit: Visit) -> Response:
     """POST /attention/quarantine/{id}/{decision}: replay or discard."""
-    decisions = {"replay": ask_replay, "discard": discard}
-    row_id, decision = _named(visit, "quarantined message", tuple(decisions))
-    reason = visit.reason()
-    await decisions[decision](
-        visit.db,
-        visit.viewer.organization_id,
-        row_id,
-        actor=visit.viewer.actor,
-        reason=reason,
-        now=visit.desk.pages.now(),
-    )
-    return await _audited(visit, f"quarantine.{decision}", f"quarantine:{row_id}", reason)
+    row_id, decision = _named(visit, "quarantined message", tuple(QUARANTINE))
+    return await _decided(visit, partial(QUARANTINE[decision], reason=visit.reason()), row_id)
 
 
 async def decide_late(visit: Visit) -> Response:
     """POST /attention/late-facts/{id}/{decision}: apply or discard."""
-    decisions = {"apply": apply_late_fact, "discard": discard_late_fact}
-    row_id, decision = _named(visit, "late fact", tuple(decisions))
-    reason = visit.reason()
-    await decisions[decision](
-        visit.db,
-        visit.viewer.organization_id,
-        row_id,
-        actor=visit.viewer.actor,
-        reason=reason,
-        now=visit.desk.pages.now(),
-    )
-    return await _audited(visit, f"late_fact.{decision}", f"late_fact:{row_id}", reason)
+    row_id, decision = _named(visit, "late fact", tuple(LATE_FACTS))
+    return await _decided(visit, partial(LATE_FACTS[decision], reason=visit.reason()), row_id)
 
 
 async def decide_review(visit: Visit) -> Response:
     """POST /attention/review-tasks/{id}/{decision}: resolve."""
     row_id, _ = _named(visit, "review task", ("resolve",))
-    reason = visit.reason()
-    await resolve_review_task(
-        visit.db,
-        visit.viewer.organization_id,
-        row_id,
-        actor=visit.viewer.actor,
-        resolution=reason,
-        now=visit.desk.pages.now(),
-    )
-    return await _audited(visit, "review_task.resolve", f"review_task:{row_id}", reason)
+    return await _decided(visit, partial(resolve_review_task, resolution=visit.reason()), row_id)
 
 
 def _named(visit: Visit, kind: str, decisions: tuple[str, ...]) -> tuple[UUID, str]:
@@ -183,14 +159,15 @@ def _named(visit: Visit, kind: str, decisions: tuple[str, ...]) -> tuple[UUID, s
     return row_id, decision
 
 
-async def _audited(visit: Visit, action: str, subject: str, reason: str) -> Response:
-    await audit.record(
+async def _decided(
+    visit: Visit, decide: Callable[..., Awaitable[object]], row_id: UUID
+) -> Response:
+    await decide(
         visit.db,
         visit.viewer.organization_id,
+        row_id,
         actor=visit.viewer.actor,
-        action=action,
-        subject=subject,
-        reason=reason,
+        now=visit.desk.pages.now(),
     )
     return back_to("/attention")
 
