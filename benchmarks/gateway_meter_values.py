@@ -198,7 +198,7 @@ def figures(
             ratio=round((cpu + postgres) / cpu_bare, 2),
             target="",
             met=True,
-            bound="Ours with Postgres, to the peer's: it says the same on a busy machine. The "
+            bound="Ours with Postgres, to the peer's, the connecting of new stations included. The "
             "peer's is the `jsonschema` package and a dataclass per message; ours is the fact, "
             "its rows, and the websocket library.",
         ),
