@@ -74,7 +74,6 @@ class Dialect:
     translate_order: Callable[[str, Mapping[str, Any], "SessionOfOrder | None"], Call]
     accepted_statuses: frozenset[str]
     unaccepted_are_refused: bool  # 2.x: SecurityError before the station is accepted
-    not_implemented: str = "NotImplemented"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

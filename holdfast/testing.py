@@ -1,13 +1,10 @@
-"""Hand-written fakes: each keeps what it was told and answers as it was told to.
+"""Hand-written fakes: activities under the declared names without a database.
 
-For workflows, activities under the declared names without a database; for payments, a provider in
-memory. They are used by the tests and by the documentation.
+Each keeps what it was told and answers as it was told to.
 """
 
-import itertools
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from datetime import datetime
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
@@ -16,7 +13,6 @@ from temporalio.exceptions import ApplicationError
 
 from holdfast.contracts import late_truth, orders, payments, sessions
 from holdfast.contracts.message import Message
-from holdfast.contracts.ports import Intent, ProviderRefused, ProviderUnsure
 
 TARIFF_VERSION = UUID("00000000-0000-7000-8000-000000000001")
 NOTED = UUID("00000000-0000-7000-8000-000000000002")
@@ -223,77 +219,3 @@ class SteppedOrders:
             "finish", order, orders.OrderAnswer(state=order.state)
         )
         return answer
-
-
-@dataclass
-class PaidCards:
-    """A payment provider in memory with Stripe's states and idempotency. Cards always pay.
-
-    `silent` names operations whose next call does its work and then loses the answer.
-    """
-
-    intents: dict[str, Intent] = field(default_factory=dict)
-    keys: dict[str, str] = field(default_factory=dict)
-    sent: list[tuple[str, str, Mapping[str, Any]]] = field(default_factory=list)
-    silent: list[str] = field(default_factory=list)
-    numbers: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
-
-    async def create_intent(self, parameters: Mapping[str, Any], key: str) -> Intent:
-        self.sent.append(("create", key, dict(parameters)))
-        if key not in self.keys:
-            manual = parameters.get("capture_method") == "manual"
-            amount = int(parameters["amount"])
-            intent = Intent(
-                id=f"pi_{next(self.numbers)}",
-                status="requires_capture" if manual else "succeeded",
-                currency=str(parameters["currency"]).upper(),
-                amount=amount,
-                capturable=amount if manual else 0,
-                received=0 if manual else amount,
-                metadata=dict(parameters.get("metadata", {})),
-            )
-            self.intents[intent.id] = intent
-            self.keys[key] = intent.id
-        return self._answer("create", self.keys[key])
-
-    async def capture_intent(self, intent: str, parameters: Mapping[str, Any], key: str) -> Intent:
-        self.sent.append(("capture", key, dict(parameters)))
-        if key not in self.keys:
-            held = self._in_state(intent, "requires_capture")
-            taken = int(parameters["amount_to_capture"])
-            self.intents[intent] = replace(held, status="succeeded", capturable=0, received=taken)
-            self.keys[key] = intent
-        return self._answer("capture", intent)
-
-    async def cancel_intent(self, intent: str, parameters: Mapping[str, Any], key: str) -> Intent:
-        self.sent.append(("cancel", key, dict(parameters)))
-        if key not in self.keys:
-            held = self._in_state(intent, "requires_capture")
-            self.intents[intent] = replace(
-                held, status="canceled", capturable=0, cancellation_reason="abandoned"
-            )
-            self.keys[key] = intent
-        return self._answer("cancel", intent)
-
-    async def read_intent(self, intent: str) -> Intent:
-        return self.intents[intent]
-
-    async def find_intent(
-        self, payment_id: str, created_after: datetime, customer: str | None
-    ) -> Intent | None:
-        for intent in self.intents.values():
-            if intent.metadata.get("payment_id") == payment_id:
-                return intent
-        return None
-
-    def _in_state(self, intent: str, status: str) -> Intent:
-        known = self.intents[intent]
-        if known.status != status:
-            raise ProviderRefused("payment_intent_unexpected_state", intent=known)
-        return known
-
-    def _answer(self, operation: str, intent: str) -> Intent:
-        if operation in self.silent:
-            self.silent.remove(operation)
-            raise ProviderUnsure("the answer was lost")
-        return self.intents[intent]

@@ -9,7 +9,6 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 IDENTITY_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.:*=+|@~-]{0,47}$"
 WAIT_MAX_S = 60.0
-INT32_MAX = 2_147_483_647
 
 
 class Input(BaseModel):

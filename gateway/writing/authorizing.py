@@ -1,6 +1,6 @@
 """May this token charge? Decided in the transaction that records the question."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from gateway.writing.entry import Entry
 from gateway.writing.loading import Loaded, TokenRow, normalised
@@ -13,8 +13,6 @@ from holdfast.domain.authorization import (
     decide,
 )
 from holdfast.domain.token import TokenInvalid, TokenKey, TokenType
-
-LONG_AGO = datetime(2015, 1, 1, tzinfo=UTC)
 
 
 def find_token(entry: Entry, loaded: Loaded, uid: str, kind: str | None) -> TokenRow | None:

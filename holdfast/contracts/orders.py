@@ -127,4 +127,3 @@ class StationOrderDeclaration:
     async def run(self, start: StartOrder) -> OrderAnswer:
         """Wait for the station until `not_after`, send once, record what came of it."""
         declared()
-

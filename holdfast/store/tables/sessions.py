@@ -102,7 +102,7 @@ class Session(Table):
     ended_by_us_at: Mapped[datetime | None]  # forced or zombie end: no report of the station
     end_reason: Mapped[str | None]
     attention: Mapped[str | None]
-    workflow_started_at: Mapped[datetime | None]  # set by the relay when Temporal has it
+    workflow_started_at: Mapped[datetime | None]  # by the relay; it starts no session twice
     closed_at: Mapped[datetime | None]  # settled, or never started
 
 
