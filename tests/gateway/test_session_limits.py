@@ -15,7 +15,7 @@ from holdfast.services.session_steps import begin, locked_session
 from holdfast.services.station_commands import start_session
 from holdfast.settings import Settings
 from holdfast.store.database import Sessions
-from holdfast.store.tables import Tariff, TariffAssignment, TariffVersion
+from holdfast.store.tables import Payment, Tariff, TariffAssignment, TariffVersion
 from tests.gateway.conftest import CARD, Database, Network, StationClient, connect_station
 from workers.wakes import fire_due
 
@@ -76,6 +76,22 @@ async def priced(db_sessions: Sessions, network: Network, component: dict[str, A
             body=body,
         )
         db.add_all([version, TariffAssignment(organization_id=owner, tariff_id=tariff.id)])
+
+
+async def hold_ten_euros(db_sessions: Sessions, network: Network, session_id: UUID) -> None:
+    async with db_sessions.begin() as db:
+        hold = Payment(
+            organization_id=network.organization_id,
+            kind="hold",
+            state="held",
+            currency="EUR",
+            asked_minor=1_000,
+            held_minor=1_000,
+            session_id=session_id,
+        )
+        db.add(hold)
+        await db.flush()
+        (await locked_session(db, session_id)).payment_id = hold.id
 
 
 async def charging(
@@ -196,6 +212,39 @@ async def test_the_relay_tells_once_that_a_limit_is_reached_and_the_session_is_s
             await fire_due(db)
 
     assert (check.verdict, check.reason) == ("stop", reason)
+    assert len(await session.signals()) == 1
+
+
+@pytest.mark.parametrize(
+    ("asked", "last_quiet_wh", "crossing_wh"),
+    [(None, 18_900, 19_000), (5_000, 18_900, 19_000), (250, 4_900, 5_000)],
+    ids=["the hold alone", "more than the hold", "less than the hold"],
+)
+async def test_a_hold_is_a_limit_of_cost_less_its_margin(
+    asked: int | None,
+    last_quiet_wh: int,
+    crossing_wh: int,
+    gateway: GatewayApp,
+    network: Network,
+    settings: Settings,
+    db_sessions: Sessions,
+    database: Database,
+) -> None:
+    """10.00 EUR are held: 9.50 EUR may be spent, which is 19 kWh."""
+    steps = SessionActivities(db_sessions, settings)
+    await priced(db_sessions, network, BY_ENERGY)
+    async with await connect_station(gateway.port, "CP1") as station:
+        session = await charging(
+            db_sessions, settings, network, station, database, StartLimits(cost_minor=asked)
+        )
+        await hold_ten_euros(db_sessions, network, session.session_id)
+        await steps.begin_session(SessionOrder(session_id=session.session_id))
+        await session.report(last_quiet_wh)
+        assert await session.signals() == []
+        await session.report(crossing_wh)
+        check = await stopped_once(steps, session)
+
+    assert (check.verdict, check.reason) == ("stop", "cost")
     assert len(await session.signals()) == 1
 
 
