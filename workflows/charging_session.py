@@ -48,6 +48,7 @@ class ChargingSession(SessionHearing):
         self.stop_attempts = 0
         self.stop_attempts_before = 0  # of earlier series: no two orders have one number
         self.stop_due: datetime | None = None
+        self.forced_early = False  # before its start was heard of
         self.attention = Attention(self._write_attention)
 
     @workflow.run
@@ -124,7 +125,9 @@ class ChargingSession(SessionHearing):
             summary=f"close: {reason}",
         )
         if not cancelled.closed:
+            # The station's start was stored meanwhile. A person's decision to end it still stands.
             self.started = True
+            self.forced_early = reason == "forced"
             return "started"
         self._move("failed")
         self._say(f"never started: {reason}")
@@ -134,6 +137,8 @@ class ChargingSession(SessionHearing):
         """Until the session has ended: by the station's word, or in our own name."""
         if not self.ended and self.state == "authorised":
             self._move("charging")
+        if self.forced_early and not self.ended:
+            await self._end("forced")
         while not self.ended:
             if self.heard_again and self.attention.reason == "silent":
                 await self.attention.clear()

@@ -14,6 +14,7 @@ from temporalio.testing import WorkflowEnvironment
 from holdfast.contracts import sessions as contract
 from holdfast.contracts.names import SESSION_STATE
 from holdfast.contracts.sessions import (
+    Cancelled,
     DecisionOrder,
     EndOrder,
     OperatorDecision,
@@ -119,6 +120,23 @@ async def test_an_ordered_session_that_is_built_again_waits_only_for_the_time_th
 
     assert result.state == "failed"
     assert timedelta(seconds=7) <= waited < timedelta(seconds=60)
+
+
+async def test_a_forced_end_holds_though_the_start_is_stored_at_that_moment(
+    time_skipping: WorkflowEnvironment,
+) -> None:
+    fake = SteppedSessions()
+    fake.script.answers["cancel"] = [Cancelled(closed=False)]
+    async with running(
+        time_skipping.client, contract.WORKFLOW, start(started=False), fake.activities()
+    ) as handle:
+        await handle.signal(
+            contract.OPERATOR_DECIDED, OperatorDecision(event_id="d", action="force_end")
+        )
+        result = await result_of(handle)
+
+    assert fake.script.names() == ["begin", "cancel", "begin", "end", "settle"]
+    assert result.state == "priced"
 
 
 async def test_a_session_that_cannot_begin_can_be_ended_by_a_person(
