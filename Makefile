@@ -7,6 +7,11 @@ PYTHON ?= $(shell for candidate in python3.11 python3.12 python3.13 python3.14 p
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
+# In a fresh environment only what a user gets is there: a dependency that only the tests bring
+# must fail here.
+LOADS := import api.app, gateway.app, workers.app, cli.up, sqlalchemy.ext.asyncio as a; \
+	a.create_async_engine('postgresql+psycopg://')
+
 .DEFAULT_GOAL := help
 .PHONY: help up test check bench clean
 
@@ -54,4 +59,5 @@ $(BIN)/python:
 # Isolated, because the build needs tools that neither list holds.
 .venv/.holdfast: pyproject.toml .venv/.runtime | $(BIN)/python
 	$(PIP) install --no-deps -e .
+	@$(BIN)/python -c "$(LOADS)"
 	@touch $@
