@@ -25,6 +25,7 @@ from web.dashboard import (
     overview,
     payment_decisions,
     power,
+    registration,
     tariffs,
 )
 from web.dashboard import session as session_page
@@ -137,7 +138,7 @@ def page_routes() -> list[Route]:
         Route("/stations/{identity}", visited(station_page.show_station)),
         Route("/sessions", visited(sessions_page.show_sessions)),
         Route("/sessions/{id}", visited(session_page.show_session)),
-        Route("/sessions/{id}/power", visited(power.show_power)),
+        Route("/sessions/{id}/power", visited(power.show_power, menu=False)),
         Route("/payments", visited(lists.show_payments)),
         Route("/tokens", visited(lists.show_tokens)),
         Route("/tariffs", visited(tariffs.show_tariffs)),
@@ -155,6 +156,11 @@ def form_routes() -> list[Route]:
             Permission.COMMAND,
         ),
         (
+            "/stations/{identity}/registration",
+            registration.decide_registration,
+            Permission.WRITE_NETWORK,
+        ),
+        (
             "/payments/{id}/decide",
             payment_decisions.decide_payment,
             Permission.DECIDE_PAYMENTS,
@@ -169,6 +175,7 @@ def form_routes() -> list[Route]:
             Permission.DECIDE_FACTS,
         ),
         ("/attention/late-facts/{id}/{decision}", attention.decide_late, Permission.DECIDE_FACTS),
+        ("/attention/outbox/{id}/{decision}", attention.decide_parked, Permission.DECIDE_FACTS),
         (
             "/attention/review-tasks/{id}/{decision}",
             attention.decide_review,

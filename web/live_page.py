@@ -16,7 +16,7 @@ from web.visit import Desk, Visit, desk_of
 
 PARAMETER_LENGTH_MAX = 100
 
-PARTIAL = '<hx-partial hx-target="#live" hx-swap="innerMorph">{}</hx-partial>'
+PARTIAL = '<hx-partial hx-target="#{}" hx-swap="innerMorph">{}</hx-partial>'
 
 
 class Filter(Hashable, Protocol):
@@ -36,6 +36,8 @@ ReadView = Callable[[Desk, AsyncSession, UUID, Asked], Awaitable[object]]
 class LivePage(Generic[Asked]):
     """`template` is included by the page inside `#live`; `topics` are those of the channel.
 
+    `more` is a second part, inside `#live-more`, for a page with forms between the two: nothing
+    may be replaced under what somebody fills in.
     `parse` also takes what the viewer's role may see, so that a feed never shows more than that.
     `read` raises NotFound where there is nothing of that name.
     """
@@ -46,6 +48,7 @@ class LivePage(Generic[Asked]):
     parse: ParseFilter[Asked]
     read: ReadView[Asked]
     permission: Permission = Permission.READ
+    more: str | None = None
 
     def stream_url(self, asked: Asked) -> str:
         """Where the page's stream is."""
@@ -67,6 +70,7 @@ class LivePage(Generic[Asked]):
             view=view,
             asked=asked,
             fragment=self.template,
+            more=self.more,
             stream_url=self.stream_url(asked),
             **values,
         )
@@ -85,7 +89,12 @@ class LivePage(Generic[Asked]):
         async def read() -> str:
             async with desk.sessions() as db:
                 view = await self.read(desk, db, organization_id, asked)
-            return PARTIAL.format(desk.pages.fragment(self.template, {"view": view}))
+            parts = {"live": self.template, "live-more": self.more}
+            return "".join(
+                PARTIAL.format(target, desk.pages.fragment(part, {"view": view}))
+                for target, part in parts.items()
+                if part is not None
+            )
 
         async def still_allowed() -> bool:
             async with desk.sessions() as db:

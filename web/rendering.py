@@ -12,7 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 from starlette.responses import HTMLResponse
 
 from holdfast.http.permissions import Permission
-from web import wording
+from web import sentences, wording
 from web.viewer import Viewer
 
 ROOM = Path(__file__).parent
@@ -74,8 +74,11 @@ def _environment() -> Environment:
     )
     environment.filters.update(
         ago=wording.ago,
+        attention=sentences.attention,
         duration=wording.duration,
         energy=wording.energy,
+        exact_energy=wording.exact_energy,
+        register=wording.register,
         exact=wording.exact,
         grouped=wording.grouped,
         local=wording.local,

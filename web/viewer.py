@@ -25,7 +25,10 @@ COOKIE_LENGTH_MAX = 512
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Viewer:
-    """A signed-in key. `actor` is its name in the audit log, `form_token` goes into its forms."""
+    """A signed-in key. `actor` is its name in the audit log, `form_token` goes into its forms.
+
+    `waiting`: how many things the menu says wait for a person.
+    """
 
     key_id: UUID
     key_name: str
@@ -34,6 +37,7 @@ class Viewer:
     organization: str
     organization_name: str
     form_token: str
+    waiting: int = 0
 
     @property
     def actor(self) -> str:

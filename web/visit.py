@@ -1,7 +1,7 @@
 """One visit to a page: who, with which transaction, by which form. And the desk they all share."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from urllib.parse import quote
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from holdfast.http.permissions import Permission
+from holdfast.services.overview import count_attention
 from holdfast.services.refusal import Invalid
 from holdfast.settings import Settings
 from holdfast.store.database import Sessions
@@ -71,8 +72,13 @@ def desk_of(request: Request) -> Desk:
     return desk
 
 
-def visited(handler: Handler, permission: Permission = Permission.READ) -> Endpoint:
-    """A route's endpoint: signed in, allowed, and for a form with the token of this sign-in."""
+def visited(
+    handler: Handler, permission: Permission = Permission.READ, *, menu: bool = True
+) -> Endpoint:
+    """A route's endpoint: signed in, allowed, and for a form with the token of this sign-in.
+
+    `menu`: it answers with a page, whose menu counts what waits.
+    """
 
     async def endpoint(request: Request) -> Response:
         desk = desk_of(request)
@@ -85,6 +91,9 @@ def visited(handler: Handler, permission: Permission = Permission.READ) -> Endpo
                 raise HTTPException(
                     403, f"Your key's role ({viewer.role}) does not allow this: {permission.value}."
                 )
+            if menu and request.method == "GET":
+                waiting = await count_attention(db, viewer.organization_id)
+                viewer = request.state.viewer = replace(viewer, waiting=waiting)
             form = await read_form(request) if request.method == "POST" else {}
             if request.method == "POST" and not viewer.sent(form.get("form_token", "")):
                 raise HTTPException(403, "This form is from another sign-in. Load the page again.")

@@ -6,11 +6,12 @@ formatted from whole minor units.
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from fractions import Fraction
 from typing import Literal
 from zoneinfo import ZoneInfo
 
 from holdfast.domain.currency import Currency, UnknownCurrency
-from holdfast.domain.money import Money
+from holdfast.domain.money import Money, round_half_up
 
 Tone = Literal["good", "busy", "wait", "bad", "calm"]
 
@@ -44,8 +45,8 @@ CONNECTOR = {
     "available": Badge("Available", "good", "check"),
     "preparing": Badge("Preparing", "busy", "plug"),
     "charging": Badge("Charging", "busy", "bolt"),
-    "suspended_ev": Badge("Paused by car", "wait", "pause"),
-    "suspended_evse": Badge("Paused by station", "wait", "pause"),
+    "suspended_ev": Badge("Suspended by the car", "wait", "pause"),
+    "suspended_evse": Badge("Suspended by the station", "wait", "pause"),
     "finishing": Badge("Finishing", "wait", "plug"),
     "occupied": Badge("Occupied", "busy", "plug"),
     "reserved": Badge("Reserved", "wait", "clock"),
@@ -122,10 +123,19 @@ def grouped(number: int) -> str:
 
 
 def energy(energy_wh: int) -> Quantity:
-    """In kWh with two decimals, in MWh from ten thousand kWh on. Truncated, never rounded up."""
-    if energy_wh >= 10_000_000:
-        return Quantity(_decimals(energy_wh, 1_000_000), "MWh")
-    return Quantity(_decimals(energy_wh, 1_000), "kWh")
+    """In kWh with two decimals, rounded half up: for lists and tiles."""
+    hundredths = round_half_up(Fraction(energy_wh, 10))
+    return Quantity(_decimals(hundredths, 2), "kWh")
+
+
+def exact_energy(energy_wh: int) -> Quantity:
+    """In kWh with all three decimals: what is billed."""
+    return Quantity(_decimals(energy_wh, 3), "kWh")
+
+
+def register(register_mwh: int) -> Quantity:
+    """A meter's register in kWh with three decimals, rounded half up."""
+    return exact_energy(round_half_up(Fraction(register_mwh, 1_000)))
 
 
 def power(power_w: int) -> Quantity:
@@ -181,5 +191,7 @@ def local(at: datetime, zone: str) -> str:
     return at.astimezone(ZoneInfo(zone)).strftime("%d %b %H:%M:%S %Z")
 
 
-def _decimals(value: int, per_unit: int) -> str:
-    return f"{grouped(value // per_unit)}.{value % per_unit * 100 // per_unit:02d}"
+def _decimals(value: int, places: int) -> str:
+    sign, size = ("-" if value < 0 else ""), abs(value)
+    whole, fraction = divmod(size, 10**places)
+    return f"{sign}{grouped(whole)}.{fraction:0{places}d}"

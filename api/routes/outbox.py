@@ -10,7 +10,7 @@ from holdfast.http.database import Db
 from holdfast.http.idempotency import IdempotentRoute
 from holdfast.http.pagination import Page
 from holdfast.http.principal import FactDecider, Reader
-from holdfast.services import audit, parked
+from holdfast.services import parked
 from holdfast.store.tables import OutboxRow
 
 router = APIRouter(prefix="/outbox", tags=["outbox"], route_class=IdempotentRoute)
@@ -44,8 +44,9 @@ async def list_parked(db: Db, reader: Reader) -> Page[ParkedShown]:
 @router.post("/{row_id}/retry", status_code=202)
 async def retry_row(row_id: RowId, because: Because, db: Db, decider: FactDecider) -> ParkedShown:
     """Send it again, as after an upgrade. It is parked again if that does not help."""
-    row = await parked.retry(db, decider.organization_id, row_id)
-    await _audit(db, decider, "outbox.retry", row, because.reason)
+    row = await parked.retry(
+        db, decider.organization_id, row_id, reason=because.reason, actor=decider.actor
+    )
     return to_parked(row, await parked.held_back(db, row))
 
 
@@ -54,9 +55,13 @@ async def drop_row(row_id: RowId, because: Because, db: Db, decider: FactDecider
     """Never send it, so that the later rows of its workflow go. Rebuilding starts what the rows
     of the database say should be running, whatever was dropped."""
     row = await parked.drop(
-        db, decider.organization_id, row_id, actor=decider.actor, now=datetime.now(UTC)
+        db,
+        decider.organization_id,
+        row_id,
+        reason=because.reason,
+        actor=decider.actor,
+        now=datetime.now(UTC),
     )
-    await _audit(db, decider, "outbox.drop", row, because.reason)
     return to_parked(row, await parked.held_back(db, row))
 
 
@@ -64,15 +69,3 @@ def to_parked(row: OutboxRow, held_back: int) -> ParkedShown:
     """The answer; the payload is not shown, it may be what is broken."""
     columns = {name: getattr(row, name) for name in ParkedShown.model_fields if name != "held_back"}
     return ParkedShown(**columns, held_back=held_back)
-
-
-async def _audit(db: Db, decider: FactDecider, action: str, row: OutboxRow, reason: str) -> None:
-    await audit.record(
-        db,
-        decider.organization_id,
-        actor=decider.actor,
-        action=action,
-        subject=f"outbox:{row.id}",
-        reason=reason,
-        details={"workflow_id": row.workflow_id[:200], "name": row.name[:100]},
-    )

@@ -14,6 +14,7 @@ from holdfast.services.stations import is_online
 from holdfast.store.tables import (
     Gateway,
     LateFact,
+    OutboxRow,
     Payment,
     Quarantined,
     ReviewTask,
@@ -36,7 +37,7 @@ class Overview:
     """`energy_wh` is of sessions that ended since `since` or still run, `captured` since then.
 
     `attention` counts sessions and payments that wait for a person, open review tasks, open late
-    facts and quarantined messages.
+    facts, quarantined messages and parked outbox rows.
     """
 
     stations: int
@@ -85,12 +86,13 @@ async def read_overview(
         captured=tuple(
             Captured(currency=currency, amount_minor=int(amount)) for currency, amount in captured
         ),
-        attention=await _attention(db, organization_id),
+        attention=await count_attention(db, organization_id),
         since=since,
     )
 
 
-async def _attention(db: AsyncSession, organization_id: UUID) -> int:
+async def count_attention(db: AsyncSession, organization_id: UUID) -> int:
+    """How many things wait for a person: what the Attention page lists."""
     counts = [
         await _count(
             db,
@@ -103,6 +105,13 @@ async def _attention(db: AsyncSession, organization_id: UUID) -> int:
         await _count(db, ReviewTask, organization_id, ReviewTask.resolved_at.is_(None)),
         await _count(db, LateFact, organization_id, LateFact.state == "open"),
         await _count(db, Quarantined, organization_id, Quarantined.state == "open"),
+        await _count(
+            db,
+            OutboxRow,
+            organization_id,
+            OutboxRow.parked_at.is_not(None),
+            OutboxRow.sent_at.is_(None),
+        ),
     ]
     return sum(counts)
 

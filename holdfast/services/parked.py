@@ -1,7 +1,7 @@
 """Outbox rows that could not be sent: read, tried again, or dropped by a person.
 
 A parked row holds back the later rows of its workflow, and nothing else. Trying again helps after
-an upgrade that understands the row; dropping it lets the later ones go.
+an upgrade that understands the row; dropping it lets the later ones go. Both are audited here.
 """
 
 from datetime import datetime
@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy import exists, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from holdfast.services import audit
 from holdfast.services.outbox import notify
 from holdfast.services.refusal import Conflict, NotFound
 from holdfast.services.scope import belongs
@@ -48,7 +49,9 @@ async def held_back(db: AsyncSession, row: OutboxRow) -> int:
     return len(waiting.all())
 
 
-async def retry(db: AsyncSession, organization_id: UUID, row_id: int) -> OutboxRow:
+async def retry(
+    db: AsyncSession, organization_id: UUID, row_id: int, *, reason: str, actor: str
+) -> OutboxRow:
     """Have the relay send it again; what still cannot be sent is parked again.
 
     Raises NotFound, Conflict (not parked).
@@ -56,18 +59,38 @@ async def retry(db: AsyncSession, organization_id: UUID, row_id: int) -> OutboxR
     row = await _parked(db, organization_id, row_id)
     row.parked_at = None
     await _resumed(db, row)
+    await _audit(db, row, "outbox.retry", reason=reason, actor=actor)
     return row
 
 
 async def drop(
-    db: AsyncSession, organization_id: UUID, row_id: int, *, actor: str, now: datetime
+    db: AsyncSession,
+    organization_id: UUID,
+    row_id: int,
+    *,
+    reason: str,
+    actor: str,
+    now: datetime,
 ) -> OutboxRow:
     """Never send it. The row stays, counted as done. Raises NotFound, Conflict (not parked)."""
     row = await _parked(db, organization_id, row_id)
     row.sent_at = now
     row.error = f"dropped by {actor}: {row.error or ''}"[:500]
     await _resumed(db, row)
+    await _audit(db, row, "outbox.drop", reason=reason, actor=actor)
     return row
+
+
+async def _audit(db: AsyncSession, row: OutboxRow, action: str, *, reason: str, actor: str) -> None:
+    await audit.record(
+        db,
+        row.organization_id,
+        actor=actor,
+        action=action,
+        subject=f"outbox:{row.id}",
+        reason=reason,
+        details={"workflow_id": row.workflow_id[:200], "name": row.name[:100]},
+    )
 
 
 async def _parked(db: AsyncSession, organization_id: UUID, row_id: int) -> OutboxRow:

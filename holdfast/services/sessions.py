@@ -154,10 +154,29 @@ async def timeline(db: AsyncSession, organization_id: UUID, session_id: UUID) ->
     events = await db.scalars(
         owned(SessionEvent, organization_id)
         .where(SessionEvent.session_id == session_id)
-        .order_by(SessionEvent.at, SessionEvent.recorded_at, SessionEvent.key)
+        .order_by(*timeline_order())
         .limit(EVENTS_MAX)
     )
     return list(events)
+
+
+def timeline_order() -> tuple[ColumnElement[Any], ...]:
+    """Oldest first. What one transaction wrote at one instant is told as a session goes: it is
+    priced before it is settled, and begun after it was started."""
+    course = case(
+        (SessionEvent.kind == "started", 0),
+        (SessionEvent.kind == "begun", 1),
+        (SessionEvent.kind.startswith("ended"), 3),
+        (SessionEvent.kind == "priced", 4),
+        (SessionEvent.kind.startswith("settled"), 5),
+        else_=2,
+    )
+    return (
+        SessionEvent.at.expression,
+        SessionEvent.recorded_at.expression,
+        course,
+        SessionEvent.key.expression,
+    )
 
 
 def _seen(organization_id: UUID) -> "Select[Session, str, Settlement]":

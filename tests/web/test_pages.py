@@ -177,7 +177,7 @@ async def test_a_session_page_explains_every_cent(sign_in: SignIn, network: Netw
         in page.links
     )
     review = page.one("section", aria_labelledby="review-title").text
-    assert "Late truth" in review
+    assert "The price changed after it was settled" in review
     assert "1.20 EUR" in review
 
 

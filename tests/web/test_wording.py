@@ -14,14 +14,22 @@ NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
     ("energy_wh", "text"),
     [
         (0, "0.00 kWh"),
-        (999, "0.99 kWh"),
+        (4, "0.00 kWh"),
+        (5, "0.01 kWh"),
+        (999, "1.00 kWh"),
         (16_133, "16.13 kWh"),
-        (9_999_999, "9\N{NARROW NO-BREAK SPACE}999.99 kWh"),
-        (12_345_678, "12.34 MWh"),
+        (12_345_678, "12\N{NARROW NO-BREAK SPACE}345.68 kWh"),
+        (-1_255, "-1.26 kWh"),
     ],
 )
-def test_energy_is_never_rounded_up(energy_wh: int, text: str) -> None:
+def test_energy_is_rounded_half_up_and_stays_in_kwh(energy_wh: int, text: str) -> None:
     assert str(wording.energy(energy_wh)) == text
+
+
+def test_what_is_billed_and_registers_have_three_decimals() -> None:
+    assert str(wording.exact_energy(1_100)) == "1.100 kWh"
+    assert str(wording.register(12_345_678_499)) == "12\N{NARROW NO-BREAK SPACE}345.678 kWh"
+    assert str(wording.register(12_345_678_500)) == "12\N{NARROW NO-BREAK SPACE}345.679 kWh"
 
 
 @pytest.mark.parametrize(

@@ -12,16 +12,18 @@ from starlette.responses import Response
 
 from holdfast.contracts.names import payment_workflow_id
 from holdfast.services.late_facts import apply_late_fact, discard_late_fact, list_late_facts
+from holdfast.services.parked import drop, held_back, list_parked, retry
 from holdfast.services.quarantine import ask_replay, discard, list_quarantined
 from holdfast.services.refusal import NotFound
 from holdfast.services.review_tasks import list_review_tasks, resolve_review_task
 from holdfast.services.scope import owned
 from holdfast.services.slices import SliceAsked
-from holdfast.store.tables import LateFact, Payment, Quarantined, ReviewTask, Session
+from holdfast.store.tables import LateFact, OutboxRow, Payment, Quarantined, ReviewTask, Session
 from web.dashboard.message_log import readable
-from web.dashboard.session import pairs
+from web.dashboard.session import review_details
 from web.dashboard.session_rows import SessionLine, select_sessions, session_lines
 from web.live_page import uuid_or_none
+from web.sentences import attention, review
 from web.visit import Desk, Visit, back_to
 from web.wording import PAYMENT, Badge, badge, words
 
@@ -81,6 +83,20 @@ class PaymentItem:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ParkedItem:
+    """A message to a workflow that could not be sent. `held_back`: later ones that wait for it."""
+
+    id: int
+    name: str
+    workflow_id: str
+    session_id: UUID | None
+    error: str
+    attempts: int
+    held_back: int
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Attention:
     """The page: the newest fifty of each kind."""
 
@@ -89,15 +105,23 @@ class Attention:
     reviews: tuple[ReviewItem, ...]
     quarantined: tuple[QuarantineItem, ...]
     late: tuple[LateItem, ...]
+    parked: tuple[ParkedItem, ...]
 
     @property
     def empty(self) -> bool:
         """Nothing waits."""
-        return not (self.sessions or self.payments or self.reviews or self.quarantined or self.late)
+        return not (
+            self.sessions
+            or self.payments
+            or self.reviews
+            or self.quarantined
+            or self.late
+            or self.parked
+        )
 
 
 async def read_attention(desk: Desk, db: AsyncSession, organization_id: UUID) -> Attention:
-    """Five short lists."""
+    """Six short lists."""
     asked = SliceAsked(limit=SHOWN)
     sessions = await db.execute(
         select_sessions(organization_id)
@@ -114,12 +138,14 @@ async def read_attention(desk: Desk, db: AsyncSession, organization_id: UUID) ->
     reviews = await list_review_tasks(db, organization_id, asked, resolved=False)
     quarantined = await list_quarantined(db, organization_id, asked, state="open")
     late = await list_late_facts(db, organization_id, asked, state="open")
+    parked_rows = await list_parked(db, organization_id)
     return Attention(
         sessions=session_lines(sessions.all()),
         payments=tuple(_payment(desk, row) for row in payments),
         reviews=tuple(_review(row) for row in reviews.items),
         quarantined=tuple(_quarantined(row, station) for row, station in quarantined.items),
         late=tuple(_late(row) for row in late.items),
+        parked=tuple([_parked(row, await held_back(db, row)) for row in parked_rows[:SHOWN]]),
     )
 
 
@@ -151,6 +177,24 @@ async def decide_review(visit: Visit) -> Response:
     return await _decided(visit, partial(resolve_review_task, resolution=visit.reason()), row_id)
 
 
+async def decide_parked(visit: Visit) -> Response:
+    """POST /attention/outbox/{id}/{decision}: retry or drop."""
+    number, decision = visit.request.path_params["id"], visit.request.path_params["decision"]
+    if not (number.isascii() and number.isdigit() and len(number) <= 18):
+        raise NotFound("outbox row", number)
+    organization_id, actor = visit.viewer.organization_id, visit.viewer.actor
+    if decision == "retry":
+        await retry(visit.db, organization_id, int(number), reason=visit.reason(), actor=actor)
+    elif decision == "drop":
+        now = visit.desk.pages.now()
+        await drop(
+            visit.db, organization_id, int(number), reason=visit.reason(), actor=actor, now=now
+        )
+    else:
+        raise NotFound("decision", decision)
+    return back_to("/attention")
+
+
 def _named(visit: Visit, kind: str, decisions: tuple[str, ...]) -> tuple[UUID, str]:
     row_id = uuid_or_none(visit.request.path_params["id"])
     decision = visit.request.path_params["decision"]
@@ -177,7 +221,7 @@ def _payment(desk: Desk, row: Payment) -> PaymentItem:
         id=row.id,
         session_id=row.session_id,
         badge=badge(PAYMENT, row.state),
-        attention=row.attention or "",
+        attention=attention(row.attention or ""),
         asked_minor=row.asked_minor,
         currency=row.currency,
         changed_at=row.changed_at,
@@ -189,11 +233,11 @@ def _review(row: ReviewTask) -> ReviewItem:
     kind, _, name = row.subject.partition(":")
     return ReviewItem(
         id=row.id,
-        kind=words(row.kind),
+        kind=review(row.kind),
         session_id=uuid_or_none(name) if kind == "session" else None,
         subject=row.subject,
         created_at=row.created_at,
-        details=pairs(row.details),
+        details=review_details(row),
     )
 
 
@@ -217,4 +261,18 @@ def _late(row: LateFact) -> LateItem:
         name=words(row.name),
         received_at=row.received_at,
         text=json.dumps(row.payload, indent=2, ensure_ascii=False)[:PAYLOAD_LENGTH_MAX],
+    )
+
+
+def _parked(row: OutboxRow, waiting: int) -> ParkedItem:
+    kind, _, key = row.workflow_id.partition("-")
+    return ParkedItem(
+        id=row.id,
+        name=words(row.name),
+        workflow_id=row.workflow_id,
+        session_id=uuid_or_none(key) if kind == "session" else None,
+        error=(row.error or "")[:400],
+        attempts=row.attempts,
+        held_back=waiting,
+        created_at=row.created_at,
     )

@@ -121,7 +121,7 @@ COMMANDS: dict[str, CommandForm] = {
         CommandForm(
             name="reset",
             title="Reset",
-            icon="theme",
+            icon="restart",
             note="Soft ends sessions first; hard restarts at once.",
             fields=(
                 Field(name="type", label="Kind", options=(("soft", "Soft"), ("hard", "Hard"))),

@@ -6,13 +6,13 @@ from datetime import datetime
 from typing import Generic, TypeVar
 from uuid import UUID
 
-from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response
 
 from holdfast.contracts.names import payment_workflow_id
 from holdfast.services.scope import owned
 from holdfast.services.slices import SliceAsked, take, take_rows
-from holdfast.store.tables import Account, ApiKey, AuditEntry, Payment, Token
+from holdfast.store.tables import Account, AuditEntry, Payment, Token
+from web.dashboard.actors import key_names
 from web.dashboard.session import pairs
 from web.dashboard.stations import Choice
 from web.live_page import bounded, uuid_or_none
@@ -156,17 +156,6 @@ async def show_audit(visit: Visit) -> Response:
         for entry in part.items
     )
     return visit.page("audit.html", view=Listed(lines=lines, next=part.next, asked=asked))
-
-
-async def key_names(db: AsyncSession, organization_id: UUID, actors: list[str]) -> dict[str, str]:
-    """Names of the keys among some actors, by actor."""
-    ids = {uuid_or_none(actor.removeprefix("key:")) for actor in actors if actor[:4] == "key:"}
-    rows = await db.execute(
-        owned(ApiKey, organization_id)
-        .where(ApiKey.id.in_(ids - {None}))
-        .with_only_columns(ApiKey.id, ApiKey.name)
-    )
-    return {f"key:{key_id}": name for key_id, name in rows}
 
 
 def _subject_url(subject: str) -> str | None:

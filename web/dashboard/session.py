@@ -5,31 +5,37 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from sqlalchemy import func, or_
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response
 
 from holdfast.contracts.names import payment_workflow_id, session_workflow_id
 from holdfast.services.refusal import NotFound
 from holdfast.services.scope import owned
+from holdfast.services.session_course import end_of
+from holdfast.services.sessions import timeline_order
 from holdfast.store.tables import (
     Account,
     Payment,
     ReviewTask,
     Session,
     SessionEvent,
+    SessionState,
     Settlement,
     Site,
     Tariff,
     TariffVersion,
 )
+from web.dashboard.actors import key_names
 from web.dashboard.decisions import RESOLUTIONS
 from web.dashboard.payment_decisions import PAYMENT_DECISIONS
 from web.dashboard.price import Price, explain
 from web.dashboard.session_rows import SessionLine, select_sessions, session_line
 from web.live_page import LivePage, uuid_or_none
+from web.sentences import attention, event, finding, finding_of, fitting_resolution, review
 from web.viewer import Viewer
 from web.visit import Desk, Visit
-from web.wording import PAYMENT, Badge, badge, energy, money, words
+from web.wording import PAYMENT, Badge, badge, exact_energy, money, words
 
 EVENTS_SHOWN = 200
 DETAIL_LENGTH_MAX = 160
@@ -89,6 +95,7 @@ class SessionView:
 
     id: UUID
     line: SessionLine
+    state_since: datetime | None
     zone: str
     transaction_id: str | None
     token_type: str | None
@@ -139,9 +146,10 @@ async def read_session(
     session: Session = row[0]
     settlement: Settlement | None = row[3]
     tariff = await _tariff(db, organization_id, session.tariff_version_id)
+    line = session_line(row)
     return SessionView(
         id=session.id,
-        line=session_line(row),
+        line=line,
         zone=await _zone(db, organization_id, session.site_id),
         transaction_id=session.transaction_id,
         token_type=session.token_type,
@@ -160,8 +168,9 @@ async def read_session(
         settled_at=None if settlement is None else settlement.settled_at,
         deadline_at=None if settlement is None else settlement.deadline_at,
         price=None if settlement is None else explain(settlement),
-        events=await _events(db, organization_id, session.id),
-        findings=tuple(_finding(item) for item in session.findings),
+        events=await _events(db, organization_id, session, tariff, line.currency),
+        state_since=await _state_since(db, organization_id, session, settlement),
+        findings=tuple(finding_of(item) for item in session.findings),
         payments=await _payments(desk, db, organization_id, session),
         reviews=await _reviews(db, organization_id, session.id),
         workflow_url=desk.temporal_url(session_workflow_id(session.id)),
@@ -177,6 +186,7 @@ SESSION = LivePage(
     name="session",
     topics=frozenset({"sessions", "payments", "frames"}),
     template="fragments/session.html",
+    more="fragments/session_course.html",
     parse=parse_session,
     read=read_session,
 )
@@ -193,6 +203,7 @@ async def show_session(visit: Visit) -> Response:
         done=done if done in DONE else None,
         sentences=DONE,
         resolutions=RESOLUTIONS,
+        fitting_resolution=fitting_resolution,
         payment_decisions=PAYMENT_DECISIONS,
     )
 
@@ -206,11 +217,11 @@ DONE = {
 }
 
 
-def pairs(details: object) -> tuple[tuple[str, str], ...]:
-    """The fields of a JSON object for people, each bounded."""
+def pairs(details: object, currency: str | None = None) -> tuple[tuple[str, str], ...]:
+    """The fields of a JSON object for people, each bounded. `currency`: where it names none."""
     if not isinstance(details, dict):
         return ()
-    currency = details.get("currency")
+    currency = details.get("currency", currency)
     return tuple(
         _pair(str(name), value, currency)
         for name, value in details.items()
@@ -224,14 +235,16 @@ def _pair(name: str, value: object, currency: object) -> tuple[str, str]:
         if name.endswith("_minor") and isinstance(currency, str):
             return words(name.removesuffix("_minor")), str(money(value, currency))
         if name.endswith("_wh"):
-            return words(name.removesuffix("_wh")), str(energy(value))
+            return words(name.removesuffix("_wh")), str(exact_energy(value))
     return words(name), str(value)[:DETAIL_LENGTH_MAX]
 
 
-def _finding(item: object) -> str:
-    if isinstance(item, dict):
-        return str(item.get("detail") or words(str(item.get("code", "finding"))))
-    return words(str(item))
+def review_details(row: ReviewTask) -> tuple[tuple[str, str], ...]:
+    """What a review task holds, with a finding's code in words."""
+    details = dict(row.details)
+    if "finding" in details:
+        details["finding"] = finding(str(details["finding"]))
+    return pairs(details)
 
 
 async def _zone(db: AsyncSession, organization_id: UUID, site_id: UUID | None) -> str:
@@ -260,16 +273,69 @@ async def _tariff(
     return (None, None) if row is None else (row[0], row[1])
 
 
-async def _events(db: AsyncSession, organization_id: UUID, session_id: UUID) -> tuple[Moment, ...]:
-    rows = await db.scalars(
-        owned(SessionEvent, organization_id)
-        .where(SessionEvent.session_id == session_id)
-        .order_by(SessionEvent.at, SessionEvent.recorded_at)
-        .limit(EVENTS_SHOWN)
+async def _events(
+    db: AsyncSession,
+    organization_id: UUID,
+    session: Session,
+    tariff: tuple[str | None, int | None],
+    currency: str | None,
+) -> tuple[Moment, ...]:
+    rows = (
+        await db.scalars(
+            owned(SessionEvent, organization_id)
+            .where(SessionEvent.session_id == session.id)
+            .order_by(*timeline_order())
+            .limit(EVENTS_SHOWN)
+        )
+    ).all()
+    names = await key_names(db, organization_id, [str(row.details.get("actor")) for row in rows])
+    return tuple(_moment(row, tariff, names, currency) for row in rows)
+
+
+def _moment(
+    row: SessionEvent,
+    tariff: tuple[str | None, int | None],
+    names: Mapping[str, str],
+    currency: str | None,
+) -> Moment:
+    details = dict(row.details)
+    title = event(row.kind)
+    if row.kind == "begun":
+        details.pop("tariff_version", None)
+        name, number = tariff
+        title = "No tariff was in force" if name is None else f"{title}: {name}, version {number}"
+    if "actor" in details:
+        details["actor"] = names.get(str(details["actor"]), details["actor"])
+    return Moment(at=row.at, title=title, details=pairs(details, currency))
+
+
+async def _state_since(
+    db: AsyncSession, organization_id: UUID, session: Session, settlement: Settlement | None
+) -> datetime | None:
+    """Since when it is in its present state."""
+    if settlement is not None:
+        return settlement.settled_at or settlement.priced_at
+    if end_of(session) is not None or session.started_at is None:
+        return end_of(session) or session.closed_at or session.created_at
+    other = (
+        owned(SessionState, organization_id)
+        .where(
+            SessionState.session_id == session.id,
+            SessionState.state != session.charging_state,
+        )
+        .with_only_columns(func.max(SessionState.at))
+        .scalar_subquery()
     )
-    return tuple(
-        Moment(at=row.at, title=words(row.kind), details=pairs(row.details)) for row in rows
+    since = await db.scalar(
+        owned(SessionState, organization_id)
+        .where(
+            SessionState.session_id == session.id,
+            SessionState.state == session.charging_state,
+            or_(other.is_(None), SessionState.at >= other),
+        )
+        .with_only_columns(func.min(SessionState.at))
     )
+    return since or session.started_at
 
 
 async def _payments(
@@ -290,7 +356,7 @@ async def _payments(
             held_minor=row.held_minor,
             captured_minor=row.captured_minor,
             decline_code=row.decline_code,
-            attention=row.attention,
+            attention=None if row.attention is None else attention(row.attention),
             changed_at=row.changed_at,
             workflow_url=desk.temporal_url(payment_workflow_id(row.id)),
             decidable=row.attention is not None or row.state == "failed",
@@ -310,9 +376,9 @@ async def _reviews(
     return tuple(
         ReviewLine(
             id=row.id,
-            kind=words(row.kind),
+            kind=review(row.kind),
             created_at=row.created_at,
-            details=pairs(row.details),
+            details=review_details(row),
         )
         for row in rows
     )

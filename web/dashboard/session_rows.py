@@ -8,11 +8,12 @@ from uuid import UUID
 
 from sqlalchemy import Select
 
+from holdfast.domain.session_state import SessionState
 from holdfast.services.scope import owned
 from holdfast.services.session_course import end_of
 from holdfast.services.sessions import state_of
 from holdfast.store.tables import Session, Settlement, Site, Station
-from web.wording import OUTCOME, SESSION, Badge, badge
+from web.wording import CONNECTOR, OUTCOME, SESSION, Badge, badge
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +67,7 @@ def session_line(row: Any) -> SessionLine:
         evse=session.evse,
         connector=session.connector,
         token=session.token_uid,
-        state=badge(SESSION, state),
+        state=_state_badge(session, state),
         is_open=state.is_open,
         started_at=session.started_at,
         ended_at=end_of(session),
@@ -79,6 +80,13 @@ def session_line(row: Any) -> SessionLine:
         else badge(OUTCOME, settlement.outcome),
         attention=session.attention,
     )
+
+
+def _state_badge(session: Session, state: SessionState) -> Badge:
+    """Who suspended it is worth a word: a driver can be told, a station must be looked at."""
+    if state is SessionState.SUSPENDED:
+        return badge(CONNECTOR, session.charging_state)
+    return badge(SESSION, state)
 
 
 def session_lines(rows: Iterable[Any]) -> tuple[SessionLine, ...]:

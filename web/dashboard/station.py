@@ -95,6 +95,7 @@ class StationView:
     name: str | None
     site: str | None
     registration: Badge
+    pending: bool
     retired: bool
     facts: tuple[tuple[str, str], ...]
     status: Badge | None
@@ -155,6 +156,7 @@ async def read_station(
         name=station.name,
         site=row[1],
         registration=badge(REGISTRATION, station.registration),
+        pending=station.registration == "pending" and station.retired_at is None,
         retired=station.retired_at is not None,
         facts=_facts(station),
         status=None if station.status is None else badge(CONNECTOR, station.status),
@@ -175,6 +177,7 @@ STATION = LivePage(
     name="station",
     topics=frozenset({"stations", "sessions", "orders", "frames"}),
     template="fragments/station.html",
+    more="fragments/station_log.html",
     parse=parse_station,
     read=read_station,
 )

@@ -1,5 +1,6 @@
 """The list of stations: filtered and paged by Postgres, live."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -50,10 +51,9 @@ class StationFilter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plug:
-    """A connector of a line."""
+    """A connector of a line. `label`: its EVSE, and its own number where that has several."""
 
-    evse: int
-    number: int
+    label: str
     badge: Badge
 
 
@@ -136,14 +136,19 @@ async def read_plugs(
     db: AsyncSession, organization_id: UUID, station_ids: list[UUID]
 ) -> dict[UUID, tuple[Plug, ...]]:
     """The connectors of some stations, in order."""
-    rows = await db.scalars(
-        owned(Connector, organization_id)
-        .where(Connector.station_id.in_(station_ids))
-        .order_by(Connector.evse, Connector.number)
-    )
+    rows = (
+        await db.scalars(
+            owned(Connector, organization_id)
+            .where(Connector.station_id.in_(station_ids))
+            .order_by(Connector.evse, Connector.number)
+        )
+    ).all()
+    several = Counter((row.station_id, row.evse) for row in rows)
     plugs: dict[UUID, tuple[Plug, ...]] = {}
     for row in rows:
-        plug = Plug(evse=row.evse, number=row.number, badge=badge(CONNECTOR, row.status))
+        alone = several[row.station_id, row.evse] == 1
+        label = str(row.evse) if alone else f"{row.evse}.{row.number}"
+        plug = Plug(label=label, badge=badge(CONNECTOR, row.status))
         plugs[row.station_id] = (*plugs.get(row.station_id, ()), plug)
     return plugs
 
