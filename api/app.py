@@ -11,6 +11,7 @@ from starlette.types import ASGIApp
 from api.front_door import FrontDoor
 from api.metrics import RequestMetrics
 from api.notices import Notices
+from api.openapi import describe
 from api.order_wait import OrderWait
 from api.reference_page import STYLE, STYLE_PATH, reference_page
 from api.routes import (
@@ -103,6 +104,7 @@ def create_app(
         app.include_router(router, prefix=PREFIX)
     app.include_router(stripe_webhooks.router)
     app.include_router(_documents(app))
+    describe(app)
     app.add_middleware(
         BodySizeLimit,
         larger={

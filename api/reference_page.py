@@ -4,6 +4,7 @@ No script and nothing from elsewhere: it works behind a strict content policy an
 """
 
 import json
+import re
 from collections.abc import Mapping
 from html import escape
 from typing import Any
@@ -20,6 +21,8 @@ summary { cursor: pointer; padding: .25rem 0; }
 summary b { display: inline-block; min-width: 4rem; }
 table { border-collapse: collapse; } th, td { text-align: left; padding: .1rem 1rem .1rem 0; }
 """
+
+_REFERENCE = re.compile(r"#/components/schemas/([A-Za-z0-9_.-]+)")
 
 Document = Mapping[str, Any]
 
@@ -82,4 +85,9 @@ def _operation(path: str, method: str, operation: Document) -> str:
 
 
 def _json(value: object) -> str:
-    return f"<pre>{escape(json.dumps(value, indent=2, ensure_ascii=False))}</pre>"
+    text = escape(json.dumps(value, indent=2, ensure_ascii=False))
+    return f"<pre>{_REFERENCE.sub(_linked, text)}</pre>"
+
+
+def _linked(found: re.Match[str]) -> str:
+    return f'<a href="#{found[1]}">{found[0]}</a>'

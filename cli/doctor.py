@@ -16,13 +16,14 @@ from temporalio.service import RPCError
 from cli.environment import STATE_DIR, known_settings
 from holdfast.adapters.stripe import API_VERSION
 from holdfast.adapters.temporal import connect
-from holdfast.services.diagnosis import Finding, diagnose
+from holdfast.services.diagnosis import Finding, count_stations, diagnose
 from holdfast.services.rebuild import startable_of
 from holdfast.settings import Settings
 from holdfast.store.database import open_engine, open_sessions
 from holdfast.store.migrate import current_and_head
 
-DESCRIPTORS_WANTED = 12_000  # 10,000 stations, and what else a gateway opens
+DESCRIPTORS_BESIDE = 1_000
+"""What a process opens besides a socket for each station, and a fifth of those for reconnects."""
 DISK_FREE_MIN = 2 * 1024**3
 CONNECT_TIMEOUT_S = 5.0
 STUCK = (
@@ -33,18 +34,23 @@ ENDED_READ_MAX = 200
 EXAMPLES_MAX = 3
 
 
+def look_at_descriptors(stations: int, soft: int) -> Finding:
+    """`stations`: those that exist, all of which may be on one gateway. `soft`: the limit."""
+    wanted = stations * 6 // 5 + DESCRIPTORS_BESIDE
+    noun = "station" if stations == 1 else "stations"
+    return Finding(
+        subject="file descriptors",
+        state=f"{soft} per process",
+        problem=f"A gateway for {stations:,} {noun} needs {wanted:,}: raise `ulimit -n`."
+        if soft < wanted
+        else None,
+    )
+
+
 def look_at_machine(state_dir: Path) -> list[Finding]:
     """Limits that a process cannot exceed and does not see coming."""
-    soft, _hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     free = shutil.disk_usage(state_dir if state_dir.exists() else Path.cwd()).free
     return [
-        Finding(
-            subject="file descriptors",
-            state=f"{soft} per process",
-            problem=f"A gateway for 10,000 stations needs {DESCRIPTORS_WANTED}: raise `ulimit -n`."
-            if soft < DESCRIPTORS_WANTED
-            else None,
-        ),
         Finding(
             subject="disk",
             state=f"{free / 1024**3:.1f} GiB free",
@@ -82,12 +88,17 @@ async def look_at_database(settings: Settings) -> list[Finding]:
     engine = open_engine(settings.database_url, pool_size=1)
     try:
         async with open_sessions(engine)() as db:
-            return findings + await diagnose(
-                db,
-                now=datetime.now(UTC),
-                lease_s=settings.gateway_lease_s,
-                api_version=API_VERSION,
-            )
+            soft, _hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+            return [
+                *findings,
+                look_at_descriptors(await count_stations(db), soft),
+                *await diagnose(
+                    db,
+                    now=datetime.now(UTC),
+                    lease_s=settings.gateway_lease_s,
+                    api_version=API_VERSION,
+                ),
+            ]
     finally:
         await engine.dispose()
 

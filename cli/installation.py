@@ -43,6 +43,8 @@ DEMO_ACCELERATION = 20
 """A four-hour stay takes twelve minutes: long enough to watch, short enough to see it settle."""
 DEMO_DEMAND = 60
 """Times the arrivals of the data, whose weekends are so quiet that a visitor would see nothing."""
+DEMO_PRIME = 6
+"""Cars in the first seconds: a visitor sees charging at once, and money within two minutes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,7 +198,7 @@ class Programs:
             *("--fleet", str(self._plan.state.path / "fleet.json")),
             *("--state-dir", str(self._plan.state.path / "fleet")),
             *("--seed", str(DEMO_SEED), "--acceleration", str(DEMO_ACCELERATION)),
-            *("--demand", str(DEMO_DEMAND)),
+            *("--demand", str(DEMO_DEMAND), "--prime", str(DEMO_PRIME)),
             *("--control-port", str(port)),
             ready=lambda: answers_tcp(port),
         )

@@ -80,6 +80,8 @@ def keep_up(plan: Plan) -> None:
     os.umask(0o077)  # what the children write is nobody else's either
     allow_open_files()
     try:
+        if not plan.state.path.exists():
+            require_free(plan.listening())  # a start that is refused leaves no folder behind
         plan.state.create()
         with plan.state.locked():
             asyncio.run(Up(plan, terminal).run())

@@ -129,7 +129,13 @@ async def list_sessions(
     asked: Asked,
     station: Annotated[Line | None, Query(description="An OCPP identity.")] = None,
     token: Annotated[TokenUid | None, Query(description="A uid, in any case.")] = None,
-    state: SessionState | None = None,
+    state: Annotated[
+        SessionState | Literal["active"] | None,
+        Query(
+            description="One state, or `active`: every state that is open (authorised, started, "
+            "charging, suspended, idle)."
+        ),
+    ] = None,
     since: Annotated[
         Instant | None, Query(alias="from", description="Started at or after.")
     ] = None,
@@ -141,7 +147,8 @@ async def list_sessions(
     wanted = SessionFilter(
         station=station,
         token=token,
-        state=state,
+        state=None if state == "active" else state,
+        active=state == "active",
         since=since,
         until=until,
         site_id=site,

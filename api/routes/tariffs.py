@@ -39,7 +39,17 @@ class VersionForm(Input):
     """A version in OCPI's shape (mod_tariffs). `idle_grace_s`: parking time counts from there."""
 
     valid_from: Instant | None = None
-    elements: Annotated[list[dict[str, Any]], Field(min_length=1, max_length=ELEMENTS_MAX)]
+    elements: Annotated[
+        list[dict[str, Any]],
+        Field(
+            min_length=1,
+            max_length=ELEMENTS_MAX,
+            description="OCPI's TariffElements: `price_components` (type ENERGY, TIME, "
+            "PARKING_TIME or FLAT; price before tax per kWh, hour or session, as text; vat in "
+            "percent; step_size in Wh or s) and `restrictions`. The first element that matches "
+            "prices each type.",
+        ),
+    ]
     min_price: dict[str, Any] | None = None
     max_price: dict[str, Any] | None = None
     idle_grace_s: Annotated[int, Field(ge=0, le=IDLE_GRACE_S_MAX)] = 0
@@ -96,7 +106,7 @@ class EstimateForm(Input):
     time_zone: Annotated[Line | None, Field(description="Where there is no site.")] = None
 
 
-class PriceShown(Output):
+class EstimateShown(Output):
     """A price that explains every cent."""
 
     tariff_version: UUID
@@ -161,7 +171,9 @@ async def publish_version(
 
 
 @router.post("/{tariff_id}/estimate")
-async def estimate_price(tariff_id: UUID, form: EstimateForm, db: Db, reader: Reader) -> PriceShown:
+async def estimate_price(
+    tariff_id: UUID, form: EstimateForm, db: Db, reader: Reader
+) -> EstimateShown:
     """What such a session would cost, by the same function that bills."""
     started_at = form.started_at or datetime.now(UTC)
     zone = form.time_zone or "UTC"
@@ -179,7 +191,7 @@ async def estimate_price(tariff_id: UUID, form: EstimateForm, db: Db, reader: Re
         shown = tariffs.estimate(version, imagined)
     except (TariffUnsupported, UnknownZone) as error:
         raise Problem(422, "invalid", str(error)) from None
-    return PriceShown.model_validate({"tariff_version": version.id, **shown})
+    return EstimateShown.model_validate({"tariff_version": version.id, **shown})
 
 
 def to_version(row: Any) -> VersionShown:

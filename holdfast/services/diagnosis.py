@@ -13,6 +13,7 @@ GATEWAY_DAYS_SHOWN = 7
 LATE_FACT_AGE_MAX = timedelta(hours=1)
 REVIEW_AGE_MAX = timedelta(days=7)
 PARTITION_MISSED = timedelta(days=2)
+ATTENTION_NAMED = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +97,7 @@ async def look_at_open_decisions(db: AsyncSession, now: datetime) -> Sequence[Fi
         "+ (SELECT count(*) FROM payments WHERE attention IS NOT NULL AND closed_at IS NULL) "
         "AS attention",
     )
+    named = await _named_attention(db) if row.attention else ""
     return (
         Finding(
             subject="quarantine",
@@ -109,11 +111,35 @@ async def look_at_open_decisions(db: AsyncSession, now: datetime) -> Sequence[Fi
         Finding(
             subject="attention",
             state=f"{row.attention} sessions or payments",
-            problem="Workflows wait for a decision: see the Attention page or the Temporal UI."
+            problem=f"Wait for a decision on the Attention page: {named}."
             if row.attention
             else None,
         ),
     )
+
+
+async def _named_attention(db: AsyncSession) -> str:
+    """The longest waiting by workflow id, with why, so that they can be looked up."""
+    rows = (
+        await db.execute(
+            text(
+                "SELECT 'session-' || id AS workflow_id, attention, created_at FROM sessions "
+                "WHERE attention IS NOT NULL AND closed_at IS NULL "
+                "UNION ALL SELECT 'payment-' || id, attention, created_at FROM payments "
+                "WHERE attention IS NOT NULL AND closed_at IS NULL "
+                "ORDER BY created_at LIMIT :shown"
+            ),
+            {"shown": ATTENTION_NAMED + 1},
+        )
+    ).all()
+    named = [f"{row.workflow_id} ({row.attention})" for row in rows[:ATTENTION_NAMED]]
+    return ", ".join([*named, "…"] if len(rows) > ATTENTION_NAMED else named)
+
+
+async def count_stations(db: AsyncSession) -> int:
+    """Those that may connect."""
+    row = await one(db, "SELECT count(*) AS stations FROM stations WHERE retired_at IS NULL")
+    return int(row.stations)
 
 
 async def _look_at_late_facts(db: AsyncSession, now: datetime) -> Finding:

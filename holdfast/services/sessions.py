@@ -49,7 +49,10 @@ class SessionSeen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionFilter:
-    """Every field that is set must hold. `since` and `until` are of the start."""
+    """Every field that is set must hold. `since` and `until` are of the start.
+
+    `active`: in any state that is open.
+    """
 
     station: str | None = None
     token: str | None = None
@@ -58,6 +61,7 @@ class SessionFilter:
     until: datetime | None = None
     site_id: UUID | None = None
     attention: bool | None = None
+    active: bool = False
 
 
 def state_of(session: Session, settlement: Settlement | None) -> SessionState:
@@ -127,6 +131,9 @@ async def list_sessions(
         statement = statement.where(func.upper(Session.token_uid) == wanted.token.strip().upper())
     if wanted.state is not None:
         statement = statement.where(state_case() == wanted.state.value)
+    if wanted.active:
+        open_states = [state.value for state in SessionState if state.is_open]
+        statement = statement.where(state_case().in_(open_states))
     if wanted.since is not None:
         statement = statement.where(begun >= wanted.since)
     if wanted.until is not None:

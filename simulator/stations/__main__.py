@@ -10,7 +10,7 @@ import typer
 
 from simulator.stations.config import FleetConfig, FleetFileWrong, Timing, read_fleet
 from simulator.stations.control import control_port
-from simulator.stations.fleet import Fleet
+from simulator.stations.fleet import PRIME_MAX, Fleet
 from simulator.stations.ledger import StateInUse
 
 app = typer.Typer(add_completion=False)
@@ -26,6 +26,9 @@ def run(
     control: Annotated[int, typer.Option("--control-port", min=0, max=65535)] = 0,
     drivers: Annotated[bool, typer.Option(help="cars arrive by themselves")] = True,
     demand: Annotated[float, typer.Option(min=0, max=1_000, help="times the data's arrivals")] = 1,
+    prime: Annotated[
+        int, typer.Option(min=0, max=PRIME_MAX, help="cars that come in the first seconds")
+    ] = 0,
     meter_interval: Annotated[float, typer.Option(min=0.05, max=86_400)] = 10.0,
     reconnect_base: Annotated[float, typer.Option(min=0.01, max=600)] = 0.5,
     reconnect_max: Annotated[float, typer.Option(min=0.01, max=3_600)] = 5.0,
@@ -49,20 +52,20 @@ def run(
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from error
     try:
-        asyncio.run(_run(running, stations, control, drivers=drivers))
+        asyncio.run(_run(running, stations, control, drivers=drivers, prime=prime))
     except OSError as error:
         typer.echo(f"cannot serve the control port {control}: {error.strerror}", err=True)
         raise typer.Exit(1) from error
 
 
-async def _run(fleet: Fleet, config: FleetConfig, port: int, *, drivers: bool) -> None:
+async def _run(fleet: Fleet, config: FleetConfig, port: int, *, drivers: bool, prime: int) -> None:
     told_to_stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, told_to_stop.set)
     async with fleet, control_port(fleet, port) as bound:
         if drivers:
-            fleet.start_drivers()
+            fleet.start_drivers(prime=prime)
         typer.echo(f"{len(config.stations)} stations, control on http://127.0.0.1:{bound}")
         await told_to_stop.wait()
 

@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Self
@@ -21,6 +22,11 @@ START_SPREAD_S = 0.01
 DRAIN_POLL_S = 0.05
 DRAIN_S_MAX = 3_600.0
 ARRIVALS_PENDING_MAX = 500
+PRIME_MAX = 100
+PRIME_POLLS = 40
+PRIME_POLL_S = 0.25
+PRIME_STAY_S = 75.0
+"""How long the first cars on DC stay at most, so that their sessions are soon settled."""
 
 
 class Fleet:
@@ -64,10 +70,13 @@ class Fleet:
         await asyncio.gather(*(station.stop() for station in self.stations.values()))
         self.ledger.close()
 
-    def start_drivers(self) -> None:
-        """Drivers arrive from now on."""
+    def start_drivers(self, *, prime: int = 0) -> None:
+        """Drivers arrive from now on. `prime` of them are there in the first seconds, half on DC
+        where there is some, for whom a short stay is drawn: somebody watches."""
         if self._drivers is None:
             self._drivers = asyncio.create_task(self._drive())
+            if prime > 0:
+                self._hold(asyncio.create_task(self._prime(prime)))
 
     async def stop_drivers(self) -> None:
         """No more arrivals; cars that are here stay."""
@@ -130,9 +139,27 @@ class Fleet:
                 self.counters["drivers_turned_away"] += 1
                 continue
             station, connector = self._rng.choice(free)
-            task = asyncio.create_task(self._arrive(station, connector))
-            self._arrivals.add(task)
-            task.add_done_callback(self._arrivals.discard)
+            self._hold(asyncio.create_task(self._arrive(station, connector)))
+
+    def _hold(self, task: asyncio.Task[None]) -> None:
+        self._arrivals.add(task)
+        task.add_done_callback(self._arrivals.discard)
+
+    async def _prime(self, count: int) -> None:
+        """As soon as enough stations are online, and no later than a few seconds."""
+        rng = random.Random(f"{self._began_at.timestamp()}/prime")  # noqa: S311 - figures
+        for turn in range(count):
+            for _ in range(PRIME_POLLS):
+                free = [one for one in self._free() if one[0].is_online]
+                if free:
+                    break
+                await asyncio.sleep(PRIME_POLL_S)
+            wanted = [one for one in free if one[1].is_dc == (turn % 2 == 0)] or free
+            if not wanted:
+                return
+            station, connector = rng.choice(wanted)
+            self._hold(asyncio.create_task(self._arrive(station, connector, soon=True)))
+            await asyncio.sleep(PRIME_POLL_S)
 
     def _free(self) -> list[tuple[SimulatedStation, Connector]]:
         return [
@@ -143,7 +170,9 @@ class Fleet:
             if station.is_free(connector) and connector.awaited is None
         ]
 
-    async def _arrive(self, station: SimulatedStation, connector: Connector) -> None:
+    async def _arrive(
+        self, station: SimulatedStation, connector: Connector, *, soon: bool = False
+    ) -> None:
         car = draw_car(
             self._rng,
             now=datetime.now(UTC),
@@ -152,6 +181,9 @@ class Fleet:
             is_dc=connector.is_dc,
             acceleration=self._timing.acceleration,
         )
+        if soon and connector.is_dc:
+            leaves_at = datetime.now(UTC) + timedelta(seconds=PRIME_STAY_S)
+            car = replace(car, departs_at=min(car.departs_at, leaves_at))
         self.counters["drivers_arrived"] += 1
         try:
             token = self._rng.choice(station.config.tokens)

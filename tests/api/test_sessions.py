@@ -133,6 +133,7 @@ async def test_the_state_in_sql_is_the_state_in_python_for_every_combination(
         ("token=other", False),
         ("state=charging", True),
         ("state=settled", False),
+        ("state=active", True),
         ("from=2026-11-01T12:00:00Z", True),
         ("from=2026-11-01T12:00:01Z", False),
         ("to=2026-11-01T12:00:00Z", False),
@@ -318,7 +319,7 @@ async def test_the_overview_counts_what_is_there(
         "sessions_active": 1,
         "energy_wh": 2_000,
         "captured": [{"currency": "EUR", "amount_minor": 1234}],
-        "attention": 3,
+        "attention": 4,
     }
 
 

@@ -12,7 +12,7 @@ from sqlalchemy import insert, text
 from temporalio.client import Client
 from temporalio.common import WorkflowIDReusePolicy
 
-from cli.doctor import findings
+from cli.doctor import findings, look_at_descriptors
 from holdfast.adapters.stripe import API_VERSION
 from holdfast.contracts.names import SESSIONS_QUEUE, session_workflow_id
 from holdfast.services.diagnosis import Finding, age
@@ -224,6 +224,29 @@ async def test_what_does_not_answer_is_said_and_nothing_hangs(settings: Settings
 
     assert temporal.problem is not None
     assert "the outbox grows" in temporal.problem
+
+
+async def test_what_waits_for_a_person_is_named(
+    settings: Settings, db_sessions: Sessions, made: Network
+) -> None:
+    waiting = await session(db_sessions, made, attention="quality: register_jump")
+
+    attention = await found(settings, "attention")
+
+    assert attention.problem is not None
+    assert f"session-{waiting} (quality: register_jump)" in attention.problem
+
+
+@pytest.mark.parametrize(
+    ("stations", "soft", "needs"),
+    [(12, 1_024, None), (12, 1_013, "needs 1,014"), (10_000, 12_000, "10,000 stations needs")],
+)
+def test_file_descriptors_are_judged_by_the_stations_there_are(
+    stations: int, soft: int, needs: str | None
+) -> None:
+    problem = look_at_descriptors(stations, soft).problem
+
+    assert problem is None if needs is None else needs in str(problem)
 
 
 @pytest.mark.parametrize(

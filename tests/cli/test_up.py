@@ -236,7 +236,7 @@ async def test_a_port_in_use_is_one_sentence_and_nothing_is_started(
     words = installation.said().splitlines()
     assert len(words) == 1
     assert f"Port {installation.base + 4}, wanted for temporal ui, is already in use" in words[0]
-    assert not (installation.state / "postgres").exists()
+    assert not installation.state.exists()
 
 
 async def test_a_program_that_fails_at_the_start_leaves_nothing_running(

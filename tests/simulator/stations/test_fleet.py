@@ -6,6 +6,7 @@ import re
 import signal
 import sys
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
@@ -14,7 +15,7 @@ import pytest
 
 from simulator.stations.config import FleetConfig, FleetFileWrong, StationConfig, parse_fleet
 from simulator.stations.control import control_port
-from simulator.stations.fleet import Fleet
+from simulator.stations.fleet import PRIME_STAY_S, Fleet
 from simulator.stations.ledger import Ledger, StateInUse
 from tests.simulator.stations.back_office import BackOffice
 from tests.simulator.stations.conftest import FAST, station_16, station_201
@@ -105,6 +106,24 @@ async def test_a_second_fleet_on_the_same_state_is_turned_away(tmp_path: Path) -
         Ledger(tmp_path / "stations.sqlite")
 
     first.close()
+
+
+async def test_the_first_cars_are_there_at_once_and_half_of_them_on_dc(
+    office: BackOffice,
+) -> None:
+    config = FleetConfig(stations=(station_16(), station_201()))
+    async with Fleet(config, office.url, timing=FAST, state_dir=None, seed=1, demand=0) as fleet:
+        fleet.start_drivers(prime=4)
+        await office.until(lambda: fleet.counters["drivers_arrived"] == 4)
+        on_dc = [
+            connector.car
+            for station in fleet.stations.values()
+            for connector in station.connectors.values()
+            if connector.is_dc and connector.car is not None
+        ]
+
+    assert len(on_dc) == 1, "the only one on DC is taken first"
+    assert on_dc[0].departs_at - datetime.now(UTC) <= timedelta(seconds=PRIME_STAY_S)
 
 
 @pytest.fixture

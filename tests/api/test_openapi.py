@@ -1,0 +1,84 @@
+"""The API's description of itself: plain names, examples that work, our own errors, live links."""
+
+import re
+from typing import Any
+
+import httpx
+import pytest
+
+from api import app as application
+from api.openapi import EXAMPLES, TARIFF_VERSION
+from api.routes.fields import Input
+from holdfast.domain.tariff_json import tariff_from_json
+
+
+@pytest.fixture
+async def document(client: httpx.AsyncClient) -> dict[str, Any]:
+    """As it is served."""
+    answer: dict[str, Any] = (await client.get("/api/openapi.json")).json()
+    return answer
+
+
+def references(value: object) -> set[str]:
+    return set(re.findall(r"#/components/schemas/([^'\"]+)", str(value)))
+
+
+async def test_schemas_have_plain_names_and_every_reference_has_one(
+    document: dict[str, Any],
+) -> None:
+    names = set(document["components"]["schemas"])
+
+    assert {"Session", "SessionPage", "Station", "Tariff", "Problem"} <= names
+    assert not [name for name in names if "__" in name or "Page_" in name or "HTTP" in name]
+    assert references(document) <= names
+
+
+async def test_a_refusal_is_described_as_the_problem_that_it_is(
+    client: httpx.AsyncClient, document: dict[str, Any]
+) -> None:
+    described = [
+        operation["responses"]
+        for operations in document["paths"].values()
+        for operation in operations.values()
+    ]
+    refused = await client.post("/api/v1/tokens", json={"uid": ""})
+
+    assert all(list(one["4XX"]["content"]) == ["application/problem+json"] for one in described)
+    assert not any("422" in one for one in described)
+    problem = document["components"]["schemas"]["Problem"]
+    assert refused.headers["content-type"] == "application/problem+json"
+    assert set(refused.json()) <= set(problem["properties"])
+    assert set(problem["required"]) <= set(refused.json())
+
+
+def forms() -> dict[str, type[Input]]:
+    found: dict[str, type[Input]] = {}
+    waiting = list(Input.__subclasses__())
+    while waiting:
+        one = waiting.pop()
+        found[one.__name__] = one
+        waiting.extend(one.__subclasses__())
+    return found
+
+
+@pytest.mark.parametrize("name", sorted(EXAMPLES))
+def test_every_example_can_be_sent_as_it_is(name: str) -> None:
+    assert application.ROUTERS, "the forms are there because the routes are"
+
+    forms()[name].model_validate(EXAMPLES[name])
+
+
+def test_the_example_of_a_tariff_prices() -> None:
+    body = {"id": "example", "currency": "EUR", **TARIFF_VERSION}
+
+    assert len(tariff_from_json(body).elements) == 2
+
+
+async def test_the_page_for_people_links_to_each_schema(
+    client: httpx.AsyncClient, document: dict[str, Any]
+) -> None:
+    page = (await client.get("/api/docs")).text
+
+    links = set(re.findall(r'href="#([^"]+)"', page))
+    assert references(document["paths"]) <= links
+    assert links <= set(re.findall(r'id="([^"]+)"', page))
