@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import os
+import sysconfig
 from collections.abc import AsyncIterator
 from pathlib import Path
 from uuid import UUID
@@ -107,15 +108,10 @@ def settings(database_url: str) -> Settings:
 @pytest.fixture(scope="session")
 async def time_skipping() -> AsyncIterator[WorkflowEnvironment]:
     """Temporal's test server, where a day takes no time. One clock: not for parallel tests."""
-    import sysconfig
-
     from temporalio.api.enums.v1 import IndexedValueType
     from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest
 
-    program = Path(sysconfig.get_path("scripts")) / "temporal-test-server"
-    async with await WorkflowEnvironment.start_time_skipping(
-        test_server_existing_path=str(program), data_converter=pydantic_data_converter
-    ) as environment:
+    async with await started_time_skipping() as environment:
         keyword = IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD
         await environment.client.operator_service.add_search_attributes(
             AddSearchAttributesRequest(
@@ -134,3 +130,18 @@ async def time_skipping() -> AsyncIterator[WorkflowEnvironment]:
             )
         )
         yield environment
+
+
+async def started_time_skipping() -> WorkflowEnvironment:
+    """The SDK gives the server 5 s to start; on a busy machine it gets three tries."""
+    program = Path(sysconfig.get_path("scripts")) / "temporal-test-server"
+    for _ in range(2):
+        try:
+            return await WorkflowEnvironment.start_time_skipping(
+                test_server_existing_path=str(program), data_converter=pydantic_data_converter
+            )
+        except RuntimeError:
+            await asyncio.sleep(1)
+    return await WorkflowEnvironment.start_time_skipping(
+        test_server_existing_path=str(program), data_converter=pydantic_data_converter
+    )

@@ -44,6 +44,7 @@ class ChargingSession(SessionHearing):
     def __init__(self, start: StartSession) -> None:
         super().__init__(start)
         self.tripwire_planted = 0
+        self.said_state: str | None = None  # what the current details tell, while watching
         self.stop_reason: str | None = None
         self.stop_attempts = 0
         self.stop_attempts_before = 0  # of earlier series: no two orders have one number
@@ -178,6 +179,7 @@ class ChargingSession(SessionHearing):
                 or (self.refusal is not None and not self.started)
                 or self.tripwire is not None
                 or (self.heard_again and self.attention.reason == "silent")
+                or (self.said_state is not None and self.said_state != self.state)
             )
 
         try:
@@ -286,7 +288,9 @@ class ChargingSession(SessionHearing):
         await self.attention.clear()
         self._move("settled" if settled.outcome else "priced")
         self._say(
-            f"settled: {settled.outcome}" if settled.outcome else "priced; the payment decides"
+            f"settled: {settled.outcome}"
+            if settled.outcome
+            else f"priced; payment-{settled.payment_id} takes the money and settles it"
         )
         return settled
 
@@ -316,8 +320,11 @@ class ChargingSession(SessionHearing):
         workflow.set_current_details(text)
 
     def _say_watching(self) -> None:
-        parts = ["waiting for the car to finish", f"{self.suspensions} suspensions"]
-        parts.append(f"tripwire v{self.tripwire_planted} planted")
+        self.said_state = self.state
+        parts = [f"{self.state}: waiting for the car to finish"]
+        if self.suspensions:
+            parts.append(f"suspended {self.suspensions} times so far")
+        parts.append(f"its limits are watched (tripwire v{self.tripwire_planted})")
         if self.stop_reason is not None:
             parts.append(f"stop ordered {self.stop_attempts} times ({self.stop_reason})")
         if self.attention.reason is not None:

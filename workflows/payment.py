@@ -30,6 +30,7 @@ from holdfast.contracts.payments import (
     StartPayment,
     WriteOffOrder,
 )
+from holdfast.domain.money import amount_text
 from workflows.attention import Attention
 from workflows.seen_events import SeenEvents
 from workflows.step import Refused, step
@@ -145,7 +146,7 @@ class Payment:
             lambda: step(
                 contract.charge_payment,
                 ChargeOrder(payment_id=start.payment_id),
-                summary=f"charge {start.amount_minor} {start.currency} (minor units)",
+                summary=f"charge {amount_text(start.amount_minor, start.currency)}",
                 within=PROVIDER_STEP,
             )
         )
@@ -165,7 +166,7 @@ class Payment:
             lambda: step(
                 contract.hold_payment,
                 PaymentOrder(payment_id=self.payment_id),
-                summary=f"hold {start.amount_minor} {start.currency} (minor units)",
+                summary=f"hold {amount_text(start.amount_minor, start.currency)}",
                 within=PROVIDER_STEP,
             )
         )
@@ -261,7 +262,7 @@ class Payment:
             lambda: step(
                 contract.capture_payment,
                 CaptureOrder(payment_id=self.payment_id, amount_minor=amount.amount_minor),
-                summary=f"capture {amount.amount_minor} {self.currency} (minor units)",
+                summary=f"capture {amount_text(amount.amount_minor, self.currency)}",
                 within=PROVIDER_STEP,
             )
         )

@@ -31,6 +31,7 @@ from holdfast.contracts.names import ORGANIZATION, PAYMENT_STATE, SESSION_STATE,
 from holdfast.contracts.orders import StartOrder
 from holdfast.contracts.payments import StartPayment
 from holdfast.contracts.sessions import StartSession
+from holdfast.domain.money import amount_text
 from holdfast.settings import Settings
 
 CONNECT_PAUSE_MAX_S = 5.0
@@ -117,13 +118,16 @@ def _search_attributes(message: Message) -> TypedSearchAttributes:
     return TypedSearchAttributes(pairs)
 
 
+KINDS = {"hold": "hold", "off_session": "charge"}
+
+
 def _summary(message: Message) -> str:
     """One line for the list in the Temporal UI: places and kinds, never a person."""
     if isinstance(message, StartSession):
         connector = "" if message.connector is None else f"/{message.connector}"
         return f"{message.station} · EVSE {message.evse}{connector}"
     if isinstance(message, StartPayment):
-        amount = f"{message.kind} {message.amount_minor} {message.currency} (minor units)"
+        amount = f"{KINDS[message.kind]} {amount_text(message.amount_minor, message.currency)}"
         return amount if message.station is None else f"{amount} · {message.station}"
     if isinstance(message, StartOrder):
         return f"{message.kind} · {message.station}"

@@ -142,3 +142,11 @@ class Money:
         if other.currency != self.currency:
             raise CurrencyMismatch(self.currency, other.currency)
         return other.amount_minor
+
+
+def amount_text(amount_minor: int, currency: str) -> str:
+    """How people read an amount, `"1.76 EUR"`; a code that is none of ours stays in minor units."""
+    try:
+        return f"{Money(amount_minor=amount_minor, currency=Currency.of(currency))}"
+    except ValueError:
+        return f"{amount_minor} {currency} (minor units)"

@@ -10,6 +10,7 @@ from holdfast.domain.money import (
     CurrencyMismatch,
     Money,
     MoneyInvalid,
+    amount_text,
     round_half_up,
     to_minor,
 )
@@ -102,3 +103,9 @@ def test_an_unknown_currency_is_refused(code: str) -> None:
 def test_money_is_never_a_float() -> None:
     with pytest.raises(MoneyInvalid, match="whole numbers"):
         Money(19.99, EUR)  # type: ignore[arg-type]
+
+
+def test_an_amount_reads_as_people_write_it() -> None:
+    assert amount_text(176, "EUR") == "1.76 EUR"
+    assert amount_text(176, "JPY") == "176 JPY"
+    assert amount_text(176, "???") == "176 ??? (minor units)"

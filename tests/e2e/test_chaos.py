@@ -31,7 +31,7 @@ SETTINGS = {
     "HOLDFAST_LOG_LEVEL": "info",
 }
 
-pytestmark = pytest.mark.chaos
+pytestmark = [pytest.mark.chaos, pytest.mark.timeout(900)]
 
 
 @pytest.fixture

@@ -141,7 +141,7 @@ async def test_a_session_its_payment_its_order_and_its_late_facts_are_found_and_
     )
     assert "Station" not in before.attributes
     assert payment == Read(
-        "hold 6000 EUR (minor units)",
+        "hold 60.00 EUR",
         "held; waiting for the session to be priced",
         {**places, "PaymentState": "held"},
     )

@@ -1,5 +1,6 @@
 """Start a workflow with a worker of its own, on whichever server a test has."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -8,6 +9,7 @@ from uuid import UUID, uuid4
 
 from temporalio.client import Client, WorkflowHandle
 from temporalio.common import TypedSearchAttributes
+from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
 from holdfast.contracts.message import Message
@@ -51,3 +53,27 @@ async def running(
             execution_timeout=LIFE_MAX,
             search_attributes=TypedSearchAttributes.empty,
         )
+
+
+POLL_S = 20
+POLLS_MAX = 6
+
+
+async def finished(handle: WorkflowHandle[Any, Any]) -> Any:
+    """The result. Asked for again and again: a long poll now and then misses its wake-up, and the
+    time-skipping server, unlike the real one, never ends such a poll by itself."""
+    for _ in range(POLLS_MAX):
+        try:
+            return await asyncio.wait_for(handle.result(), POLL_S)
+        except TimeoutError:
+            continue
+    raise AssertionError(f"{handle.id} did not end within {POLL_S * POLLS_MAX} s")
+
+
+async def pass_time(environment: WorkflowEnvironment, how_long: timedelta) -> None:
+    """Let the server's clock run on; for the same reason the answer is not waited for for ever."""
+    before = await environment.get_current_time()
+    try:
+        await asyncio.wait_for(environment.sleep(how_long), POLL_S)
+    except TimeoutError:
+        assert await environment.get_current_time() >= before + how_long

@@ -20,7 +20,7 @@ from holdfast.testing import (
     SteppedPayments,
     SteppedSessions,
 )
-from tests.workflows.running import ORGANIZATION, running
+from tests.workflows.running import ORGANIZATION, finished, pass_time, running
 
 AT = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 SESSION = UUID("00000000-0000-7000-8000-000000000051")
@@ -52,7 +52,7 @@ def payment_start(kind: str) -> payments.StartPayment:
 
 async def asked(script: Script, name: str, times: int = 1) -> None:
     """Wait until an activity was asked so often."""
-    for _ in range(300):
+    for _ in range(1500):
         if script.names().count(name) >= times:
             return
         await asyncio.sleep(0.02)
@@ -61,7 +61,7 @@ async def asked(script: Script, name: str, times: int = 1) -> None:
 
 async def history_of(handle: WorkflowHandle[Any, Any]) -> str:
     """The whole history, after the end."""
-    await handle.result()
+    await finished(handle)
     return (await handle.fetch_history()).to_json()
 
 
@@ -120,7 +120,7 @@ async def ignored_stop(environment: WorkflowEnvironment) -> str:
         wire = sessions.TripwireSignal(event_id="wire", version=1)
         await tell(handle, sessions.TRIPWIRE_CROSSED, wire)
         for attempt in range(2, 5):
-            await environment.sleep(timedelta(seconds=61))
+            await pass_time(environment, timedelta(seconds=61))
             await asked(fake.script, "stop", attempt)
         await asked(fake.script, "attention")
         await tell(handle, sessions.TRANSACTION_ENDED, ended())

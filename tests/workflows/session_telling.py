@@ -14,7 +14,7 @@ from holdfast.contracts.sessions import (
     TransactionEndedSignal,
 )
 from holdfast.testing import SteppedSessions
-from tests.workflows.running import ORGANIZATION
+from tests.workflows.running import ORGANIZATION, finished
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
@@ -38,12 +38,12 @@ def ended(event_id: str = "ended", *, complete: bool = True) -> TransactionEnded
 
 
 async def result_of(handle: WorkflowHandle[Any, Any]) -> SessionResult:
-    return SessionResult.model_validate(await handle.result())
+    return SessionResult.model_validate(await finished(handle))
 
 
 async def attention_of(handle: WorkflowHandle[Any, Any], reason: str) -> None:
     """Wait until the workflow asks for attention."""
-    for _ in range(200):
+    for _ in range(1500):
         description = await handle.describe()
         if description.typed_search_attributes.get(ATTENTION) == reason:
             return
@@ -53,7 +53,7 @@ async def attention_of(handle: WorkflowHandle[Any, Any], reason: str) -> None:
 
 async def asked(fake: SteppedSessions, name: str, times: int) -> None:
     """Wait until an activity was asked so often."""
-    for _ in range(300):
+    for _ in range(1500):
         if fake.script.names().count(name) >= times:
             return
         await asyncio.sleep(0.02)

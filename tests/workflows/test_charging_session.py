@@ -20,7 +20,7 @@ from holdfast.contracts.sessions import (
     TripwireSignal,
 )
 from holdfast.testing import SteppedSessions
-from tests.workflows.running import running
+from tests.workflows.running import pass_time, running
 from tests.workflows.session_telling import NOON, asked, attention_of, ended, result_of, start
 
 
@@ -141,9 +141,9 @@ async def test_a_stop_is_ordered_again_until_the_charger_obeys(
         await handle.signal(contract.TRIPWIRE_CROSSED, TripwireSignal(event_id="wire", version=1))
         await asked(fake, "stop", 1)
         for _ in range(4):
-            await time_skipping.sleep(timedelta(seconds=61))
+            await pass_time(time_skipping, timedelta(seconds=61))
         await attention_of(handle, "stop_ignored")
-        await time_skipping.sleep(timedelta(hours=2))
+        await pass_time(time_skipping, timedelta(hours=2))
         await handle.signal(contract.TRANSACTION_ENDED, ended())
         result = await result_of(handle)
         left = (await handle.describe()).typed_search_attributes.get(ATTENTION)

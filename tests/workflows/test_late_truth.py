@@ -7,7 +7,7 @@ from temporalio.testing import WorkflowEnvironment
 from holdfast.contracts import late_truth as contract
 from holdfast.contracts.late_truth import EventSignal, LateResult, StartLateTruth
 from holdfast.testing import SteppedSessions
-from tests.workflows.running import ORGANIZATION, running
+from tests.workflows.running import ORGANIZATION, finished, running
 
 
 async def test_facts_that_come_together_are_priced_once(
@@ -26,7 +26,7 @@ async def test_facts_that_come_together_are_priced_once(
     async with running(time_skipping.client, contract.WORKFLOW, start, fake.activities()) as handle:
         for event_id in ("a", "b", "b"):
             await handle.signal(contract.FACT_CAME_LATE, EventSignal(event_id=event_id))
-        result = LateResult.model_validate(await handle.result())
+        result = LateResult.model_validate(await finished(handle))
 
     assert result == difference
     assert fake.script.names() == ["reprice"]

@@ -26,7 +26,7 @@ from holdfast.contracts.payments import (
     WriteOffOrder,
 )
 from holdfast.testing import NOTED, Refusal, SteppedPayments
-from tests.workflows.running import ORGANIZATION, running
+from tests.workflows.running import ORGANIZATION, finished, pass_time, running
 
 WAITING = PaymentSeen(state="action_required")
 HELD = PaymentSeen(state="held", held_minor=6000)
@@ -47,11 +47,11 @@ def start(kind: str = "hold", **fields: Any) -> StartPayment:
 
 
 async def result_of(handle: WorkflowHandle[Any, Any]) -> PaymentResult:
-    return PaymentResult.model_validate(await handle.result())
+    return PaymentResult.model_validate(await finished(handle))
 
 
 async def asked(fake: SteppedPayments, name: str, times: int = 1) -> None:
-    for _ in range(300):
+    for _ in range(1500):
         if fake.script.names().count(name) >= times:
             return
         await asyncio.sleep(0.02)
@@ -87,7 +87,7 @@ async def test_a_webhook_that_never_comes_is_replaced_by_looking(
         time_skipping.client, contract.WORKFLOW, start(), fake.activities()
     ) as handle:
         await asked(fake, "hold")
-        await time_skipping.sleep(timedelta(minutes=1))
+        await pass_time(time_skipping, timedelta(minutes=1))
         await asked(fake, "look", 2)
         await handle.signal(contract.CAPTURE_ASKED, capture())
         result = await result_of(handle)
@@ -151,7 +151,7 @@ async def test_a_hold_of_an_open_session_is_kept_and_warned_about_before_it_expi
         time_skipping.client, contract.WORKFLOW, start(), fake.activities()
     ) as handle:
         await asked(fake, "hold")
-        await time_skipping.sleep(timedelta(hours=30))
+        await pass_time(time_skipping, timedelta(hours=30))
         await asked(fake, "attention")
         shown = (await handle.describe()).typed_search_attributes.get(ATTENTION)
         await handle.signal(contract.CAPTURE_ASKED, capture())

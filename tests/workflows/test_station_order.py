@@ -18,7 +18,7 @@ from holdfast.contracts.orders import (
     Whereabouts,
 )
 from holdfast.testing import SteppedOrders
-from tests.workflows.running import ORGANIZATION, running
+from tests.workflows.running import ORGANIZATION, finished, running
 
 
 async def start(environment: WorkflowEnvironment, **fields: Any) -> StartOrder:
@@ -46,7 +46,7 @@ async def test_an_order_is_sent_on_the_gateways_own_queue(
             time_skipping.client, contract.WORKFLOW, await start(time_skipping), fake.activities()
         ) as handle,
     ):
-        answer = OrderAnswer.model_validate(await handle.result())
+        answer = OrderAnswer.model_validate(await finished(handle))
 
     assert (answer.state, answer.status) == ("accepted", "Accepted")
     assert fake.script.names() == ["locate", "send"]
@@ -68,7 +68,7 @@ async def test_an_order_waits_for_its_station_and_goes_when_it_connects(
             await asyncio.sleep(0.02)
         fake.script.answers["locate"] = [here]
         await handle.signal(contract.STATION_CONNECTED, EventSignal(event_id="connected"))
-        answer = OrderAnswer.model_validate(await handle.result())
+        answer = OrderAnswer.model_validate(await finished(handle))
 
     assert answer.state == "accepted"
 
@@ -78,7 +78,7 @@ async def test_an_order_that_is_too_late_expires_unsent(time_skipping: WorkflowE
     async with running(
         time_skipping.client, contract.WORKFLOW, await start(time_skipping), fake.activities()
     ) as handle:
-        answer = OrderAnswer.model_validate(await handle.result())
+        answer = OrderAnswer.model_validate(await finished(handle))
 
     assert answer.state == "expired"
     assert "send" not in fake.script.names()
@@ -97,7 +97,7 @@ async def test_a_socket_that_moved_is_looked_for_again(time_skipping: WorkflowEn
             time_skipping.client, contract.WORKFLOW, await start(time_skipping), fake.activities()
         ) as handle,
     ):
-        answer = OrderAnswer.model_validate(await handle.result())
+        answer = OrderAnswer.model_validate(await finished(handle))
 
     assert answer.state == "accepted"
     assert fake.script.names() == ["locate", "send", "locate", "send"]
@@ -118,7 +118,7 @@ async def test_a_dead_gateway_is_noticed_and_the_order_goes_elsewhere(
             time_skipping.client, contract.WORKFLOW, await start(time_skipping), fake.activities()
         ) as handle,
     ):
-        answer = OrderAnswer.model_validate(await handle.result())
+        answer = OrderAnswer.model_validate(await finished(handle))
 
     assert answer.state == "accepted"
     assert fake.script.names() == ["locate", "locate", "send"]
@@ -139,7 +139,7 @@ async def test_an_order_whose_outcome_is_unknown_is_not_sent_again(
             time_skipping.client, contract.WORKFLOW, await start(time_skipping), fake.activities()
         ) as handle,
     ):
-        answer = OrderAnswer.model_validate(await handle.result())
+        answer = OrderAnswer.model_validate(await finished(handle))
 
     assert answer.state == "unknown"
     assert fake.script.names() == ["locate", "send", "finish"]
@@ -157,7 +157,7 @@ async def test_a_rejected_start_is_told_to_its_session(time_skipping: WorkflowEn
         Worker(time_skipping.client, task_queue=queue, activities=[fake.send_order]),
         running(time_skipping.client, contract.WORKFLOW, ordered, fake.activities()) as handle,
     ):
-        await handle.result()
+        await finished(handle)
 
     (told,) = fake.script.orders("finish")
     assert isinstance(told, FinishOrder)
@@ -172,6 +172,6 @@ async def test_an_order_that_is_final_already_does_nothing(
     async with running(
         time_skipping.client, contract.WORKFLOW, await start(time_skipping), fake.activities()
     ) as handle:
-        answer = OrderAnswer.model_validate(await handle.result())
+        answer = OrderAnswer.model_validate(await finished(handle))
 
     assert answer.state == "cancelled"

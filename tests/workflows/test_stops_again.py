@@ -7,7 +7,7 @@ from temporalio.testing import WorkflowEnvironment
 from holdfast.contracts import sessions as contract
 from holdfast.contracts.sessions import Check, OperatorDecision, StopOrder, TripwireSignal
 from holdfast.testing import Refusal, SteppedSessions
-from tests.workflows.running import running
+from tests.workflows.running import pass_time, running
 from tests.workflows.session_telling import asked, attention_of, ended, result_of, start
 
 WIRE = TripwireSignal(event_id="wire", version=1)
@@ -24,7 +24,7 @@ async def test_an_operators_retry_orders_stops_that_were_never_ordered_before(
         await handle.signal(contract.TRIPWIRE_CROSSED, WIRE)
         await asked(fake, "stop", 1)
         for _ in range(4):
-            await time_skipping.sleep(timedelta(seconds=61))
+            await pass_time(time_skipping, timedelta(seconds=61))
         await attention_of(handle, "stop_ignored")
         before = fake.script.names().count("stop")
         await handle.signal(
