@@ -237,9 +237,10 @@ async def _tariffs(db: AsyncSession, organization_id: UUID, sites: dict[str, UUI
     for name, body in demo_network.TARIFFS.items():
         if name not in known:
             known[name] = await _tariff(db, organization_id, name, body)
-    fast = [station.identity for station in demo_network.STATIONS if station.fast]
-    stations = await db.scalars(
-        select(Station.id).where(
+    fast_of = {site.name: site.fast_tariff for site in demo_network.SITES}
+    fast = {one.identity: fast_of[one.site] for one in demo_network.STATIONS if one.fast}
+    stations = await db.execute(
+        select(Station.id, Station.identity).where(
             Station.organization_id == organization_id, Station.identity.in_(fast)
         )
     )
@@ -248,11 +249,11 @@ async def _tariffs(db: AsyncSession, organization_id: UUID, sites: dict[str, UUI
         *(
             {"tariff_id": known[site.tariff], "site_id": sites[site.name], "station_id": None}
             for site in demo_network.SITES
-            if site.tariff is not None
+            if site.tariff != demo_network.AC_TARIFF
         ),
         *(
-            {"tariff_id": known[demo_network.DC_TARIFF], "site_id": None, "station_id": station}
-            for station in stations
+            {"tariff_id": known[fast[identity]], "site_id": None, "station_id": station}
+            for station, identity in stations
         ),
     ]
     await db.execute(

@@ -11,14 +11,15 @@ CURRENCY = "EUR"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DemoSite:
-    """A site and its stations: identity, what it is built of, and its tariff of its own."""
+    """A site, and what charging costs there: `tariff` on AC and `fast_tariff` on DC."""
 
     name: str
     address: str
     city: str
     country: str
     time_zone: str
-    tariff: str | None = None
+    tariff: str
+    fast_tariff: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +54,9 @@ class DemoAccount:
 
 
 BERLIN, AMSTERDAM, LISBON = "Berlin Westhafen", "Amsterdam Noord", "Lisboa Oriente"
-AC_TARIFF, DC_TARIFF, NIGHT_TARIFF = "AC standard", "DC fast", "AC day and night"
+AC_TARIFF, NIGHT_TARIFF, AC_TARIFF_PT = "AC standard", "AC day and night", "AC standard, Portugal"
+DC_TARIFF, DC_TARIFF_NL, DC_TARIFF_PT = "DC fast", "DC fast, Netherlands", "DC fast, Portugal"
+VAT_DE, VAT_NL, VAT_PT = "19", "21", "23"
 
 SITES = (
     DemoSite(
@@ -62,6 +65,8 @@ SITES = (
         city="Berlin",
         country="DE",
         time_zone="Europe/Berlin",
+        tariff=AC_TARIFF,
+        fast_tariff=DC_TARIFF,
     ),
     DemoSite(
         name=AMSTERDAM,
@@ -70,6 +75,7 @@ SITES = (
         country="NL",
         time_zone="Europe/Amsterdam",
         tariff=NIGHT_TARIFF,
+        fast_tariff=DC_TARIFF_NL,
     ),
     DemoSite(
         name=LISBON,
@@ -77,6 +83,8 @@ SITES = (
         city="Lisboa",
         country="PT",
         time_zone="Europe/Lisbon",
+        tariff=AC_TARIFF_PT,
+        fast_tariff=DC_TARIFF_PT,
     ),
 )
 
@@ -130,45 +138,66 @@ STATIONS = (
 )
 
 
-def _component(kind: str, price: str, *, step_size: int = 1) -> dict[str, Any]:
-    return {"type": kind, "price": price, "vat": "20", "step_size": step_size}
+def _component(kind: str, price: str, vat: str, *, step_size: int = 1) -> dict[str, Any]:
+    return {"type": kind, "price": price, "vat": vat, "step_size": step_size}
 
 
-# OCPI shape, prices before tax; read through `domain.tariff_json` before they are stored.
-TARIFFS: dict[str, dict[str, Any]] = {
-    AC_TARIFF: {
+def _standard(vat: str) -> dict[str, Any]:
+    return {
         "elements": [
             {
                 "price_components": [
-                    _component("ENERGY", "0.42"),
-                    _component("PARKING_TIME", "1.80", step_size=60),
+                    _component("ENERGY", "0.42", vat),
+                    _component("PARKING_TIME", "1.80", vat, step_size=60),
                 ]
             }
         ],
         "idle_grace_s": 1800,
-    },
-    DC_TARIFF: {
+    }
+
+
+def _fast(vat: str) -> dict[str, Any]:
+    return {
         "elements": [
             {
                 "price_components": [
-                    _component("FLAT", "0.50"),
-                    _component("ENERGY", "0.58"),
-                    _component("PARKING_TIME", "6.00", step_size=60),
+                    _component("FLAT", "0.50", vat),
+                    _component("ENERGY", "0.58", vat),
+                    _component("PARKING_TIME", "6.00", vat, step_size=60),
                 ]
             }
         ],
         "idle_grace_s": 600,
-    },
-    NIGHT_TARIFF: {
+    }
+
+
+def _day_and_night(vat: str) -> dict[str, Any]:
+    return {
         "elements": [
             {
-                "price_components": [_component("ENERGY", "0.31")],
+                "price_components": [_component("ENERGY", "0.31", vat)],
                 "restrictions": {"start_time": "22:00", "end_time": "06:00"},
             },
-            {"price_components": [_component("ENERGY", "0.45"), _component("TIME", "0.30")]},
+            {
+                "price_components": [
+                    _component("ENERGY", "0.45", vat),
+                    _component("TIME", "0.30", vat),
+                ]
+            },
         ],
         "idle_grace_s": 3600,
-    },
+    }
+
+
+# OCPI shape, prices before tax, each country's own rate of it; read through `domain.tariff_json`
+# before they are stored.
+TARIFFS: dict[str, dict[str, Any]] = {
+    AC_TARIFF: _standard(VAT_DE),
+    AC_TARIFF_PT: _standard(VAT_PT),
+    NIGHT_TARIFF: _day_and_night(VAT_NL),
+    DC_TARIFF: _fast(VAT_DE),
+    DC_TARIFF_NL: _fast(VAT_NL),
+    DC_TARIFF_PT: _fast(VAT_PT),
 }
 
 _GIVEN = "Ada Bruno Carla Dario Edda Farid Greta Hugo Ines Jonas Kaja Luca Mira Nils Olga Pavel"

@@ -25,7 +25,7 @@ ARRIVALS_PENDING_MAX = 500
 PRIME_MAX = 100
 PRIME_POLLS = 40
 PRIME_POLL_S = 0.25
-PRIME_STAY_S = 75.0
+PRIME_STAY_S = 60.0
 """How long the first cars on DC stay at most, so that their sessions are soon settled."""
 
 

@@ -1,9 +1,12 @@
 """The demo network: complete, repeatable, and readable by the simulated fleet."""
 
+from datetime import UTC, datetime
+
 from sqlalchemy import func, select, update
 
 from holdfast.services import api_keys, demo, demo_network
 from holdfast.services.passwords import hash_password, matches
+from holdfast.services.tariff_choice import version_in_force
 from holdfast.store.database import Sessions
 from holdfast.store.tables import (
     Account,
@@ -52,12 +55,35 @@ async def test_the_demo_network_is_complete(db_sessions: Sessions) -> None:
         "stations": 12,
         "evses": 24,
         "connectors": 28,
-        "tariffs": 3,
-        "tariff_versions": 3,
-        "tariff_assignments": 6,
+        "tariffs": 6,
+        "tariff_versions": 6,
+        "tariff_assignments": 7,
         "accounts": 21,
         "tokens": 32,
     }
+
+
+async def test_every_station_bills_the_vat_of_its_country(db_sessions: Sessions) -> None:
+    await seeded(db_sessions)
+
+    rates: dict[str, set[str]] = {}
+    async with db_sessions() as db:
+        for station, country in await db.execute(
+            select(Station, Site.country).join(Site, Site.id == Station.site_id)
+        ):
+            version = await version_in_force(
+                db,
+                organization_id=station.organization_id,
+                site_id=station.site_id,
+                station_id=station.id,
+                at=datetime.now(UTC),
+            )
+            assert version is not None
+            for element in version.body["elements"]:
+                for component in element["price_components"]:
+                    rates.setdefault(str(country), set()).add(str(component["vat"]))
+
+    assert rates == {"DE": {"19"}, "NL": {"21"}, "PT": {"23"}}
 
 
 async def test_a_second_seed_changes_nothing(db_sessions: Sessions) -> None:
