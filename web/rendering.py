@@ -86,6 +86,7 @@ def _environment() -> Environment:
         power=wording.power,
         words=wording.words,
         segment=segment,
+        stop_reason=sentences.stop_reason,
     )
     environment.globals.update(
         static_url=static_url,

@@ -70,6 +70,7 @@ REVIEWS = {
 EVENTS = {
     "started": "Started",
     "begun": "Tariff frozen",
+    "connected": "Car connected",
     "charging": "Charging",
     "suspended_ev": "Suspended by the car",
     "suspended_evse": "Suspended by the station",
@@ -87,6 +88,17 @@ EVENTS = {
     "decided.settle_anyway": "A person had it settled as it is",
     "decided.payment_retry": "A person had the card charged again",
     "decided.payment_write_off": "A person gave up the payment",
+}
+STOP_REASONS = {
+    "Local": "By the driver, at the station",
+    "Remote": "By us, from afar",
+    "EVDisconnected": "The car was unplugged",
+    "DeAuthorized": "The token was no longer accepted",
+    "EmergencyStop": "The emergency stop was pressed",
+    "PowerLoss": "The power failed",
+    "Reboot": "The station restarted",
+    "HardReset": "The station was reset",
+    "SoftReset": "The station was reset",
 }
 EVENT_OPENINGS = {
     "settled.": "Settled",
@@ -109,6 +121,11 @@ def attention(reason: str) -> str:
 def finding(code: str) -> str:
     """What was odd."""
     return FINDINGS.get(code, words(code))
+
+
+def stop_reason(code: str) -> str:
+    """Why a station says that it stopped; what it made up itself as it wrote it."""
+    return STOP_REASONS.get(code, code)
 
 
 def review(kind: str) -> str:

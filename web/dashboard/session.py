@@ -32,7 +32,15 @@ from web.dashboard.payment_decisions import PAYMENT_DECISIONS
 from web.dashboard.price import Price, explain
 from web.dashboard.session_rows import SessionLine, select_sessions, session_line
 from web.live_page import LivePage, uuid_or_none
-from web.sentences import attention, event, finding, finding_of, fitting_resolution, review
+from web.sentences import (
+    attention,
+    event,
+    finding,
+    finding_of,
+    fitting_resolution,
+    review,
+    stop_reason,
+)
 from web.viewer import Viewer
 from web.visit import Desk, Visit
 from web.wording import PAYMENT, Badge, badge, exact_energy, money, words
@@ -301,9 +309,12 @@ def _moment(
     details = dict(row.details)
     title = event(row.kind)
     if row.kind == "begun":
-        details.pop("tariff_version", None)
+        for told in ("tariff_version", "tariff", "version"):
+            details.pop(told, None)
         name, number = tariff
         title = "No tariff was in force" if name is None else f"{title}: {name}, version {number}"
+    if "reason" in details and row.kind == "ended":
+        details["reason"] = stop_reason(str(details["reason"] or ""))
     if "actor" in details:
         details["actor"] = names.get(str(details["actor"]), details["actor"])
     return Moment(at=row.at, title=title, details=pairs(details, currency))
