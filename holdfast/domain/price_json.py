@@ -29,7 +29,7 @@ def price_to_json(priced: PricedSession) -> dict[str, object]:
         "excl_vat": None if priced.excl is None else priced.excl.decimal_text(),
         "incl_vat": priced.incl.decimal_text(),
         "breakdown": {
-            "tariff": priced.tariff_id,
+            "tariff_version": priced.tariff_id,
             "lines": [_line(line, currency) for line in priced.lines],
             "adjustments": [
                 {"reason": item.reason.value, **_amounts(item.excl, item.incl, currency)}

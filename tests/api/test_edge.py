@@ -1,11 +1,12 @@
 """What every route shares: keys, roles, problems, pages, sizes, the commit before the answer."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from uuid import UUID
 
 import httpx
 import pytest
 from fastapi import FastAPI
+from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 from pydantic import SecretStr
 from sqlalchemy import insert, text
@@ -112,18 +113,21 @@ async def test_a_role_does_only_what_it_may(
     assert role in answer.json()["detail"]
 
 
+def permissions(dependant: Dependant) -> Iterator[Permission]:
+    """What a route asks of its caller, at whatever depth it asks."""
+    for dependency in dependant.dependencies:
+        permission = getattr(dependency.call, "permission", None)
+        if isinstance(permission, Permission):
+            yield permission
+        yield from permissions(dependency)
+
+
 def test_no_route_is_without_a_permission_and_all_keep_their_answers() -> None:
     for router in ROUTERS:
         for route in router.routes:
             assert isinstance(route, APIRoute)
             assert isinstance(route, IdempotentRoute), route.path
-            asked = {
-                permission
-                for dependency in route.dependant.dependencies
-                if isinstance(
-                    permission := getattr(dependency.call, "permission", None), Permission
-                )
-            }
+            asked = set(permissions(route.dependant))
             assert len(asked) == 1, f"{route.methods} {route.path}"
             if route.methods != {"GET"}:
                 reads = asked == {Permission.READ}

@@ -9,11 +9,10 @@ import pytest
 from gateway.app import GatewayApp
 from tests.gateway.conftest import CARD, Database, Network, connect_station
 
-NOW = datetime.now(UTC).replace(microsecond=0)
-
 
 def stamp(seconds: float) -> str:
-    return (NOW + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    # Of this moment, not of the import: an order waits minutes only, a run of all tests is longer.
+    return (datetime.now(UTC) + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def start(
