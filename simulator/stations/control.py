@@ -141,6 +141,8 @@ async def control_port(fleet: Fleet, port: int) -> AsyncIterator[int]:
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind(("127.0.0.1", port))
+    # Whoever is told the port may connect at once: the backlog holds them until the server serves.
+    listener.listen(128)
     config = uvicorn.Config(
         ControlPort(fleet).app, log_level="warning", lifespan="off", access_log=False
     )
