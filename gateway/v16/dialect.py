@@ -1,18 +1,16 @@
 """OCPP 1.6J: which action is read and answered by what."""
 
 from gateway.dialect import Dialect, Handler, empty_answer
+from gateway.kept import data_answer, data_transfer, recorded
 from gateway.v16.authorize import authorize, authorize_answer
 from gateway.v16.meter import meter_values
 from gateway.v16.orders import ACCEPTED_STATUSES, translate_order
 from gateway.v16.station import (
     boot_answer,
     boot_notification,
-    data_answer,
-    data_transfer,
     firmware_status,
     heartbeat,
     heartbeat_answer,
-    recorded,
     status_notification,
 )
 from gateway.v16.transactions import (
@@ -43,7 +41,7 @@ OCPP16 = Dialect(
         "StatusNotification": Handler(status_notification, empty_answer),
         "StopTransaction": Handler(stop_transaction, stop_answer, lenient=True),
     }
-    | {action: Handler(recorded(action), empty_answer) for action in RECORDED},
+    | {action: Handler(recorded(action, "timestamp"), empty_answer) for action in RECORDED},
     translate_order=translate_order,
     accepted_statuses=ACCEPTED_STATUSES,
     unaccepted_are_refused=False,

@@ -1,18 +1,16 @@
 """OCPP 2.0.1: which action is read and answered by what."""
 
 from gateway.dialect import Dialect, Handler, empty_answer
+from gateway.kept import data_answer, data_transfer, recorded
 from gateway.v201.authorize import authorize, authorize_answer
 from gateway.v201.meter import meter_values
 from gateway.v201.orders import ACCEPTED_STATUSES, translate_order
 from gateway.v201.station import (
     boot_answer,
     boot_notification,
-    data_answer,
-    data_transfer,
     firmware_status,
     heartbeat,
     heartbeat_answer,
-    recorded,
     status_notification,
 )
 from gateway.v201.transactions import transaction_answer, transaction_event
@@ -45,7 +43,10 @@ OCPP201 = Dialect(
         "StatusNotification": Handler(status_notification, empty_answer),
         "TransactionEvent": Handler(transaction_event, transaction_answer, lenient=True),
     }
-    | {action: Handler(recorded(action), empty_answer) for action in RECORDED},
+    | {
+        action: Handler(recorded(action, "timestamp", "generatedAt"), empty_answer)
+        for action in RECORDED
+    },
     translate_order=translate_order,
     accepted_statuses=ACCEPTED_STATUSES,
     unaccepted_are_refused=True,

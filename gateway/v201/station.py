@@ -2,12 +2,11 @@
 
 from datetime import datetime
 
-from gateway.dialect import Outcome, Payload, Read, Reading
+from gateway.dialect import Outcome, Payload, Reading
 from gateway.intervals import stamp, wait_s
 from gateway.reading import Unreadable, digest, evse_number, instant, text, whole
 from holdfast.contracts.facts import (
     ConnectorStatus,
-    DataReceived,
     Fact,
     FirmwareReported,
     StationBooted,
@@ -91,32 +90,3 @@ def firmware_status(payload: Payload, received_at: datetime) -> Reading:
             request_id=whole(payload.get("requestId")),
         )
     )
-
-
-def data_transfer(payload: Payload, received_at: datetime) -> Reading:
-    """P01."""
-    return Reading(
-        DataReceived(
-            at=received_at,
-            vendor_id=text(payload, "vendorId", 255) or "",
-            vendor_message_id=text(payload, "messageId", 64),
-            data=payload.get("data"),
-        )
-    )
-
-
-def data_answer(_fact: Fact, _outcome: Outcome) -> Payload:
-    """Accepted: it is kept. Stations repeat for ever what is refused (systems E10)."""
-    return {"status": "Accepted"}
-
-
-def recorded(action: str) -> Read:
-    """A reader for what is kept as a frame and of which nothing is made here."""
-
-    def read(payload: Payload, received_at: datetime) -> Reading:
-        own = payload.get("timestamp", payload.get("generatedAt"))
-        at, clock = instant(own, received_at)
-        key = f"{action}|{own}|{digest(payload)}" if clock == "ok" and own else None
-        return Reading(Fact(at=at, clock=clock, key=key))
-
-    return read
