@@ -4,7 +4,7 @@ Everything here is pure: a payload in, a fact out; a fact and what became of it 
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -34,6 +34,8 @@ class Outcome:
     decision: Decision | None = None
     transaction_number: int | None = None
     registration: str = "accepted"
+    # what a question's answer holds beyond a decision (gateway/questions.py)
+    details: Mapping[str, Any] = field(default_factory=dict)
 
 
 Read = Callable[[Payload, datetime], Reading]
@@ -45,12 +47,14 @@ class Handler:
     """How an action is read and answered.
 
     A lenient one (transactions, meters) is never refused for its payload: what cannot be read is
-    quarantined and answered with `plain`.
+    quarantined and answered with `plain`. One that `asks` is answered after somebody else was
+    asked (gateway/questions.py), out of its turn, so that nobody waits behind it.
     """
 
     read: Read
     answer: Answer
     lenient: bool = False
+    asks: bool = False
 
 
 @dataclass(frozen=True, slots=True)

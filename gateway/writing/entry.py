@@ -1,6 +1,6 @@
 """What waits to be written: a message of a station with its fact, or a line of the message log."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import blake2b
@@ -20,6 +20,8 @@ class Peer:
     identity: str
     registration: str
     dialect: Dialect
+    # rules of its vendor, model and firmware (services/quirks.py): name to value
+    quirks: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Owner(Protocol):

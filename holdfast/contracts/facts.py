@@ -67,11 +67,41 @@ class StatusReported(Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CertificateHash:
+    """What names a certificate to an OCSP responder (2.x OCSPRequestDataType). Hex digits."""
+
+    algorithm: Literal["SHA256", "SHA384", "SHA512"]
+    issuer_name_hash: str
+    issuer_key_hash: str
+    serial_number: str
+    responder_url: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TokenPresented(Fact):
-    """Authorize (1.6 section 4.1, 2.0.1 C01): a question; the answer is the decision."""
+    """Authorize (1.6 section 4.1, 2.0.1 C01, C07): a question; the answer is the decision.
+
+    A contract of ISO 15118 comes with its certificate chain (PEM) or with the hashes of it.
+    """
 
     token_uid: str
     token_type: str | None = None
+    certificate: str | None = None
+    certificate_hashes: tuple[CertificateHash, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignedValue:
+    """A signed meter value, character for character as sent: evidence, never a number to bill by.
+
+    OCPP 1.6: format SignedData; 2.x: SignedMeterValueType, whose `data` is base64 of the same.
+    """
+
+    data: str
+    encoding: str | None = None  # "OCMF", "EDL", as the station names it
+    signing_method: str | None = None
+    public_key: str | None = None
+    context: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +114,7 @@ class Sample:
     energy_mwh: int | None = None
     power_w: int | None = None
     soc_percent: int | None = None
+    signed: tuple[SignedValue, ...] = ()
     raw: Any = None  # the list of sampled values, as sent
 
 
@@ -162,3 +193,88 @@ class DataReceived(Fact):
     vendor_id: str
     vendor_message_id: str | None = None
     data: Any = field(default=None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventReported(Fact):
+    """What a station told of itself and what people and rules ask for later: one row of
+    `station_events`. `kind` is ours and one word per idea ("security", "log", "monitor",
+    "charging_limit", …); `name` is the station's own word for what happened."""
+
+    kind: str
+    name: str | None = None
+    severity: int | None = None  # OCPP 2.x: 0 danger … 9 debug
+    evse: int | None = None
+    connector: int | None = None
+    request_id: int | None = None
+    transaction_id: str | None = None
+    details: dict[str, Any] = field(default_factory=dict)
+
+
+Attribute = Literal["actual", "target", "min_set", "max_set"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VariableValue:
+    """One attribute of a variable of a component, as a station reports it (2.x device model).
+
+    An OCPP 1.6 configuration key is the variable of a component without a name ("").
+    """
+
+    component: str
+    variable: str
+    component_instance: str | None = None
+    variable_instance: str | None = None
+    evse: int | None = None
+    connector: int | None = None
+    attribute: Attribute = "actual"
+    value: str | None = None
+    mutability: Literal["read_only", "write_only", "read_write"] | None = None
+    data_type: str | None = None
+    unit: str | None = None
+    values_list: str | None = None
+    min_limit: str | None = None
+    max_limit: str | None = None
+    supports_monitoring: bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VariablesReported(Fact):
+    """Variables as they are now: a part of a report (`sequence`, `continued`), or what an answer
+    to one of our calls said (`source` "get", "set")."""
+
+    source: Literal["report", "get", "set", "event"]
+    request_id: int | None = None
+    sequence: int | None = None
+    continued: bool = False
+    variables: tuple[VariableValue, ...] = ()
+
+
+CertificateUse = Literal["station", "v2g", "v2g20"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CertificateRequested(Fact):
+    """SignCertificate (1.6 security A02, 2.0.1 A02): a CSR in PEM, to be signed later."""
+
+    csr: str
+    use: CertificateUse = "station"
+    request_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContractCertificateRequested(Fact):
+    """Get15118EVCertificate (2.0.1 M01, M02): an EXI message for a contract provider."""
+
+    schema_version: str
+    action: Literal["install", "update"]
+    exi_request: str
+    contracts_max: int | None = None
+    emaids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CertificateStatusRequested(Fact):
+    """GetCertificateStatus (2.0.1 M06), GetCertificateChainStatus (2.1): is it revoked?"""
+
+    certificates: tuple[CertificateHash, ...]

@@ -1,7 +1,7 @@
 """Orders to a station: version-neutral, durable until answered or too late."""
 
 from datetime import datetime
-from typing import Literal
+from typing import Literal, get_args
 from uuid import UUID
 
 from temporalio import activity, workflow
@@ -15,28 +15,50 @@ STATION_CONNECTED = "station_connected"  # signal: try again now
 OrderKind = Literal[
     "start",  # {"token_uid" is not in the payload: read from the session row}
     "stop",  # {"transaction_id": str}
-    "reset",  # {"type": "soft" | "hard"}
+    "reset",  # {"type": "soft" | "hard", "evse": int | None}
     "unlock",  # {"evse": int, "connector": int}
     "availability",  # {"evse": int, "connector": int | None, "operative": bool}
-    "trigger",  # {"message": str, "evse": int | None}
+    "trigger",  # {"message": str, "evse": int | None, "connector": int | None}
     "configure",  # {"variables": {name: value}}  ("Component.Variable" for 2.x)
     "read_configuration",  # {"names": [str]}  (empty: all, 1.6)
+    "base_report",  # {"base": "full" | "configuration" | "summary"}
+    "report",  # {"components": [{"component", "variable"}], "criteria": [str]}
+    "monitor",  # {"monitors": [{"component", "variable", "type", "value", "severity"}]}
+    "clear_monitors",  # {"ids": [int]}
+    "monitoring_report",  # {"components": [...], "criteria": [str]}
+    "monitoring_base",  # {"base": "all" | "factory_default" | "hard_wired_only"}
+    "monitoring_level",  # {"severity": int}
     "data_transfer",  # {"vendor_id": str, "message_id": str | None, "data": Any}
+    "clear_cache",  # {}
+    "local_list_version",  # {}
+    # {"version": int, "update": "full" | "differential", "entries": [{"uid", "type", "status",
+    #  "expires_at", "group_id"}]}; an entry without a status is taken off the list
+    "local_list",
+    "charging_profile",  # {"evse": int, "profile": {…}} (contracts.charging_profile)
+    "clear_charging_profile",  # {"id" | "evse" | "purpose" | "stack_level": …}
+    "charging_profiles",  # {"evse": int | None, "purpose": str | None}: what is installed (2.x)
+    "composite_schedule",  # {"evse": int, "duration_s": int, "unit": "A" | "W" | None}
+    "reserve",  # {"reservation": int, "evse": int, "token": {"uid", "type"}, "expires_at": str}
+    "cancel_reservation",  # {"reservation": int}
+    "update_firmware",  # {"location", "retrieve_at", "install_at", "certificate", "signature"}
+    "log",  # {"type": "diagnostics" | "security", "location": str, "from", "to"}
+    "transaction_status",  # {"transaction_id": str | None}
+    "installed_certificates",  # {"uses": [str]}
+    # {"use": "central_system" | "manufacturer" | "v2g" | "mo", "certificate": PEM}
+    "install_certificate",
+    "delete_certificate",  # {"hash": {"algorithm", "issuer_name", "issuer_key", "serial"}}
+    "certificate_signed",  # {"use": "station" | "v2g", "chain": str, "request_id": int | None}
+    "password",  # {}: the gateway takes the pending one from the station's row
+    "network_profile",  # {"slot": int, "profile": {…}}
+    "display_message",  # {"message": {…}}
+    "display_messages",  # {"ids": [int], "priority", "state"}
+    "clear_display_message",  # {"id": int}
+    "customer_information",  # {"token" | "customer" | "certificate", "report": bool, "clear": bool}
+    "cost",  # {"transaction_id": str, "total_minor": int, "currency": str}
     "call",  # {"action": str, "payload": {...}}: any OCPP action, as it is
 ]
 
-ORDER_KINDS: tuple[OrderKind, ...] = (
-    "start",
-    "stop",
-    "reset",
-    "unlock",
-    "availability",
-    "trigger",
-    "configure",
-    "read_configuration",
-    "data_transfer",
-    "call",
-)
+ORDER_KINDS: tuple[OrderKind, ...] = get_args(OrderKind)
 
 
 class StartOrder(Message):

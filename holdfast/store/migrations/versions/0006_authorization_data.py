@@ -1,0 +1,16 @@
+"""Local lists, groups, contract certificates."""
+
+from collections.abc import Sequence
+
+revision: str = "0006"
+down_revision: str | None = "0005"
+branch_labels: str | Sequence[str] | None = None
+depends_on: str | Sequence[str] | None = None
+
+
+def upgrade() -> None:
+    """Not yet."""
+
+
+def downgrade() -> None:
+    """Not yet."""

@@ -1,0 +1,16 @@
+"""Quirks of models as data."""
+
+from collections.abc import Sequence
+
+revision: str = "0008"
+down_revision: str | None = "0007"
+branch_labels: str | Sequence[str] | None = None
+depends_on: str | Sequence[str] | None = None
+
+
+def upgrade() -> None:
+    """Not yet."""
+
+
+def downgrade() -> None:
+    """Not yet."""

@@ -1,0 +1,16 @@
+"""Searching the message log."""
+
+from collections.abc import Sequence
+
+revision: str = "0009"
+down_revision: str | None = "0008"
+branch_labels: str | Sequence[str] | None = None
+depends_on: str | Sequence[str] | None = None
+
+
+def upgrade() -> None:
+    """Not yet."""
+
+
+def downgrade() -> None:
+    """Not yet."""
