@@ -6,10 +6,13 @@ Everything here is pure: a payload in, a fact out; a fact and what became of it 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from holdfast.contracts.facts import Fact
 from holdfast.domain.authorization import Decision
+
+if TYPE_CHECKING:
+    from gateway.writing.entry import Peer
 
 Payload = dict[str, Any]
 
@@ -48,13 +51,28 @@ class Handler:
 
     A lenient one (transactions, meters) is never refused for its payload: what cannot be read is
     quarantined and answered with `plain`. One that `asks` is answered after somebody else was
-    asked (gateway/questions.py), out of its turn, so that nobody waits behind it.
+    asked (`Questions`), out of its turn, so that nobody waits behind it. Its facts have no natural
+    key: a question changes nothing, and one that is put again is asked again.
     """
 
     read: Read
     answer: Answer
     lenient: bool = False
     asks: bool = False
+
+
+class Questions(Protocol):
+    """Who is asked for what a database cannot answer: is this certificate revoked, who signs a
+    contract. Built by the composition root, called after the fact is committed."""
+
+    async def answer(self, peer: "Peer", fact: Fact, outcome: Outcome) -> Outcome:
+        """The outcome with what was found out, usually in `details`.
+
+        Where it raises, takes more than 20 s, or too many questions of one station are open, the
+        answer is made from `outcome` as it came: a handler must take missing `details` for "nobody
+        could be asked", and say no more than that.
+        """
+        ...
 
 
 @dataclass(frozen=True, slots=True)
