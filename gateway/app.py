@@ -55,9 +55,8 @@ class GatewayApp:
         )
         self.replays = Replays(self._pool, self.writer)
         self._listener = Listener(self._database_url, self._pool, self.registry, self.replays.run)
-        self._orders = OrderWorker(
-            settings, Orders(self._pool, self.registry, self.metrics), self.task_queue, codec
-        )
+        self.orders = Orders(self._pool, self.registry, self.metrics)
+        self._orders = OrderWorker(settings, self.orders, self.task_queue, codec)
         self._port = Port(
             settings, self._pool, self.writer, self.registry, self.metrics, self.boot_id
         )
