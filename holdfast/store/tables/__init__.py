@@ -24,6 +24,15 @@ from holdfast.store.tables.stations import (
 from holdfast.store.tables.table import Table
 from holdfast.store.tables.tariffs import Tariff, TariffAssignment, TariffVersion
 from holdfast.store.tables.tokens import Account, Token
+from holdfast.store.tables.variables import (
+    ModelRefusal,
+    StationInventory,
+    StationMonitor,
+    StationReport,
+    StationSetting,
+    StationVariable,
+    VariableChange,
+)
 
 __all__ = [
     "TRANSACTION_NUMBERS",
@@ -38,6 +47,7 @@ __all__ = [
     "IdempotentWrite",
     "LateFact",
     "MeterValue",
+    "ModelRefusal",
     "Order",
     "Organization",
     "OutboxRow",
@@ -53,9 +63,15 @@ __all__ = [
     "Site",
     "Station",
     "StationConnection",
+    "StationInventory",
+    "StationMonitor",
+    "StationReport",
+    "StationSetting",
+    "StationVariable",
     "Table",
     "Tariff",
     "TariffAssignment",
     "TariffVersion",
     "Token",
+    "VariableChange",
 ]
