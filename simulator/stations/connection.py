@@ -6,6 +6,7 @@ Source: OCPP-J 1.6 and OCPP 2.0.1 part 4 (Basic auth, subprotocol, CALL, CALLRES
 import asyncio
 import base64
 import logging
+import ssl as tls
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
@@ -154,10 +155,17 @@ class Connection:
 
 
 async def open_socket(
-    url: str, identity: str, *, protocol: str, password: str | None, ping_interval_s: float
+    url: str,
+    identity: str,
+    *,
+    protocol: str,
+    password: str | None,
+    ping_interval_s: float | None,
+    ssl: tls.SSLContext | None = None,
 ) -> ClientConnection:
     """Dial `url` (with `{identity}` in it) and agree on the subprotocol. Raises `CannotConnect`."""
     headers = {}
+    tls_options: dict[str, Any] = {} if ssl is None else {"ssl": ssl}
     if password is not None:
         credentials = base64.b64encode(f"{identity}:{password}".encode()).decode()
         headers["Authorization"] = f"Basic {credentials}"
@@ -172,10 +180,12 @@ async def open_socket(
             ping_interval=ping_interval_s,
             close_timeout=2,
             proxy=None,
+            # Without a context of its own, a wss URL is checked against the system's roots.
+            **tls_options,
             user_agent_header=None,
             logger=_library_log,
         )
-    except (OSError, TimeoutError, WebSocketException) as error:
+    except (OSError, TimeoutError, ValueError, WebSocketException) as error:
         raise CannotConnect(str(error) or type(error).__name__) from error
     if socket.subprotocol != protocol:
         await socket.close()

@@ -1,4 +1,4 @@
-"""OCPP-J envelopes and what can go wrong with a call. Source: OCPP-J 1.6 and 2.0.1 part 4."""
+"""OCPP-J envelopes and what can go wrong with a call. Source: OCPP-J 1.6, 2.0.1 and 2.1 part 4."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,6 +9,9 @@ Json = dict[str, Any]
 CALL = 2
 CALL_RESULT = 3
 CALL_ERROR = 4
+CALL_RESULT_ERROR = 5
+SEND = 6
+"""The last two are 2.1's: an answer that could not be used, and a message without an answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +37,10 @@ class CallFailed(Exception):
 class CallRefused(CallFailed):
     """The other side answered CALLERROR."""
 
-    def __init__(self, code: str) -> None:
+    def __init__(self, code: str, description: str = "") -> None:
         super().__init__(code)
         self.code = code
+        self.description = description
 
 
 class CallTimedOut(CallFailed):
