@@ -87,6 +87,9 @@ class Settings(BaseModel):
     retention_meter_values_days: int = Field(
         730, ge=30, description="days that meter values are kept; sessions and their energy stay"
     )
+    retention_station_events_days: int = Field(
+        400, ge=1, description="days that events which stations reported are kept"
+    )
     max_cached_workflows: int = Field(
         6000, ge=10, description="must exceed the open workflows of a worker (about 90 KiB each)"
     )

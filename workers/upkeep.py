@@ -84,6 +84,7 @@ async def keep_up(
     for table, days in (
         ("frames", settings.retention_frames_days),
         ("meter_values", settings.retention_meter_values_days),
+        ("station_events", settings.retention_station_events_days),
     ):
         before = now.date() - timedelta(days=days)
         async with engine.begin() as connection:

@@ -13,6 +13,7 @@ from gateway.writing.keys import Claims
 from gateway.writing.session_row import SessionRow
 from gateway.writing.sessions import Book, CannotApply
 from holdfast.contracts.facts import (
+    EventReported,
     Fact,
     FirmwareReported,
     MeterSampled,
@@ -130,6 +131,8 @@ def _outcome(entry: Entry, book: Book) -> tuple[Outcome, UUID | None]:
         return Outcome(at=entry.received_at, decision=_authorize(entry, book, fact)), None
     if isinstance(fact, FirmwareReported):
         book.changes.firmware[entry.station_id] = (fact.status, fact.at)
+    elif isinstance(fact, EventReported):
+        book.changes.events.append((entry, fact))
     return usual, None
 
 

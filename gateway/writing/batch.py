@@ -10,6 +10,7 @@ from gateway.writing.keys import Claims, claim, claims_of, save_answers
 from gateway.writing.loading import Connection, Loaded, ask, loaded_of
 from gateway.writing.saving import save_meters, save_sessions
 from gateway.writing.sessions import Book
+from gateway.writing.station_events import save_events
 from gateway.writing.station_saving import (
     lines_of,
     save_lines,
@@ -45,6 +46,9 @@ async def record(
     if changes.meters:
         await save_meters(connection, changes.meters)
     await save_stations(connection, changes)
+    if changes.events:
+        await save_events(connection, changes.events)
+        changes.topics.add("stations")
     await save_answers(connection, changes.answers)
     await save_quarantine(connection, changes.quarantined)
     await save_replayed(connection, changes)

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from gateway.writing.entry import Entry, LogLine
 from gateway.writing.session_row import SessionRow
-from holdfast.contracts.facts import Sample, StationBooted, StatusReported
+from holdfast.contracts.facts import EventReported, Sample, StationBooted, StatusReported
 from holdfast.contracts.message import Message
 from holdfast.domain.lane import lane
 
@@ -67,6 +67,7 @@ class Changes:
     )
     boots: dict[UUID, tuple[Entry, StationBooted]] = field(default_factory=dict)
     firmware: dict[UUID, tuple[str, datetime]] = field(default_factory=dict)
+    events: list[tuple[Entry, EventReported]] = field(default_factory=list)
     seen: dict[UUID, datetime] = field(default_factory=dict)
     quarantined: list[tuple[Entry, str]] = field(default_factory=list)
     replayed: list[UUID] = field(default_factory=list)

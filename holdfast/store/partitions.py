@@ -5,7 +5,7 @@ from datetime import date, timedelta
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-PARTITIONED = ("frames", "meter_values")
+PARTITIONED = ("frames", "meter_values", "station_events")
 DAYS_AHEAD = 7
 
 

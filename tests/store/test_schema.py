@@ -31,7 +31,15 @@ async def test_the_migrations_make_exactly_the_tables(engine: AsyncEngine) -> No
                 "include_object": lambda _object, name, kind, _reflected, _other: (
                     not (
                         kind in ("table", "index")
-                        and any(part in str(name) for part in ("frames_", "meter_values_"))
+                        and any(
+                            part in str(name)
+                            for part in (
+                                "frames_",
+                                "meter_values_",
+                                "station_events_2",
+                                "station_events_default",
+                            )
+                        )
                     )
                 ),
             },

@@ -13,6 +13,7 @@ from holdfast.store.tables.sessions import (
     SessionState,
     Settlement,
 )
+from holdfast.store.tables.station_events import StationEvent
 from holdfast.store.tables.stations import (
     Connector,
     Evse,
@@ -63,6 +64,7 @@ __all__ = [
     "Site",
     "Station",
     "StationConnection",
+    "StationEvent",
     "StationInventory",
     "StationMonitor",
     "StationReport",

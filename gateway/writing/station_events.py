@@ -1,0 +1,40 @@
+"""Save what stations reported of themselves: one statement for a whole batch."""
+
+from collections.abc import Sequence
+
+from gateway.writing.arrays import pack
+from gateway.writing.entry import Entry
+from gateway.writing.loading import Connection
+from holdfast.contracts.facts import EventReported
+
+_EVENTS = """
+INSERT INTO station_events (received_at, organization_id, station_id, at, kind, name, severity,
+                            evse, connector, request_id, transaction_id, details)
+SELECT * FROM unnest(%b::timestamptz[], %b::uuid[], %b::uuid[], %b::timestamptz[], %b::text[],
+                     %b::text[], %b::bigint[], %b::bigint[], %b::bigint[], %b::bigint[],
+                     %b::text[], %b::jsonb[])
+"""
+
+
+async def save_events(
+    connection: Connection, events: Sequence[tuple[Entry, EventReported]]
+) -> None:
+    """New events, in the order in which they came."""
+    facts = [fact for _, fact in events]
+    await connection.execute(
+        _EVENTS,
+        (
+            pack("timestamptz", [entry.received_at for entry, _ in events]),
+            pack("uuid", [entry.peer.organization_id for entry, _ in events]),
+            pack("uuid", [entry.station_id for entry, _ in events]),
+            pack("timestamptz", [fact.at for fact in facts]),
+            pack("text", [fact.kind for fact in facts]),
+            pack("text", [fact.name for fact in facts]),
+            pack("bigint", [fact.severity for fact in facts]),
+            pack("bigint", [fact.evse for fact in facts]),
+            pack("bigint", [fact.connector for fact in facts]),
+            pack("bigint", [fact.request_id for fact in facts]),
+            pack("text", [fact.transaction_id for fact in facts]),
+            pack("jsonb", [fact.details for fact in facts]),
+        ),
+    )
