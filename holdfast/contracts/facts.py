@@ -248,6 +248,88 @@ class VariablesReported(Fact):
     sequence: int | None = None
     continued: bool = False
     variables: tuple[VariableValue, ...] = ()
+    # everything a station has, in one message (1.6 GetConfiguration without keys)
+    whole: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportExpected(Fact):
+    """The station took our request for a report in parts (2.x B07, B08, N02): `scope` says how
+    much it covers; `empty`, that it has nothing to report."""
+
+    request_id: int
+    subject: Literal["variables", "monitors"] = "variables"
+    scope: Literal["full", "configuration", "summary", "custom"] = "custom"
+    empty: bool = False
+
+
+SettingStatus = Literal["accepted", "needs_reboot", "rejected", "not_known"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettingResult:
+    """What a station said to one value that we set; `word` is its own word for it."""
+
+    component: str
+    variable: str
+    value: str | None  # None: a secret
+    status: SettingStatus
+    word: str
+    component_instance: str | None = None
+    variable_instance: str | None = None
+    evse: int | None = None
+    connector: int | None = None
+    attribute: Attribute = "actual"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettingsAnswered(Fact):
+    """The answer to ChangeConfiguration (1.6 section 5.3) or SetVariables (2.x B05)."""
+
+    results: tuple[SettingResult, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MonitorValue:
+    """A monitor on a variable (2.x block N). `value` is a decimal, as sent."""
+
+    number: int
+    component: str
+    variable: str
+    type: str  # upper_threshold, lower_threshold, delta, periodic, periodic_clock_aligned, …
+    value: str
+    severity: int
+    component_instance: str | None = None
+    variable_instance: str | None = None
+    evse: int | None = None
+    connector: int | None = None
+    in_transactions_only: bool = False
+    origin: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MonitorsReported(Fact):
+    """A part of a monitoring report (2.x N02), or monitors that a station accepted (N04)."""
+
+    source: Literal["report", "set"]
+    request_id: int | None = None
+    sequence: int | None = None
+    continued: bool = False
+    monitors: tuple[MonitorValue, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MonitorsCleared(Fact):
+    """Monitors that a station no longer has (2.x N06)."""
+
+    numbers: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FactsReported(Fact):
+    """One message that says several things, each a fact of its own. The key is the message's."""
+
+    facts: tuple[Fact, ...]
 
 
 CertificateUse = Literal["station", "v2g", "v2g20"]
