@@ -1,10 +1,18 @@
 """One module per noun; every row carries its organization. Import tables from here."""
 
+from holdfast.store.tables.contract_certificates import (
+    ContractAuthority,
+    ContractCertificate,
+    OcspAnswer,
+    TrustedRoot,
+)
 from holdfast.store.tables.inbox import FactKey, Frame, LateFact, MeterValue, Quarantined
+from holdfast.store.tables.local_lists import LocalList, LocalListEntry, LocalListRule
 from holdfast.store.tables.orders import Order
 from holdfast.store.tables.organizations import ApiKey, AuditEntry, IdempotentWrite, Organization
 from holdfast.store.tables.outbox import OutboxRow
 from holdfast.store.tables.payments import Payment, PaymentOperation, ProviderEvent
+from holdfast.store.tables.quirks import QuirkRule
 from holdfast.store.tables.sessions import (
     TRANSACTION_NUMBERS,
     ReviewTask,
@@ -41,14 +49,20 @@ __all__ = [
     "ApiKey",
     "AuditEntry",
     "Connector",
+    "ContractAuthority",
+    "ContractCertificate",
     "Evse",
     "FactKey",
     "Frame",
     "Gateway",
     "IdempotentWrite",
     "LateFact",
+    "LocalList",
+    "LocalListEntry",
+    "LocalListRule",
     "MeterValue",
     "ModelRefusal",
+    "OcspAnswer",
     "Order",
     "Organization",
     "OutboxRow",
@@ -56,6 +70,7 @@ __all__ = [
     "PaymentOperation",
     "ProviderEvent",
     "Quarantined",
+    "QuirkRule",
     "ReviewTask",
     "Session",
     "SessionEvent",
@@ -75,5 +90,6 @@ __all__ = [
     "TariffAssignment",
     "TariffVersion",
     "Token",
+    "TrustedRoot",
     "VariableChange",
 ]

@@ -16,6 +16,7 @@ class Frame(Table):
     __tablename__ = "frames"
     __table_args__ = (
         Index("ix_frames_station_id_received_at", "station_id", "received_at"),
+        Index("ix_frames_organization_id_received_at", "organization_id", "received_at"),
         {"postgresql_partition_by": "RANGE (received_at)"},
     )
 
@@ -26,8 +27,9 @@ class Frame(Table):
     outbound: Mapped[bool] = mapped_column(server_default=text("false"))
     message_id: Mapped[str | None]
     action: Mapped[str | None]
+    transaction_id: Mapped[str | None]  # that it speaks of, where the writer knew
     frame: Mapped[bytes] = mapped_column(LargeBinary)
-    finding: Mapped[str | None]  # what a schema check said
+    finding: Mapped[str | None]  # what a schema check said, and what a quirk adjusted
 
 
 class FactKey(Table):
