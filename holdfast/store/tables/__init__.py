@@ -13,6 +13,13 @@ from holdfast.store.tables.organizations import ApiKey, AuditEntry, IdempotentWr
 from holdfast.store.tables.outbox import OutboxRow
 from holdfast.store.tables.payments import Payment, PaymentOperation, ProviderEvent
 from holdfast.store.tables.quirks import QuirkRule
+from holdfast.store.tables.security import (
+    Authority,
+    CertificateRequest,
+    NetworkChange,
+    PasswordRotation,
+    StationCertificateRow,
+)
 from holdfast.store.tables.sessions import (
     TRANSACTION_NUMBERS,
     ReviewTask,
@@ -48,6 +55,8 @@ __all__ = [
     "Account",
     "ApiKey",
     "AuditEntry",
+    "Authority",
+    "CertificateRequest",
     "Connector",
     "ContractAuthority",
     "ContractCertificate",
@@ -62,10 +71,12 @@ __all__ = [
     "LocalListRule",
     "MeterValue",
     "ModelRefusal",
+    "NetworkChange",
     "OcspAnswer",
     "Order",
     "Organization",
     "OutboxRow",
+    "PasswordRotation",
     "Payment",
     "PaymentOperation",
     "ProviderEvent",
@@ -78,6 +89,7 @@ __all__ = [
     "Settlement",
     "Site",
     "Station",
+    "StationCertificateRow",
     "StationConnection",
     "StationEvent",
     "StationInventory",

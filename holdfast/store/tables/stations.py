@@ -47,6 +47,11 @@ class Station(Table):
     subprotocol: Mapped[str | None]  # used when the station offers none, "ocpp1.6"
     password_hash: Mapped[bytes | None] = mapped_column(LargeBinary)
     previous_password_hash: Mapped[bytes | None] = mapped_column(LargeBinary)  # while rotating
+    pending_password_hash: Mapped[bytes | None] = mapped_column(LargeBinary)  # sent, not yet seen
+    # the least security profile it must use, 0 to 3; null: 1 with a password, else 0
+    security_profile: Mapped[int | None]
+    wanted_security_profile: Mapped[int | None]  # becomes the least once it came with it
+    blocked_at: Mapped[datetime | None]  # by a person: 403 instead of a socket
     created_at: Mapped[datetime] = created_column()
     retired_at: Mapped[datetime | None]
     # said by the station, written by the gateway's writer
@@ -126,3 +131,9 @@ class StationConnection(Table):
     remote_address: Mapped[str | None]
     connected_at: Mapped[datetime | None]
     disconnected_at: Mapped[datetime | None]
+    # how it came: what was proven, over what
+    security_profile: Mapped[int | None]
+    tls_version: Mapped[str | None]
+    tls_cipher: Mapped[str | None]
+    certificate_serial: Mapped[str | None]
+    certificate_expires_at: Mapped[datetime | None]
