@@ -20,6 +20,8 @@ class Organization(Table):
     id: Mapped[UUID] = id_column()
     slug: Mapped[str] = mapped_column(unique=True)
     name: Mapped[str]
+    # how many transactions a token may have at once, unless it says itself; null is no limit
+    token_concurrent_max: Mapped[int | None]
     created_at: Mapped[datetime] = created_column()
 
 

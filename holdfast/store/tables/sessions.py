@@ -38,6 +38,7 @@ class Session(Table):
         Index("ix_sessions_station_id_transaction_id", "station_id", "transaction_id"),
         Index("ix_sessions_organization_id_id", "organization_id", "id"),
         Index("ix_sessions_open", "station_id", "evse", postgresql_where=text("closed_at IS NULL")),
+        Index("ix_sessions_token_id", "token_id", postgresql_where=text("ended_at IS NULL")),
         Index(
             "ix_sessions_wake_at",
             "wake_at",

@@ -1,6 +1,7 @@
 """Tokens that identify drivers, and the accounts that pay for them."""
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, text
@@ -41,6 +42,9 @@ class Token(Table):
     __table_args__ = (
         CheckConstraint(f"status IN {TOKEN_STATUSES}", name="status_known"),
         CheckConstraint("length(uid) BETWEEN 1 AND 36", name="uid_length"),
+        CheckConstraint("charging_priority BETWEEN -9 AND 9", name="charging_priority_known"),
+        CheckConstraint("concurrent_max BETWEEN 1 AND 1000", name="concurrent_max_sane"),
+        CheckConstraint("current_type IN ('AC', 'DC')", name="current_type_known"),
         Index("uq_tokens_organization_id_uid", "organization_id", text("upper(uid)"), unique=True),
     )
 
@@ -54,5 +58,13 @@ class Token(Table):
     group_id: Mapped[str | None]
     valid_until: Mapped[datetime | None]
     note: Mapped[str | None]
+    # told to the driver by stations of OCPP 2.x
+    language: Mapped[str | None]  # RFC 5646
+    message: Mapped[str | None]
+    charging_priority: Mapped[int | None]  # -9 to 9
+    # where and how often it may charge; null is no limit
+    site_ids: Mapped[list[Any] | None]
+    current_type: Mapped[str | None]  # AC, DC
+    concurrent_max: Mapped[int | None]
     created_at: Mapped[datetime] = created_column()
     changed_at: Mapped[datetime] = created_column()
