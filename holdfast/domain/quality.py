@@ -55,16 +55,25 @@ class EnergyPoint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drop:
-    """The register before it fell. `low_readings` counts what was read since."""
+    """A fall of the register: what it showed and what was counted before, and the low readings
+    since. One low reading alone decides nothing."""
 
     register_mwh: int
     energy_mwh: int
+    last: RegisterReading
+    charged_mwh: int
     low_readings: int = 1
+
+    @property
+    def undecided(self) -> bool:
+        """Whether it may still be a slip of one reading."""
+        return self.low_readings == 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Register:
-    """A fold over readings in order of time: `energy_mwh` never falls."""
+    """A fold over readings in order of time: `energy_mwh` never falls. `last` is the last reading
+    that is believed: after a first low one, still the one before it."""
 
     opened_at: datetime
     last: RegisterReading
@@ -80,44 +89,59 @@ class Register:
     ) -> tuple["Register", str | None]:
         """The register after one more reading, and the code of what was odd about it.
 
-        A lower reading is a reset or a swapped meter: what was counted is kept. What the new
-        register shows is counted too, if that much can have flowed since the last reading (it
-        began at zero), and else only its growth from there. If the old register comes back, the
-        low reading was a slip, and the energy is what the old register says.
+        One lower reading is not believed: if the next is up again, it was a slip and nothing
+        happened. A second one makes it a reset or a swapped meter: what was counted is kept, and
+        what the new register shows is counted too, if that much can have flowed since the last
+        reading (it began at zero), and else only its growth from there. If the old register comes
+        back after all, by a rise that cannot be, the energy is what the old register says.
         """
+        if self.drop is not None and self.drop.undecided:
+            return self._after_a_fall(self.drop, reading, power_w_max)
         value, since = reading.register_mwh, reading.at - self.last.at
         if value < self.last.register_mwh:
             if self.last.register_mwh - value <= NOISE_MWH:
                 return replace(self, last=replace(self.last, at=reading.at)), "register_noise"
             began_at_zero = value <= energy_max_mwh(since, power_w_max)
-            return replace(
-                self,
+            drop = Drop(
+                register_mwh=self.last.register_mwh,
+                energy_mwh=self.energy_mwh,
                 last=reading,
-                energy_mwh=self.energy_mwh + (value if began_at_zero else 0),
-                drop=self.drop
-                or Drop(register_mwh=self.last.register_mwh, energy_mwh=self.energy_mwh),
-            ), "register_reset"
+                charged_mwh=value if began_at_zero else 0,
+            )
+            return replace(self, drop=drop), None
         growth = value - self.last.register_mwh
         possible = growth <= energy_max_mwh(since, power_w_max)
-        drop = self.drop
-        if drop is not None:
-            came_back = value >= drop.register_mwh and (drop.low_readings == 1 or not possible)
-            if came_back:
-                energy = drop.energy_mwh + value - drop.register_mwh
-                return replace(
-                    self,
-                    last=reading,
-                    energy_mwh=max(self.energy_mwh, energy),
-                    drop=None,
-                ), "register_slip"
-            drop = replace(drop, low_readings=drop.low_readings + 1)
-        after = replace(
-            self,
-            last=reading,
-            energy_mwh=self.energy_mwh + growth,
-            drop=drop,
-        )
+        if not possible and self.drop is not None and value >= self.drop.register_mwh:
+            came_back = self.drop.energy_mwh + value - self.drop.register_mwh
+            energy = max(self.energy_mwh, came_back)
+            return replace(self, last=reading, energy_mwh=energy, drop=None), "register_slip"
+        after = replace(self, last=reading, energy_mwh=self.energy_mwh + growth)
         return after, None if possible else "register_jump"
+
+    def _after_a_fall(
+        self, drop: Drop, reading: RegisterReading, power_w_max: int | None
+    ) -> tuple["Register", str | None]:
+        value = reading.register_mwh
+        if value >= drop.register_mwh - NOISE_MWH:
+            growth = max(0, value - drop.register_mwh)
+            highest = replace(reading, register_mwh=max(value, drop.register_mwh))
+            after = replace(self, last=highest, energy_mwh=drop.energy_mwh + growth, drop=None)
+            possible = growth <= energy_max_mwh(reading.at - self.last.at, power_w_max)
+            return after, "register_slip" if possible else "register_jump"
+        growth = value - drop.last.register_mwh
+        if growth < -NOISE_MWH:
+            # It fell again: the first fall was no slip, and this one is undecided.
+            reset = replace(
+                self, last=drop.last, energy_mwh=drop.energy_mwh + drop.charged_mwh, drop=None
+            )
+            return reset.take(reading, power_w_max)[0], "register_reset"
+        highest = reading if growth >= 0 else replace(drop.last, at=reading.at)
+        charged = drop.charged_mwh + max(0, growth)
+        decided = replace(
+            drop, last=highest, charged_mwh=charged, low_readings=drop.low_readings + 1
+        )
+        energy = drop.energy_mwh + charged
+        return replace(self, last=highest, energy_mwh=energy, drop=decided), "register_reset"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,6 +200,8 @@ def measure(
     if stop is None:
         if len(ordered) == 1:
             _note(odd, "no_final_register")
+        if register.drop is not None and register.drop.undecided:
+            _note(odd, "register_fell")
     else:
         final = RegisterReading(at=ended_at, register_mwh=stop)
         total = _concluded(register, final, start, odd, power_w_max)
@@ -240,7 +266,8 @@ def _cleaned(
             continue
         at = min(max(reading.at, started_at), ended_at)
         kept.append(reading if at == reading.at else replace(reading, at=at))
-    kept.sort(key=lambda reading: reading.at)  # stable: readings of one instant stay in order
+    # By the register within an instant, so that the order of arrival does not matter.
+    kept.sort(key=lambda reading: (reading.at, reading.register_mwh))
     return kept
 
 
@@ -273,11 +300,10 @@ def _concluded(
 ) -> int:
     """The total, given the register that the station named as the last."""
     stop, energy = final.register_mwh, register.energy_mwh
-    if (
-        start is not None
-        and stop >= start
-        and (register.drop is None or stop >= register.drop.register_mwh)
-    ):
+    if start == stop == 0 and energy > NOISE_MWH and "register_jump" not in odd:
+        _note(odd, "stop_missing")
+        return energy
+    if start is not None and stop >= start and _stands_alone(register, final, power_w_max):
         total = stop - start
         if total < energy:
             _note(odd, "stop_below_samples")
@@ -296,6 +322,19 @@ def _concluded(
         final.at - register.opened_at, power_w_max
     )
     return max(energy, stop) if possible else energy
+
+
+def _stands_alone(register: Register, final: RegisterReading, power_w_max: int | None) -> bool:
+    """Whether the two named ends tell the energy by themselves: no sample fell, or the last end is
+    above what fell and cannot have grown there from what was read since."""
+    drop = register.drop
+    if drop is None:
+        return True
+    if final.register_mwh < drop.register_mwh:
+        return False
+    growth = final.register_mwh - register.last.register_mwh
+    most = energy_max_mwh(final.at - register.last.at, power_w_max)
+    return drop.undecided or growth > most
 
 
 def _curve(
@@ -319,9 +358,11 @@ _SENTENCES = {
     "negative_register": (Severity.REVIEW, "a register was negative and was left out"),
     "register_noise": (Severity.NOTE, "the register fell by a few Wh"),
     "register_reset": (Severity.REVIEW, "the register fell: a reset or another meter"),
+    "register_fell": (Severity.REVIEW, "the last reading was low and was left out"),
     "register_slip": (Severity.NOTE, "a low reading was a slip: the register came back"),
     "register_jump": (Severity.BLOCK, "the register rose faster than the station can charge"),
     "stop_below_samples": (Severity.REVIEW, "the last register is below a sample"),
+    "stop_missing": (Severity.REVIEW, "the last register is 0; the last sample counts"),
     "stop_below_start": (Severity.REVIEW, "the last register is below the first"),
 }
 

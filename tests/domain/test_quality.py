@@ -1,4 +1,6 @@
+import itertools
 from datetime import UTC, datetime, timedelta
+from random import Random
 
 import pytest
 from hypothesis import given
@@ -66,7 +68,14 @@ def codes(findings: tuple[Finding, ...]) -> set[str]:
         ([1_005, 2, 3], 1_000, None, 8_000, {"register_reset"}),
         ([1_005, 77_000, 77_004], 1_000, None, 76_004_000, {"register_jump"}),
         ([1_005, 900, 904], 1_000, None, 9_000, {"register_reset"}),
-        ([1_005, 0, 1_008], 1_000, None, 8_000, {"register_reset", "register_slip"}),
+        ([1_005, 0, 1_008], 1_000, None, 8_000, {"register_slip"}),
+        ([995, 1_004], 1_000, None, 4_000, {"register_slip"}),
+        ([1_005, 900], 1_000, None, 5_000, {"register_fell"}),
+        ([1_005, 900], 1_000, 1_006, 6_000, set()),
+        ([1_005, 3], 1_000, 4, 9_000, {"register_reset"}),
+        ([2, 4], 0, 0, 4_000, {"stop_missing"}),
+        ([1_005, 0, 3, 8], 1_000, 1_009, 9_000, {"register_reset", "stop_below_samples"}),
+        ([1, 0, 0.5, 3, 8], 0, 9, 10_000, {"register_reset"}),
         ([1_005, 0, 3], 1_000, 4, 9_000, {"register_reset"}),
         ([0, 2, 4], 1_000, 1_005, 5_000, {"register_reset"}),
         ([1_005], 1_000, 0, 5_000, {"stop_below_start"}),
@@ -89,6 +98,13 @@ def codes(findings: tuple[Finding, ...]) -> set[str]:
         "an impossible rise is kept and flagged",
         "another meter, which began anywhere",
         "one odd zero",
+        "one dip below the start",
+        "a last low reading",
+        "a last low reading, and a stop above it",
+        "a reset that the stop confirms",
+        "a stop of zero where the samples rose",
+        "samples that begin at zero after the first, ends that do not",
+        "a reset that grows beyond the old register",
         "a reset, then the stop",
         "samples that begin at zero, ends that do not",
         "a stop of zero says nothing",
@@ -215,3 +231,51 @@ def test_the_gate_before_settlement(
 
     assert codes(found) == expected
     assert all(item.severity is Severity.BLOCK for item in found if item.code != "no_energy")
+
+
+SMALL = st.integers(0, KWH)
+SEGMENT = st.builds(
+    # Two low readings are what tells a reset from noise; then it rises above them.
+    lambda low, rises: [*low, 3 * KWH, *rises],
+    st.lists(SMALL, min_size=2, max_size=2),
+    st.lists(st.integers(0, 4 * KWH), max_size=6),
+)
+
+
+@given(st.lists(SEGMENT, min_size=1, max_size=4), st.randoms(use_true_random=False))
+def test_the_energy_is_the_sum_of_what_rose_in_whatever_order_the_readings_came(
+    segments: list[list[int]], chance: Random
+) -> None:
+    """Each segment begins at zero: a station whose register resets in the middle of a session."""
+    registers = [value for rises in segments for value in itertools.accumulate(rises)]
+    readings = [
+        RegisterReading(at=START + number * HOUR, register_mwh=value)
+        for number, value in enumerate(registers)
+    ]
+    shuffled = list(readings)
+    chance.shuffle(shuffled)
+
+    def energy(of: list[RegisterReading]) -> int:
+        ended_at = START + len(registers) * HOUR
+        return measure(of, MeterEnds(), started_at=START, ended_at=ended_at).energy_mwh
+
+    assert energy(shuffled) == energy(readings) == sum(map(sum, segments)) - registers[0]
+
+
+@given(st.lists(st.integers(0, 4 * KWH), min_size=3, max_size=12), st.data())
+def test_one_dip_that_recovers_changes_no_energy(rises: list[int], data: st.DataObject) -> None:
+    registers = list(itertools.accumulate(rises, initial=50 * KWH))
+    where = data.draw(st.integers(1, len(registers) - 1))
+    low = data.draw(st.integers(0, registers[where - 1]))
+    dipped = [*registers[:where], low, *registers[where:]]
+
+    def energy(of: list[int]) -> int:
+        readings = [
+            RegisterReading(at=START + number * HOUR, register_mwh=value)
+            for number, value in enumerate(of)
+        ]
+        return measure(
+            readings, MeterEnds(), started_at=START, ended_at=START + 20 * HOUR
+        ).energy_mwh
+
+    assert energy(dipped) == energy(registers)
