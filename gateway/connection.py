@@ -11,19 +11,20 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any
-from uuid import uuid4
 
 import structlog
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 
 from gateway import envelope
-from gateway.dialect import Handler, Outcome, Reading
-from gateway.envelope import BadEnvelope, Call, CallError, CallResult
+from gateway.asking import Asking
+from gateway.calls import Calls
+from gateway.dialect import Handler, Outcome, Payload, Questions, Reading
+from gateway.envelope import BadEnvelope, Call, CallError, CallResult, CallResultError
 from gateway.metrics import GatewayMetrics
 from gateway.reading import Unreadable, content_of
 from gateway.schemas import Violation, format_violation, violation
-from gateway.writing.entry import Entry, LogLine, Peer, key_digest
+from gateway.writing.entry import Entry, LogLine, Nobody, Peer, key_digest
 from gateway.writing.writer import Writer
 from holdfast.contracts.facts import Fact, StationBooted
 
@@ -31,27 +32,8 @@ logger = structlog.get_logger()
 
 PENDING_MAX = 32  # messages of one station that wait for their commit
 UNSENT_MAX = 2 * PENDING_MAX  # with answers that wait for the station to read them
-CALLS_WAITING_MAX = 8
-SEND_TIMEOUT_S = 30.0  # for a frame to leave, to a station that does not read
-CALL_GRACE_S = 3.0
 BOOT = "BootNotification"
 HEARTBEAT = "Heartbeat"
-
-
-class CallsWaiting(Exception):
-    """Too many orders wait for this station."""
-
-
-class CallTimedOut(Exception):
-    """The frame left, and no answer came in time."""
-
-
-class ConnectionLost(Exception):
-    """The socket closed. Whether the call was sent is said by `sent`."""
-
-    def __init__(self, *, sent: bool) -> None:
-        super().__init__("the socket closed")
-        self.sent = sent
 
 
 class Slot:
@@ -76,6 +58,8 @@ class Connection:
         generation: int,
         writer: Writer,
         metrics: GatewayMetrics,
+        *,
+        questions: Questions | None = None,
     ) -> None:
         self.peer = peer
         self.generation = generation
@@ -85,10 +69,8 @@ class Connection:
         self._pending: deque[Slot] = deque()
         self._room = asyncio.Event()
         self._sender: asyncio.Task[None] | None = None
-        self._call_lock = asyncio.Lock()
-        self._calls_waiting = 0
-        self._outstanding: tuple[str, str, asyncio.Future[CallResult | CallError]] | None = None
-        self._spoke = asyncio.Event()  # the station had an answer: it is ready for calls
+        self._calls = Calls(socket, peer, metrics, self._log)
+        self._asking = Asking(questions)
         self._reading = True
         self._closed = False
 
@@ -113,8 +95,8 @@ class Connection:
         finally:
             self._closed = True
             self._room.set()
-            if self._outstanding is not None and not self._outstanding[2].done():
-                self._outstanding[2].set_exception(ConnectionLost(sent=True))
+            self._calls.close()
+            self._asking.cancel()
 
     def stop_reading(self) -> None:
         """Frames that come from now on are not taken; their senders will send them again."""
@@ -136,56 +118,8 @@ class Connection:
         timeout_s: float,
         before: Callable[[], Awaitable[None]],
     ) -> CallResult | CallError:
-        """Send one call and wait for its answer; the time runs from when the frame left.
-
-        `before` runs when it is this call's turn; if it raises, nothing is sent.
-        Raises CallsWaiting, CallTimedOut, ConnectionLost.
-        """
-        if self._calls_waiting >= CALLS_WAITING_MAX:
-            raise CallsWaiting
-        self._calls_waiting += 1
-        try:
-            await self._call_lock.acquire()
-        finally:
-            self._calls_waiting -= 1
-        try:
-            await self._ready_for_calls()
-            await before()
-            return await self._call(action, payload, timeout_s)
-        finally:
-            self._outstanding = None
-            self._call_lock.release()
-
-    async def _ready_for_calls(self) -> None:
-        # Some stations drop the socket over a call that comes before their boot was answered
-        # (charger-quirks 2); others never boot, so the wait is short.
-        try:
-            async with asyncio.timeout(CALL_GRACE_S):
-                await self._spoke.wait()
-        except TimeoutError:
-            self._spoke.set()
-
-    async def _call(
-        self, action: str, payload: dict[str, Any], timeout_s: float
-    ) -> CallResult | CallError:
-        if self._closed:
-            raise ConnectionLost(sent=False)
-        message_id = str(uuid4())
-        answer: asyncio.Future[CallResult | CallError] = asyncio.get_running_loop().create_future()
-        self._outstanding = (message_id, action, answer)
-        frame = envelope.call(message_id, action, payload)
-        try:
-            async with asyncio.timeout(SEND_TIMEOUT_S):
-                await self._socket.send(frame, text=True)
-        except (ConnectionClosed, TimeoutError):
-            # It may have left in part: whoever asks must look before sending again.
-            raise ConnectionLost(sent=True) from None
-        self._log(True, message_id, action, frame)
-        try:
-            async with asyncio.timeout(timeout_s):
-                return await answer
-        except TimeoutError:
-            raise CallTimedOut from None
+        """Send one call of ours and wait for its answer. See `Calls.call`."""
+        return await self._calls.call(action, payload, timeout_s, before)
 
     async def _receive(self) -> bytes:
         # Not decoded: the parser checks the encoding, and a bad one is answered, not punished.
@@ -196,23 +130,30 @@ class Connection:
             return
         received_at = datetime.now(UTC)
         self._writer.saw(self.peer.station_id, received_at)
-        message = envelope.parse(frame)
+        message = envelope.parse(frame, sends=self.peer.dialect.sends)
         if isinstance(message, Call):
             await self._take_call(message, frame, received_at)
         elif isinstance(message, BadEnvelope):
-            self._metrics.frames.labels("bad_envelope").inc()
-            self._log(False, message.message_id, None, frame, message.problem)
-            if message.answer:
-                code = (
-                    "FormationViolation"
-                    if self.peer.dialect.protocol == "ocpp1.6"
-                    else "RpcFrameworkError"
-                )
-                if self._unaccepted(None):  # B01.FR.10: also for what is malformed
-                    code = "SecurityError"
-                await self._refuse(message.message_id, None, code, message.problem)
+            await self._take_bad(message, frame)
+        elif isinstance(message, CallResultError):
+            self._metrics.frames.labels("result_error").inc()
+            finding = f"the station refuses our answer: {message.code}"
+            self._log(False, message.message_id, None, frame, finding)
         else:
-            self._take_answer(message, frame)
+            self._calls.take_answer(message, frame)
+
+    async def _take_bad(self, bad: BadEnvelope, frame: bytes) -> None:
+        self._metrics.frames.labels("bad_envelope").inc()
+        self._log(False, bad.message_id, None, frame, bad.problem)
+        is_oldest = self.peer.dialect.protocol == "ocpp1.6"
+        if not bad.answer or (bad.unknown_type and is_oldest):
+            return  # OCPP-J 1.6 section 4.1.3: what has another type is ignored
+        code = "FormationViolation" if is_oldest else "RpcFrameworkError"
+        if bad.unknown_type:
+            code = "MessageTypeNotSupported"
+        if self._unaccepted(None):  # B01.FR.10: also for what is malformed
+            code = "SecurityError"
+        await self._refuse(bad.message_id, None, code, bad.problem)
 
     async def _take_call(self, call: Call, frame: bytes, received_at: datetime) -> None:
         dialect = self.peer.dialect
@@ -222,7 +163,7 @@ class Connection:
         if wrong is not None or handler is None:
             text = wrong.text if wrong else "unknown"
             self._log(False, call.message_id, call.action, frame, text)
-            if wrong is not None:
+            if wrong is not None and not call.unconfirmed:
                 await self._refuse(call.message_id, call.action, wrong.code, wrong.text)
             return
         if call.action == HEARTBEAT:
@@ -244,16 +185,20 @@ class Connection:
             return Violation("SecurityError", "the station is not accepted")
         if handler is None:
             return Violation("NotImplemented", "this action is not implemented")
+        if call.unconfirmed and not (handler.unconfirmed or handler.lenient):
+            return Violation("NotSupported", "this action is not sent unconfirmed")
         if handler.lenient:
             return None
         return violation(peer.dialect.protocol, call.action, call.payload)
 
     def _unaccepted(self, action: str | None) -> bool:
-        return (
-            self.peer.dialect.unaccepted_are_refused
-            and self.peer.registration != "accepted"
-            and action != BOOT
-        )
+        """2.x: nothing but the boot, and while pending what it was asked for (B02.FR.09, B03)."""
+        peer = self.peer
+        if peer.registration == "accepted" or not peer.dialect.unaccepted_are_refused:
+            return False
+        if action == BOOT:
+            return False
+        return peer.registration != "pending" or action not in self._calls.asked_for
 
     async def _enqueue(
         self, call: Call, frame: bytes, received_at: datetime, handler: Handler
@@ -271,7 +216,8 @@ class Connection:
         if problem is not None and not handler.lenient:
             code = format_violation(self.peer.dialect.protocol)
             self._log(False, call.message_id, call.action, frame, problem)
-            await self._refuse(call.message_id, call.action, code, problem)
+            if not call.unconfirmed:
+                await self._refuse(call.message_id, call.action, code, problem)
             return
         finding = None
         if handler.lenient:
@@ -279,14 +225,14 @@ class Connection:
             finding = found.text if found else None
         # What cannot be read has no natural key: its whole content stands for it.
         key = (
-            reading.fact.key
+            (None if handler.asks else reading.fact.key)
             if reading
             else f"unreadable|{call.action}|{content_of(call.payload, frame)}"
         )
         slot = Slot(call.message_id, call.action)
         entry = Entry(
             peer=self.peer,
-            owner=self,
+            owner=Nobody() if call.unconfirmed else self,
             message_id=call.message_id,
             action=call.action,
             frame=frame,
@@ -298,9 +244,16 @@ class Connection:
             finding=finding,
             problem=problem,
         )
-        entry.settled = lambda: self._settled(slot, entry)
         await self._wait_for_room(PENDING_MAX)
-        self._pending.append(slot)
+        if call.unconfirmed:
+            pass  # recorded, and nobody waits for an answer
+        elif handler.asks and self._asking.take():
+            entry.settled = lambda: self._asking.ask(
+                entry, lambda payload: self._tell(slot, payload)
+            )
+        else:
+            entry.settled = lambda: self._settled(slot, entry)
+            self._pending.append(slot)
         await self._writer.submit(entry)
 
     async def _wait_for_room(self, pending_max: int) -> None:
@@ -325,6 +278,13 @@ class Connection:
         self._metrics.answer_seconds.observe(time.perf_counter() - slot.since)
         self._flush()
 
+    def _tell(self, slot: Slot, answer: Payload) -> None:
+        """The answer to a question: out of turn, since those behind it did not wait."""
+        slot.frame = envelope.call_result(slot.message_id, answer)
+        self._metrics.answer_seconds.observe(time.perf_counter() - slot.since)
+        self._pending.appendleft(slot)
+        self._flush()
+
     async def _refuse(self, message_id: str, action: str | None, code: str, text: str) -> None:
         await self._wait_for_room(UNSENT_MAX)
         frame = envelope.call_error(message_id, code, text)
@@ -342,21 +302,10 @@ class Connection:
                 self._room.set()
                 await self._socket.send(frame, text=True)
                 self._log(True, slot.message_id, slot.action, frame)
-                self._spoke.set()
+                self._calls.spoke()
         except ConnectionClosed:
             self._pending.clear()
             self._room.set()
-
-    def _take_answer(self, answer: CallResult | CallError, frame: bytes) -> None:
-        self._metrics.frames.labels("answer").inc()
-        outstanding = self._outstanding
-        if outstanding is None or outstanding[0] != answer.message_id or outstanding[2].done():
-            self._metrics.late_answers.inc()
-            self._log(False, answer.message_id, None, frame, "no call waits for this answer")
-            logger.info("late_answer", station=self.peer.identity)
-            return
-        self._log(False, answer.message_id, outstanding[1], frame)
-        outstanding[2].set_result(answer)
 
     def _log(
         self,

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
+from gateway.limits import Limits
 from holdfast.contracts.facts import Fact
 from holdfast.domain.authorization import Decision
 
@@ -52,13 +53,15 @@ class Handler:
     A lenient one (transactions, meters) is never refused for its payload: what cannot be read is
     quarantined and answered with `plain`. One that `asks` is answered after somebody else was
     asked (`Questions`), out of its turn, so that nobody waits behind it. Its facts have no natural
-    key: a question changes nothing, and one that is put again is asked again.
+    key: a question changes nothing, and one that is put again is asked again. An `unconfirmed` one
+    comes in a SEND (OCPP 2.1) and gets no answer.
     """
 
     read: Read
     answer: Answer
     lenient: bool = False
     asks: bool = False
+    unconfirmed: bool = False
 
 
 class Questions(Protocol):
@@ -93,9 +96,10 @@ class Dialect:
 
     protocol: str
     handlers: Mapping[str, Handler]
-    translate_order: Callable[[str, Mapping[str, Any], "SessionOfOrder | None"], Call]
+    translate_order: Callable[[str, Mapping[str, Any], "OrderContext"], tuple[Call, ...]]
     accepted_statuses: frozenset[str]
     unaccepted_are_refused: bool  # 2.x: SecurityError before the station is accepted
+    sends: bool = False  # 2.1: the message types 5 (CALLRESULTERROR) and 6 (SEND)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +110,21 @@ class SessionOfOrder:
     token_uid: str | None
     token_type: str | None
     remote_start_number: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderContext:
+    """What a translation needs besides the order's payload. `request_id` is the order's number in
+    the messages that follow; `secret` never rests in an order and is read when it is sent."""
+
+    session: SessionOfOrder | None = None
+    request_id: int | None = None
+    limits: Limits = field(default_factory=Limits)
+    secret: str | None = field(default=None, repr=False)
+
+
+Order = Mapping[str, Any]
+Translate = Callable[[Order, OrderContext], tuple[Call, ...]]
 
 
 def empty_answer(_fact: Fact, _outcome: Outcome) -> Payload:

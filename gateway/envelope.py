@@ -1,7 +1,8 @@
-"""The OCPP-J envelope: `[2, id, action, payload]`, `[3, id, payload]`, `[4, id, code, text, {}]`.
+"""The OCPP-J envelope: `[2, id, action, payload]`, `[3, id, payload]`, `[4, id, code, text, {}]`,
+and from OCPP 2.1 on `[5, id, code, text, {}]` (CALLRESULTERROR), `[6, id, action, payload]` (SEND).
 
-Source: OCPP-J 1.6 section 4, OCPP 2.0.1 part 4 section 4. A bad envelope is answered, never a
-reason to close the socket; its id is echoed where it can be read, else "-1".
+Source: OCPP-J 1.6 section 4, OCPP 2.0.1 and 2.1 part 4 section 4. A bad envelope is answered, never
+a reason to close the socket; its id is echoed where it can be read, else "-1".
 """
 
 import contextlib
@@ -18,16 +19,17 @@ PAYLOAD_OPTIONAL = "Heartbeat"
 
 Payload = dict[str, Any]
 
-_BEGIN = re.compile(r'\s*\[\s*([234])\s*,\s*"([^"\\\x00-\x1f]{1,128})"')
+_BEGIN = re.compile(r'\s*\[\s*([2-6])\s*,\s*"([^"\\\x00-\x1f]{1,128})"')
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A request of the station."""
+    """A request of the station. An unconfirmed one (SEND, OCPP 2.1) is never answered."""
 
     message_id: str
     action: str
     payload: Payload
+    unconfirmed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,15 @@ class CallError:
 
 
 @dataclass(frozen=True, slots=True)
+class CallResultError:
+    """What the station could not make of an answer of ours (OCPP 2.1). Nothing answers it."""
+
+    message_id: str
+    code: str
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
 class BadEnvelope:
     """What cannot be read, and the id to answer under. `answer` is false for a bad answer:
     a CALLERROR to a CALLRESULT would be a message that nobody asked for."""
@@ -56,19 +67,21 @@ class BadEnvelope:
     message_id: str
     problem: str
     answer: bool = True
+    unknown_type: bool = False
 
 
-Envelope = Call | CallResult | CallError | BadEnvelope
+Envelope = Call | CallResult | CallError | CallResultError | BadEnvelope
 
 
-def parse(frame: str | bytes) -> Envelope:
-    """Read one frame. Never raises for what a station sends."""
+def parse(frame: str | bytes, *, sends: bool = False) -> Envelope:
+    """Read one frame. Never raises for what a station sends. `sends`: the version has the message
+    types 5 and 6."""
     try:
         items = orjson.loads(frame)
     except orjson.JSONDecodeError:
-        return _not_json(frame)
+        return _not_json(frame, sends=sends)
     if not isinstance(items, list) or len(items) < 3:
-        answer = not (isinstance(items, list) and items[:1] in ([3], [4]))
+        answer = not (isinstance(items, list) and items[:1] in ([3], [4], [5], [6]))
         problem = "the frame is not an array of three or more items"
         return BadEnvelope(UNREADABLE_ID, problem, answer=answer)
     kind, message_id = items[0], items[1]
@@ -85,24 +98,29 @@ def parse(frame: str | bytes) -> Envelope:
         return BadEnvelope(message_id, "the payload is not an object", answer=False)
     if kind == 4:
         return _call_error(message_id, items)
-    return BadEnvelope(message_id, "the message type is none of 2, 3 and 4")
+    if kind == 5 and sends:
+        error = _call_error(message_id, items)
+        return CallResultError(message_id, error.code[:ACTION_LENGTH_MAX], error.description)
+    if kind == 6 and sends:
+        return _send(message_id, items)
+    return BadEnvelope(message_id, "this version has no such message type", unknown_type=True)
 
 
-def _not_json(frame: str | bytes) -> Envelope:
+def _not_json(frame: str | bytes, *, sends: bool) -> Envelope:
     """Text in another encoding is read as far as it goes: names in Latin-1 must not cost a
     transaction. What is no JSON at all is answered under its id, where one can be seen."""
     text = frame.decode("utf-8", "replace") if isinstance(frame, bytes) else frame
     if "\ufffd" in text:
         with contextlib.suppress(orjson.JSONDecodeError):
             orjson.loads(text)
-            return parse(text)
+            return parse(text, sends=sends)
     begin = _BEGIN.match(text)
     if begin is None:
         return BadEnvelope(UNREADABLE_ID, "the frame is not JSON")
     return BadEnvelope(begin[2], "the frame is not JSON", answer=begin[1] == "2")
 
 
-def _call(message_id: str, items: list[Any]) -> Envelope:
+def _call(message_id: str, items: list[Any]) -> Call | BadEnvelope:
     action = items[2]
     if not isinstance(action, str) or not 0 < len(action) <= ACTION_LENGTH_MAX:
         return BadEnvelope(message_id, "the action is not a string of usual length")
@@ -114,6 +132,13 @@ def _call(message_id: str, items: list[Any]) -> Envelope:
     if not isinstance(payload, dict):
         return BadEnvelope(message_id, "the payload is not an object")
     return Call(message_id, action, payload)
+
+
+def _send(message_id: str, items: list[Any]) -> Envelope:
+    read = _call(message_id, items)
+    if isinstance(read, Call):
+        return Call(read.message_id, read.action, read.payload, unconfirmed=True)
+    return BadEnvelope(message_id, read.problem, answer=False)
 
 
 def _call_error(message_id: str, items: list[Any]) -> CallError:

@@ -15,7 +15,8 @@ from psycopg.types.json import Jsonb
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from gateway.connection import CallsWaiting, CallTimedOut, Connection, ConnectionLost
+from gateway.calls import CallsWaiting, CallTimedOut, ConnectionLost, NotAccepted
+from gateway.connection import Connection
 from gateway.dialect import Call, NotInThisVersion, SessionOfOrder
 from gateway.envelope import CallError, CallResult
 from gateway.metrics import GatewayMetrics
@@ -105,6 +106,8 @@ class Orders:
             answer = await connection.call(call.action, call.payload, order.timeout_s, before)
         except CallsWaiting:
             raise _not_here("too many orders wait for this station") from None
+        except NotAccepted:
+            raise _not_here("the station's registration allows no such call yet") from None
         except CallTimedOut:
             self.metrics.calls.labels("timeout").inc()
             return await self._finish(order.order_id, "unknown", None, {"status": "timeout"})

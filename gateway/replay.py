@@ -15,7 +15,7 @@ from gateway.dialect import Reading
 from gateway.postgres import Pool
 from gateway.protocols import DIALECTS
 from gateway.reading import Unreadable
-from gateway.writing.entry import Entry, Peer
+from gateway.writing.entry import Entry, Nobody, Peer
 from gateway.writing.writer import Writer
 
 logger = structlog.get_logger()
@@ -40,12 +40,6 @@ _GIVE_UP = """
 UPDATE quarantine SET error = %s, decided_by = NULL, decided_at = NULL
 WHERE id = %s AND state = 'open'
 """
-
-
-class Operator:
-    """Waits for no answer: a replay is worth finishing whoever is connected."""
-
-    is_open = True
 
 
 class Replays:
@@ -78,7 +72,7 @@ class Replays:
             logger.info("replayed", quarantine=str(row_id), problem=problem)
 
     async def _play(self, row_id: UUID, peer: Peer, at: datetime, frame: bytes) -> str | None:
-        message = envelope.parse(frame)
+        message = envelope.parse(frame, sends=peer.dialect.sends)
         if not isinstance(message, envelope.Call):
             return "the frame is no call"
         handler = peer.dialect.handlers.get(message.action)
@@ -92,7 +86,7 @@ class Replays:
         done = asyncio.Event()
         entry = Entry(
             peer=peer,
-            owner=Operator(),
+            owner=Nobody(),
             message_id=message.message_id,
             action=message.action,
             frame=frame,

@@ -2,6 +2,7 @@
 
 import asyncio
 import http
+from typing import Any
 from uuid import UUID
 from weakref import WeakKeyDictionary
 
@@ -9,15 +10,23 @@ import structlog
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.datastructures import Headers
 from websockets.http11 import Request, Response
+from websockets.server import ServerProtocol
 from websockets.typing import Subprotocol
 
 from gateway import generations
-from gateway.admission import Admission, Known, Refused
+from gateway.admission import Admission, Arrival, Known, Refused
 from gateway.connection import Connection
+from gateway.dialect import Questions
+from gateway.guesses import Guesses
+from gateway.handshake import Handshake
 from gateway.metrics import GatewayMetrics
 from gateway.postgres import Pool
-from gateway.protocols import choose
+from gateway.protocols import DIALECTS, choose
 from gateway.registry import Registry
+from gateway.security_events import SecurityEvents
+from gateway.tls import ServerTls, TlsFiles, tls_of
+from gateway.tls_port import TlsPort
+from gateway.trust import Trust
 from gateway.writing.entry import Peer
 from gateway.writing.writer import Writer
 from holdfast.settings import Settings
@@ -44,6 +53,8 @@ class Port:
         registry: Registry,
         metrics: GatewayMetrics,
         boot_id: UUID,
+        *,
+        questions: Questions | None = None,
     ) -> None:
         self._settings = settings
         self._pool = pool
@@ -51,15 +62,32 @@ class Port:
         self._registry = registry
         self._metrics = metrics
         self._boot_id = boot_id
-        self._admission = Admission(pool, settings)
-        self._admitted: WeakKeyDictionary[ServerConnection, Peer] = WeakKeyDictionary()
+        self._questions = questions
+        self._events = SecurityEvents(pool, metrics)
         self._server: Server | None = None
+        self._tls_port: TlsPort | None = None
+        self.trust: Trust | None = None
+        if settings.gateway_tls_certificate and settings.gateway_tls_key:
+            tls = ServerTls(
+                TlsFiles.named(
+                    settings.gateway_tls_certificate,
+                    settings.gateway_tls_key,
+                    settings.gateway_tls_client_ca,
+                )
+            )
+            self.trust = Trust(pool, tls)
+            self._tls_port = TlsPort(tls, self._new_connection, self._events)
+        self._admission = Admission(
+            pool, settings, self._events, self.trust.authorities if self.trust else tuple, Guesses()
+        )
+        self._admitted: WeakKeyDictionary[ServerConnection, tuple[Peer, Handshake]] = (
+            WeakKeyDictionary()
+        )
         self._connections: set[Connection] = set()
         self._draining = False
 
     async def open(self) -> None:
-        """Bind and listen. Raises OSError where the port is taken."""
-        ping_s = self._settings.gateway_ping_interval_s or None
+        """Bind and listen. Raises OSError where a port is taken."""
         self._server = await serve(
             self._handle,
             self._settings.gateway_host,
@@ -69,14 +97,34 @@ class Port:
             # Some hundred kilobytes per connection, for messages of a few hundred bytes.
             compression=None,
             max_size=FRAME_BYTES_MAX,
-            max_queue=FRAMES_BUFFERED_MAX,
             open_timeout=OPEN_TIMEOUT_S,
-            close_timeout=CLOSE_TIMEOUT_S,
-            ping_interval=ping_s,
-            ping_timeout=ping_s and 2 * ping_s,
             server_header=None,
             backlog=1024,
+            **self._limits(),
         )
+        if self._tls_port is not None:
+            self._tls_port.open(self._settings.gateway_host, self._settings.gateway_tls_port)
+
+    def _limits(self) -> dict[str, Any]:
+        """Of each connection, on either port."""
+        ping_s = self._settings.gateway_ping_interval_s or None
+        return {
+            "max_queue": FRAMES_BUFFERED_MAX,
+            "close_timeout": CLOSE_TIMEOUT_S,
+            "ping_interval": ping_s,
+            "ping_timeout": ping_s and 2 * ping_s,
+        }
+
+    def _new_connection(self) -> ServerConnection:
+        """A connection of the TLS port: it belongs to the same server as those of the plain one,
+        which runs its upgrade and its end."""
+        assert self._server is not None  # noqa: S101 - the TLS port opens last
+        protocol = ServerProtocol(
+            select_subprotocol=lambda _protocol, offered: self._select_subprotocol(made, offered),
+            max_size=FRAME_BYTES_MAX,
+        )
+        made = ServerConnection(protocol, self._server, **self._limits())
+        return made
 
     @property
     def port(self) -> int:
@@ -84,27 +132,39 @@ class Port:
         assert self._server is not None  # noqa: S101 - asked for after open()
         return int(next(iter(self._server.sockets)).getsockname()[1])
 
+    @property
+    def tls_port(self) -> int | None:
+        """The TLS port that was bound; None where there is no certificate to listen with."""
+        return self._tls_port.port if self._tls_port is not None else None
+
     async def _process_request(
         self, connection: ServerConnection, request: Request
     ) -> Response | None:
         try:
-            known = await self._known(request)
+            known, handshake = await self._known(connection, request)
             protocol = choose(_offered(request), known.subprotocol)
             if protocol is None:
-                raise Refused(400, "offer one of the subprotocols ocpp1.6 and ocpp2.0.1")
+                raise Refused(400, f"offer one of the subprotocols {', '.join(DIALECTS)}")
         except Refused as refused:
             self._metrics.refused.labels(str(refused.status)).inc()
             return _response(refused)
-        self._admitted[connection] = known.peer(protocol)
+        self._admitted[connection] = known.peer(protocol), handshake
         return None
 
-    async def _known(self, request: Request) -> Known:
+    async def _known(
+        self, connection: ServerConnection, request: Request
+    ) -> tuple[Known, Handshake]:
         if self._draining:
             raise Refused(503, "this gateway is going down")
         authorizations = request.headers.get_all("Authorization")
         try:
             return await self._admission.admit(
-                request.path, authorizations[0] if len(authorizations) == 1 else None
+                Arrival(
+                    request.path,
+                    authorizations[0] if len(authorizations) == 1 else None,
+                    _remote_address(connection),
+                    tls_of(connection.transport.get_extra_info("ssl_object")),
+                )
             )
         except Refused:
             raise
@@ -116,20 +176,22 @@ class Port:
         self, connection: ServerConnection, offered: object
     ) -> Subprotocol | None:
         # Chosen already, with the station's record; a station that offered none gets none back.
-        return Subprotocol(self._admitted[connection].dialect.protocol) if offered else None
+        return Subprotocol(self._admitted[connection][0].dialect.protocol) if offered else None
 
     async def _handle(self, socket_: ServerConnection) -> None:
-        peer = self._admitted.pop(socket_)
+        peer, handshake = self._admitted.pop(socket_)
         with self._registry.taking(peer.station_id):
             try:
                 generation = await generations.take(
-                    self._pool, peer, self._boot_id, _remote_address(socket_)
+                    self._pool, peer, self._boot_id, _remote_address(socket_), handshake
                 )
             except Exception as error:
                 logger.warning("no_generation", station=peer.identity, error=type(error).__name__)
                 await socket_.close(TRY_AGAIN, "try again later")
                 return
-            connection = Connection(socket_, peer, generation, self._writer, self._metrics)
+            connection = Connection(
+                socket_, peer, generation, self._writer, self._metrics, questions=self._questions
+            )
             added = not self._draining and self._registry.add(connection)
         if not added:
             # The row names this process all the same, unless a newer one took it over.
@@ -164,6 +226,8 @@ class Port:
             await asyncio.sleep(1 / per_second)
         if closing:
             await asyncio.wait(closing, timeout=CLOSE_TIMEOUT_S)
+        if self._tls_port is not None:
+            await self._tls_port.close()
         if self._server is not None:
             self._server.close(code=DRAINING)
             try:
@@ -192,7 +256,7 @@ def _response(refused: Refused) -> Response:
     )
     if refused.challenge:
         headers["WWW-Authenticate"] = 'Basic realm="ocpp", charset="UTF-8"'
-    if refused.status == 503:
+    if refused.status in (429, 503):
         headers["Retry-After"] = "10"
     return Response(status.value, status.phrase, headers, body)
 

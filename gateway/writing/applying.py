@@ -81,6 +81,8 @@ def _apply(entry: Entry, book: Book, claims: Claims) -> Payload:
         else:
             if entry.replay_of is not None:
                 book.changes.replayed.append(entry.replay_of)
+    if entry.handler.asks and entry.fact is not None:
+        entry.outcome = outcome
     answer = plain_answer(entry, outcome)
     if entry.key is not None and (answer or session_id is not None):
         book.changes.answers.append((entry, answer, session_id))
@@ -140,7 +142,7 @@ def _authorize(entry: Entry, book: Book, fact: TokenPresented) -> Decision:
     if ordered_session(entry, book.loaded, fact.token_uid, fact.at, book.window) is not None:
         return Decision(status=AuthorizationStatus.ACCEPTED)
     token = find_token(entry, book.loaded, fact.token_uid, fact.token_type)
-    return decide_token(entry, token, fact.at)
+    return decide_token(entry, book.loaded, token, fact.at)
 
 
 def _meter(entry: Entry, book: Book, fact: MeterSampled) -> None:

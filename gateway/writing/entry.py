@@ -7,7 +7,7 @@ from hashlib import blake2b
 from typing import Any, Protocol
 from uuid import UUID
 
-from gateway.dialect import Dialect, Handler
+from gateway.dialect import Dialect, Handler, Outcome
 from holdfast.contracts.facts import Fact
 
 
@@ -33,6 +33,12 @@ class Owner(Protocol):
         ...
 
 
+class Nobody:
+    """The owner of what is never answered, and never sent again: it is written whoever is there."""
+
+    is_open = True
+
+
 @dataclass(slots=True, kw_only=True, eq=False)
 class Entry:
     """A message to record and to answer. `answer` is set after the commit, then `settled` runs."""
@@ -52,6 +58,7 @@ class Entry:
     replay_of: UUID | None = None
     settled: Callable[[], None] = field(default=lambda: None)
     answer: dict[str, Any] | None = None
+    outcome: Outcome | None = None  # of a question, before anybody was asked
     given_up: bool = False  # refused even by the quarantine: `settled` runs without an answer
 
     @property

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway import envelope
-from gateway.envelope import BadEnvelope, Call, CallError, CallResult, parse
+from gateway.envelope import BadEnvelope, Call, CallError, CallResult, CallResultError, parse
 
 
 def test_a_call_is_read() -> None:
@@ -44,6 +44,8 @@ def test_answers_are_read() -> None:
         ('[2,"a","StatusNotification",[]]', "a"),
         ('[9,"a","Heartbeat",{}]', "a"),
         ('[true,"a","Heartbeat",{}]', "a"),
+        ('[5,"a","GenericError","",{}]', "a"),
+        ('[6,"a","NotifyPeriodicEventStream",{}]', "a"),
     ],
 )
 def test_a_bad_envelope_is_named_by_its_id_where_it_has_one(frame: str, message_id: str) -> None:
@@ -56,6 +58,24 @@ def test_a_bad_envelope_is_named_by_its_id_where_it_has_one(frame: str, message_
 
 def test_a_bad_answer_is_not_answered() -> None:
     read = parse('[3,"a",[]]')
+
+    assert isinstance(read, BadEnvelope)
+    assert not read.answer
+
+
+def test_ocpp21_has_two_more_message_types() -> None:
+    sent = parse('[6,"a","NotifyPeriodicEventStream",{"id":1}]', sends=True)
+    refused = parse('[5,"b","FormatViolation","no",{}]', sends=True)
+
+    assert sent == Call("a", "NotifyPeriodicEventStream", {"id": 1}, unconfirmed=True)
+    assert refused == CallResultError("b", "FormatViolation", "no")
+
+
+@pytest.mark.parametrize(
+    "frame", ['[6,"a","X",[]]', '[6,"a",5,{}]', '[6,"a","X"]', '[6,"a"]', '[6,"a","X",{', "[5]"]
+)
+def test_nothing_answers_a_bad_message_that_wanted_no_answer(frame: str) -> None:
+    read = parse(frame, sends=True)
 
     assert isinstance(read, BadEnvelope)
     assert not read.answer
