@@ -20,6 +20,7 @@ from api.routes import (
     commands,
     events,
     facts,
+    messages,
     ocpp_calls,
     orders,
     organizations,
@@ -68,6 +69,7 @@ ROUTERS = (
     facts.late_router,
     outbox.router,
     oversight.router,
+    messages.router,
     events.router,
 )
 

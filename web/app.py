@@ -22,6 +22,7 @@ from web.dashboard import (
     commands,
     decisions,
     lists,
+    message_log,
     overview,
     payment_decisions,
     power,
@@ -124,6 +125,7 @@ def routes() -> list[BaseRoute]:
                 station_page.STATION,
                 sessions_page.SESSIONS,
                 session_page.SESSION,
+                message_log.MESSAGES,
             )
         ),
         Mount("/static", app=GZipMiddleware(VersionedFiles(directory=STATIC), minimum_size=1_024)),
@@ -136,6 +138,11 @@ def page_routes() -> list[Route]:
         Route("/", visited(overview.show_overview)),
         Route("/stations", visited(stations_page.show_stations)),
         Route("/stations/{identity}", visited(station_page.show_station)),
+        Route(
+            "/stations/{identity}/messages",
+            visited(message_log.show_station_messages, Permission.READ_MESSAGES),
+        ),
+        Route("/messages", visited(message_log.show_messages, Permission.READ_MESSAGES)),
         Route("/sessions", visited(sessions_page.show_sessions)),
         Route("/sessions/{id}", visited(session_page.show_session)),
         Route("/sessions/{id}/power", visited(power.show_power, menu=False)),

@@ -6,17 +6,15 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Request
 
-from api.routes.fields import Identity, Input, Instant, Line, Output, Reason
+from api.routes.fields import Input, Instant, Line, Output, Reason
 from holdfast.http.database import Db
 from holdfast.http.idempotency import IdempotentRoute
 from holdfast.http.pagination import Asked, Page, page
-from holdfast.http.principal import Auditor, MessageReader, Reader, SessionDecider
-from holdfast.services import audit, message_log, overview, review_tasks
+from holdfast.http.principal import Auditor, Reader, SessionDecider
+from holdfast.services import audit, overview, review_tasks
 from holdfast.settings import Settings
 
 router = APIRouter(tags=["oversight"], route_class=IdempotentRoute)
-
-FRAMES_MAX = 500
 
 
 class CapturedShown(Output):
@@ -67,18 +65,6 @@ class AuditEntryShown(Output):
     subject: str
     reason: str | None
     details: dict[str, Any]
-
-
-class MessageShown(Output):
-    """A frame of the message log; `frame` is its text, with � where it is not UTF-8."""
-
-    id: int
-    received_at: datetime
-    outbound: bool
-    message_id: str | None
-    action: str | None
-    finding: str | None
-    frame: str
 
 
 @router.get("/overview")
@@ -151,33 +137,3 @@ async def list_audit_log(
         since=since,
     )
     return page(rows, AuditEntryShown.model_validate)
-
-
-@router.get("/stations/{identity}/messages")
-async def list_messages(
-    identity: Identity,
-    db: Db,
-    reader: MessageReader,
-    before: Annotated[
-        Instant | None, Query(description="Received before; looks one day further back.")
-    ] = None,
-    limit: Annotated[int, Query(ge=1, le=FRAMES_MAX)] = 100,
-    action: Line | None = None,
-) -> Page[MessageShown]:
-    """The OCPP messages of a station, both ways, newest first."""
-    asked = message_log.LogAsked(before=before or datetime.now(UTC), limit=limit, action=action)
-    rows = await message_log.list_frames(db, reader.organization_id, identity, asked)
-    return Page(
-        items=[
-            MessageShown(
-                id=row.id,
-                received_at=row.received_at,
-                outbound=row.outbound,
-                message_id=row.message_id,
-                action=row.action,
-                finding=row.finding,
-                frame=row.frame.decode(errors="replace"),
-            )
-            for row in rows
-        ]
-    )

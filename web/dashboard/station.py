@@ -166,7 +166,7 @@ async def read_station(
         outlets=await _outlets(db, organization_id, station.id, lines),
         sessions=lines,
         orders=await _orders(desk, db, organization_id, station.id, asked.order_id),
-        log=await read_log(db, organization_id, station, desk.pages.now())
+        log=await read_log(db, organization_id, station)
         if asked.with_messages
         else None,
         currency=None if currency is None else currency.code,
