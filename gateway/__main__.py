@@ -18,6 +18,7 @@ async def serve(settings: Settings, codec: PayloadCodec | None = None) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, app.stop)
+    loop.add_signal_handler(signal.SIGHUP, app.reload)
     await app.run()
     # The Temporal SDK's threads may crash an interpreter that exits while they still wind down.
     await asyncio.sleep(0.25)

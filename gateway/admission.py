@@ -3,15 +3,22 @@
 All of it happens before the upgrade (systems.md C5), so that a refusal is a plain HTTP answer.
 """
 
-import base64
-import binascii
 import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import unquote
 from uuid import UUID
 
+from cryptography.hazmat.primitives.hashes import SHA256
+
+from gateway import passwords
+from gateway.credentials import TrustedAuthority, passwords_of, wrong_subject
+from gateway.guesses import Guesses
+from gateway.handshake import Handshake, Profile, Tls
 from gateway.postgres import Pool
 from gateway.protocols import DIALECTS
+from gateway.security_events import EventName, SecurityEvents
 from gateway.writing.entry import Peer
 from holdfast.services.passwords import matches
 from holdfast.settings import Settings
@@ -20,12 +27,18 @@ ROOT = "ocpp"
 # OCPP 2.0.1 identifierString plus what stations send in fact; 48 is 2.0.1's limit.
 _IDENTITY = re.compile(r"[A-Za-z0-9*_=:+|@.~\-]{1,48}", re.ASCII)
 PENDING_STATIONS_MAX = 1_000
-AUTHORIZATION_LENGTH_MAX = 1_024
 
 _STATION = """
-SELECT id, organization_id, identity, registration, retired_at IS NOT NULL, subprotocol,
-       password_hash, previous_password_hash
-FROM stations WHERE identity = %s
+SELECT s.id, s.organization_id, s.identity, s.registration, s.retired_at IS NOT NULL,
+       s.blocked_at IS NOT NULL, s.subprotocol, s.serial_number, ARRAY[o.name, o.slug],
+       s.password_hash, s.previous_password_hash, s.pending_password_hash,
+       s.security_profile, s.wanted_security_profile, c.remote_address
+FROM stations s JOIN organizations o ON o.id = s.organization_id
+LEFT JOIN station_connections c ON c.station_id = s.id
+WHERE s.identity = %s
+"""
+_CERTIFICATE = """
+SELECT station_id, revoked_at IS NOT NULL, use FROM station_certificates WHERE fingerprint = %s
 """
 _ORGANIZATION = "SELECT id FROM organizations WHERE slug = %s"
 _ONLY_ORGANIZATION = "SELECT id FROM organizations ORDER BY id LIMIT 2"
@@ -38,9 +51,10 @@ _ONBOARD = """
 INSERT INTO stations (organization_id, identity, registration) VALUES (%s, %s, %s)
 ON CONFLICT (identity) DO NOTHING
 """
-# Not if the password was rotated once more meanwhile.
-_FORGET_PREVIOUS = """
-UPDATE stations SET previous_password_hash = NULL WHERE id = %s AND password_hash = %s
+_RAISE = """
+UPDATE stations SET security_profile = wanted_security_profile, wanted_security_profile = NULL,
+    changed_at = now()
+WHERE id = %s AND wanted_security_profile <= %s
 """
 
 
@@ -62,9 +76,23 @@ class Known:
     identity: str
     registration: str
     retired: bool
+    blocked: bool
     subprotocol: str | None
+    serial_number: str | None
+    organization_names: tuple[str, ...]
     password_hash: bytes | None
     previous_password_hash: bytes | None
+    pending_password_hash: bytes | None
+    security_profile: int | None
+    wanted_security_profile: int | None
+    last_address: str | None
+
+    @property
+    def least_profile(self) -> int:
+        """The security profile that it must use or exceed."""
+        if self.security_profile is not None:
+            return self.security_profile
+        return 0 if self.password_hash is None else 1
 
     def peer(self, protocol: str) -> Peer:
         """The station as its connection knows it."""
@@ -86,67 +114,123 @@ def identity_of(path: str) -> str | None:
     return identity if _IDENTITY.fullmatch(identity) else None
 
 
-def password_of(authorization: str | None, identity: str) -> str | None:
-    """The password of a Basic header whose user is this identity, which may hold a colon. Ours are
-    ASCII, so bytes that are no text cannot be one."""
-    if authorization is None or len(authorization) > AUTHORIZATION_LENGTH_MAX:
-        return None
-    scheme, _, encoded = authorization.partition(" ")
-    if scheme.lower() != "basic":
-        return None
-    try:
-        decoded = base64.b64decode(encoded.strip(), validate=True)
-    except (binascii.Error, ValueError):
-        return None
-    user = identity.encode() + b":"
-    if decoded[: len(user)].lower() != user.lower():
-        return None
-    try:
-        return decoded[len(user) :].decode()
-    except UnicodeDecodeError:
-        return None
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """Who stands at the door, by what can be seen before the upgrade."""
+
+    path: str
+    authorization: str | None
+    address: str | None = None
+    tls: Tls | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """Admits stations by their records."""
+    """Admits stations by their records. `authorities` are those of ours that are trusted now."""
 
     pool: Pool
     settings: Settings
+    events: SecurityEvents
+    authorities: Callable[[], Sequence[TrustedAuthority]]
+    guesses: Guesses
 
-    async def admit(self, path: str, authorization: str | None) -> Known:
-        """The station's record. Raises Refused: 404, 401, 403; and whatever the pool raises."""
-        identity = identity_of(path)
+    async def admit(self, arrival: Arrival) -> tuple[Known, Handshake]:
+        """The station's record, and what it proved. Raises Refused: 404, 401, 403, 429; and
+        whatever the pool raises."""
+        identity = identity_of(arrival.path)
         if identity is None:
             raise Refused(404, "the path is /ocpp/{identity}")
         known = await self._find(identity)
         if known is None:
             known = await self._onboard(identity)
-        if known.password_hash is not None:
-            password = password_of(authorization, identity)
-            secret = self.settings.secret_key.get_secret_value()
-            # Both are compared, always: which of the two it was must not show in the time taken.
-            stored = (known.password_hash, known.previous_password_hash)
-            current, previous = [
-                password is not None and matches(secret, password, one) for one in stored
-            ]
-            if not (current or previous):
-                raise Refused(401, "the password is missing or wrong", challenge=True)
-            if current and known.previous_password_hash is not None:
-                await self._forget_previous(known)
-        if known.retired:
-            raise Refused(403, "this station is retired")
-        return known
+        profile = await self._proven(known, arrival)
+        if known.retired or known.blocked:
+            raise Refused(403, f"this station is {'retired' if known.retired else 'blocked'}")
+        wanted = known.wanted_security_profile
+        if wanted is not None and profile >= wanted:
+            async with self.pool.connection() as connection:
+                await connection.execute(_RAISE, (known.station_id, profile))
+        return known, Handshake.of(profile, arrival.tls)
 
-    async def _forget_previous(self, known: Known) -> None:
-        """The station has the new password: the one before it is good no longer."""
+    async def _proven(self, known: Known, arrival: Arrival) -> Profile:
+        """The security profile that it came with. Raises Refused where that is not enough."""
+        tls, least = arrival.tls, known.least_profile
+        if tls is None and least >= 2:
+            # Without a challenge: it would be asked to send its password in clear (systems.md C5).
+            await self._event(known, "FailedToAuthenticateAtCsms", "came without TLS", arrival)
+            raise Refused(401, "this station must use TLS")
+        if tls is not None and tls.certificate is not None:
+            wrong = await self._wrong_certificate(known, tls)
+            if wrong is None:
+                return 3
+            await self._event(known, "InvalidChargingStationCertificate", wrong, arrival)
+            raise Refused(403, "the certificate is not this station's")
+        if least >= 3:
+            await self._event(
+                known, "FailedToAuthenticateAtCsms", "came without a certificate", arrival
+            )
+            raise Refused(401, "this station must show its certificate")
+        if known.password_hash is None:
+            if least >= 1:
+                raise Refused(403, "this station has no password yet")
+            return 0
+        await self._check_password(known, arrival)
+        return 1 if tls is None else 2
+
+    async def _check_password(self, known: Known, arrival: Arrival) -> None:
+        familiar = arrival.address is not None and arrival.address == known.last_address
+        if not familiar and not self.guesses.allowed(known.identity, arrival.address):
+            raise Refused(429, "too many wrong passwords; wait a minute")
+        shown = passwords_of(arrival.authorization, known.identity)
+        secret = self.settings.secret_key.get_secret_value()
+        # All are compared, always: which of them it was must not show in the time taken.
+        stored = (known.password_hash, known.previous_password_hash, known.pending_password_hash)
+        current, previous, pending = [
+            any([matches(secret, password, one) for password in shown]) for one in stored
+        ]
+        if not (current or previous or pending):
+            # Some stations send a password only once they were asked for it (systems.md E12).
+            if shown:
+                self.guesses.failed(known.identity, arrival.address)
+                await self._event(
+                    known, "FailedToAuthenticateAtCsms", "the password is wrong", arrival
+                )
+            raise Refused(401, "the password is missing or wrong", challenge=True)
+        if pending:
+            await passwords.take_pending(self.pool, known.station_id, known.pending_password_hash)
+        elif current:
+            if known.previous_password_hash is not None:
+                await passwords.forget_previous(self.pool, known.station_id, known.password_hash)
+            if known.pending_password_hash is not None:
+                await passwords.keep_current(self.pool, known.station_id)
+
+    async def _wrong_certificate(self, known: Known, tls: Tls) -> str | None:
+        """Why its certificate does not prove who it is; None where it does."""
+        assert tls.certificate is not None  # noqa: S101 - asked of one that has it
         async with self.pool.connection() as connection:
-            await connection.execute(_FORGET_PREVIOUS, (known.station_id, known.password_hash))
+            fingerprint = tls.certificate.fingerprint(SHA256())
+            row = await (await connection.execute(_CERTIFICATE, (fingerprint,))).fetchone()
+        if row is None:
+            return wrong_subject(tls.certificate, known, self.authorities())
+        station_id, revoked, use = row
+        if station_id != known.station_id:
+            return "issued to another station"
+        if revoked:
+            return "revoked"
+        return None if use == "station" else "issued for another use"
+
+    async def _event(self, known: Known, name: EventName, reason: str, arrival: Arrival) -> None:
+        await self.events.station(
+            known.organization_id, known.station_id, name, reason, arrival.address
+        )
 
     async def _find(self, identity: str) -> Known | None:
         async with self.pool.connection() as connection:
             row = await (await connection.execute(_STATION, (identity,))).fetchone()
-        return Known(*row) if row is not None else None
+        if row is None:
+            return None
+        values: list[Any] = [tuple(one) if isinstance(one, list) else one for one in row]
+        return Known(*values)
 
     async def _onboard(self, identity: str) -> Known:
         if self.settings.onboarding == "reject":

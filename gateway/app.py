@@ -71,6 +71,16 @@ class GatewayApp:
         """The bound OCPP port."""
         return self._port.port
 
+    @property
+    def tls_port(self) -> int | None:
+        """The bound TLS port; None where no certificate is set."""
+        return self._port.tls_port
+
+    def reload(self) -> None:
+        """Read certificates again (SIGHUP); open sockets stay."""
+        if self._port.trust is not None:
+            self._port.trust.reload()
+
     async def start(self) -> None:
         """Open the port first, then reach for Postgres and Temporal in the background."""
         compile_schemas()
@@ -80,8 +90,12 @@ class GatewayApp:
         self._begin(self.lease.keep())
         self._begin(self.lease.release_closed())
         self._begin(self._listener.listen())
+        if self._port.trust is not None:
+            self._begin(self._port.trust.keep())
         self._ordering = self._begin(self._orders.run(), keep=False)
-        logger.info("listening", port=self.port, gateway=self.settings.gateway_id)
+        logger.info(
+            "listening", port=self.port, tls=self.tls_port, gateway=self.settings.gateway_id
+        )
 
     async def run(self) -> None:
         """Until `stop`, with the admin port."""

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from uuid import UUID
 
+from gateway.handshake import Handshake
 from gateway.postgres import Pool
 from gateway.writing.changes import OutboxChange
 from gateway.writing.entry import Peer
@@ -16,12 +17,16 @@ WAITING_ORDERS_MAX = 50
 
 _TAKE = """
 INSERT INTO station_connections AS c (station_id, organization_id, generation, boot_id, protocol,
-                                      remote_address, connected_at)
-VALUES (%s, %s, 1, %s, %s, %s, now())
+                                      remote_address, connected_at, security_profile, tls_version,
+                                      tls_cipher, certificate_serial, certificate_expires_at)
+VALUES (%s, %s, 1, %s, %s, %s, now(), %s, %s, %s, %s, %s)
 ON CONFLICT (station_id) DO UPDATE
 SET generation = c.generation + 1, boot_id = excluded.boot_id, protocol = excluded.protocol,
     remote_address = excluded.remote_address, connected_at = excluded.connected_at,
-    disconnected_at = NULL
+    disconnected_at = NULL, security_profile = excluded.security_profile,
+    tls_version = excluded.tls_version, tls_cipher = excluded.tls_cipher,
+    certificate_serial = excluded.certificate_serial,
+    certificate_expires_at = excluded.certificate_expires_at
 RETURNING generation
 """
 _PROTOCOL = """
@@ -43,12 +48,26 @@ WHERE c.generation > w.generation
 """
 
 
-async def take(pool: Pool, peer: Peer, boot_id: UUID, remote_address: str | None) -> int:
+async def take(
+    pool: Pool, peer: Peer, boot_id: UUID, remote_address: str | None, handshake: Handshake
+) -> int:
     """The next generation, ours; tells the other gateways, and the orders that waited."""
     async with pool.connection() as connection, connection.transaction():
         protocol = peer.dialect.protocol
         cursor = await connection.execute(
-            _TAKE, (peer.station_id, peer.organization_id, boot_id, protocol, remote_address)
+            _TAKE,
+            (
+                peer.station_id,
+                peer.organization_id,
+                boot_id,
+                protocol,
+                remote_address,
+                handshake.profile,
+                handshake.tls_version,
+                handshake.tls_cipher,
+                handshake.certificate_serial,
+                handshake.certificate_expires_at,
+            ),
         )
         row = await cursor.fetchone()
         assert row is not None  # noqa: S101 - RETURNING of an upsert that always writes

@@ -18,6 +18,12 @@ class GatewayMetrics:
         self.refused = Counter(
             "holdfast_gateway_refused", "Upgrades refused", ["status"], registry=registry
         )
+        self.security_events = Counter(
+            "holdfast_gateway_security_events",
+            "Security events that the gateway itself saw",
+            ["name"],
+            registry=registry,
+        )
         self.batch_size = Histogram(
             "holdfast_gateway_batch_size",
             "Messages per transaction",

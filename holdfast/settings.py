@@ -36,6 +36,35 @@ class Settings(BaseModel):
     gateway_id: str = Field("gw1", pattern=r"^[a-z0-9-]{1,32}$", description="name of this gateway")
     gateway_host: str = Field("127.0.0.1", description="address the OCPP port binds to")
     gateway_port: int = Field(9000, ge=1, le=65535, description="OCPP over plain websocket")
+    gateway_tls_port: int = Field(
+        9443, ge=1, le=65535, description="OCPP over TLS; opened where a certificate is set"
+    )
+    gateway_tls_certificate: str | None = Field(
+        None, description="PEM file of the server's chain; two with a comma: one RSA, one EC"
+    )
+    gateway_tls_key: str | None = Field(
+        None, description="PEM file of its key; as many as certificates, in the same order"
+    )
+    gateway_tls_client_ca: str | None = Field(
+        None, description="PEM file of further authorities whose station certificates are trusted"
+    )
+    certificate_approval: Literal["automatic", "first", "always"] = Field(
+        "automatic",
+        description="which certificate requests wait for a person: automatic (none), first (of a "
+        "station), always",
+    )
+    certificate_days: int = Field(
+        365, ge=1, le=3650, description="days that a station's certificate is valid"
+    )
+    certificate_renewal_days: int = Field(
+        30,
+        ge=1,
+        le=365,
+        description="days before its end that a certificate's renewal is asked for",
+    )
+    password_rotation_days: int = Field(
+        7, ge=1, le=90, description="days that a station has to come with its new password"
+    )
     gateway_ping_interval_s: float = Field(
         30.0, ge=0, description="seconds between websocket pings to a station; 0 sends none"
     )
@@ -57,6 +86,16 @@ class Settings(BaseModel):
         None, description="another address than Stripe's own, for the simulator"
     )
     stripe_webhook_secret: SecretStr | None = Field(None, description="whsec_… of our endpoint")
+    contract_provider_url: str | None = Field(
+        None,
+        description="where cars' requests for contract certificates (ISO 15118) are sent on to",
+    )
+    contract_provider_key: SecretStr | None = Field(
+        None, description="bearer key for the contract provider"
+    )
+    outbound_hosts: str = Field(
+        "", description="hosts or host:port, comma separated, asked (OCSP) though they are private"
+    )
     session_start_timeout_s: int = Field(
         300, ge=1, description="a remote start without a transaction is given up after this"
     )

@@ -7,7 +7,15 @@ sending, because the SDK silently drops a signal that does not decode.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from holdfast.contracts import late_truth, orders, payments, sessions
+from holdfast.contracts import (
+    late_truth,
+    network_changes,
+    orders,
+    password_rotations,
+    payments,
+    sessions,
+    station_certificates,
+)
 from holdfast.contracts.message import Message
 from holdfast.contracts.names import ORDERS_QUEUE, PAYMENTS_QUEUE, SESSIONS_QUEUE
 
@@ -70,6 +78,27 @@ _ALL = (
         queue=SESSIONS_QUEUE,
         start=late_truth.StartLateTruth,
         signals={late_truth.FACT_CAME_LATE: late_truth.EventSignal},
+    ),
+    WorkflowContract(
+        name=station_certificates.WORKFLOW,
+        prefix="cert-",
+        queue=ORDERS_QUEUE,
+        start=station_certificates.StartCertificate,
+        signals={station_certificates.REQUEST_DECIDED: station_certificates.RequestDecision},
+    ),
+    WorkflowContract(
+        name=password_rotations.WORKFLOW,
+        prefix="password-",
+        queue=ORDERS_QUEUE,
+        start=password_rotations.StartRotation,
+        signals={password_rotations.PASSWORD_SEEN: password_rotations.EventSignal},
+    ),
+    WorkflowContract(
+        name=network_changes.WORKFLOW,
+        prefix="network-",
+        queue=ORDERS_QUEUE,
+        start=network_changes.StartChange,
+        signals={},
     ),
 )
 BY_NAME: Mapping[str, WorkflowContract] = {contract.name: contract for contract in _ALL}

@@ -34,6 +34,21 @@ def order_workflow_id(order_id: UUID) -> str:
     return f"order-{order_id}"
 
 
+def certificate_workflow_id(request_id: UUID) -> str:
+    """The StationCertificate of a certificate request's row."""
+    return f"cert-{request_id}"
+
+
+def password_workflow_id(rotation_id: UUID) -> str:
+    """The PasswordRotation of its row."""
+    return f"password-{rotation_id}"
+
+
+def network_workflow_id(change_id: UUID) -> str:
+    """The NetworkProfile of a network change's row."""
+    return f"network-{change_id}"
+
+
 def late_truth_workflow_id(session_id: UUID) -> str:
     """The LateTruth of a session whose own workflow has closed."""
     return f"late-{session_id}"

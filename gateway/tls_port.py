@@ -1,0 +1,110 @@
+"""The TLS port: accepts as many handshakes at once as are bounded, and hands over what is whole.
+
+Sockets are accepted here and not by the event loop's own server, because that one neither bounds
+handshakes nor tells of one that failed.
+"""
+
+import asyncio
+import contextlib
+import socket
+import ssl
+from collections.abc import Callable
+
+import structlog
+
+from gateway.security_events import SecurityEvents
+from gateway.tls import ServerTls, refusal_of
+
+logger = structlog.get_logger()
+
+HANDSHAKES_MAX = 256
+HANDSHAKE_TIMEOUT_S = 10.0
+SHUTDOWN_TIMEOUT_S = 2.0
+BACKLOG = 1024
+PAUSE_S = 0.1
+
+
+class TlsPort:
+    """Listens; each finished handshake becomes a connection made by `connected`."""
+
+    def __init__(
+        self,
+        tls: ServerTls,
+        connected: Callable[[], asyncio.Protocol],
+        events: SecurityEvents,
+    ) -> None:
+        self._tls = tls
+        self._connected = connected
+        self._events = events
+        self._places = asyncio.Semaphore(HANDSHAKES_MAX)
+        self._listener: socket.socket | None = None
+        self._accepting: asyncio.Task[None] | None = None
+        self._shaking: set[asyncio.Task[None]] = set()
+
+    def open(self, host: str, port: int) -> None:
+        """Bind and listen. Raises OSError where the port is taken."""
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self._listener = socket.create_server((host, port), family=family, backlog=BACKLOG)
+        self._listener.setblocking(False)
+        self._accepting = asyncio.create_task(self._accept(self._listener))
+
+    @property
+    def port(self) -> int:
+        """The port that was bound."""
+        assert self._listener is not None  # noqa: S101 - asked for after open()
+        return int(self._listener.getsockname()[1])
+
+    async def close(self) -> None:
+        """Accept no more; handshakes under way are dropped."""
+        tasks = [*self._shaking, *([self._accepting] if self._accepting else [])]
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+        if self._listener is not None:
+            self._listener.close()
+
+    async def _accept(self, listener: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            # Those beyond the bound wait in the kernel's queue.
+            await self._places.acquire()
+            try:
+                accepted, address = await loop.sock_accept(listener)
+            except OSError as error:
+                # Out of file descriptors, or the peer was gone before we came.
+                self._places.release()
+                logger.warning("not_accepted", error=type(error).__name__)
+                await asyncio.sleep(PAUSE_S)
+                continue
+            except BaseException:
+                self._places.release()
+                raise
+            task = asyncio.create_task(self._shake(accepted, str(address[0])))
+            self._shaking.add(task)
+            task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._shaking.discard(task)
+        self._places.release()
+
+    async def _shake(self, accepted: socket.socket, address: str) -> None:
+        try:
+            accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            await asyncio.get_running_loop().connect_accepted_socket(
+                self._connected,
+                accepted,
+                ssl=self._tls.listening,
+                ssl_handshake_timeout=HANDSHAKE_TIMEOUT_S,
+                ssl_shutdown_timeout=SHUTDOWN_TIMEOUT_S,
+            )
+        except ssl.SSLError as error:
+            name = refusal_of(error)
+            if name is not None:
+                await self._events.address(name, f"TLS: {error.reason}", address)
+        except OSError:
+            pass  # it hung up, or said nothing in time
+        except BaseException:
+            with contextlib.suppress(OSError):
+                accepted.close()
+            raise
