@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -18,8 +19,8 @@ def passwords_of(authorization: str | None, identity: str) -> tuple[str, ...]:
     a colon.
 
     OCPP 1.6 hands an AuthorizationKey out as hexadecimal digits, and stations differ in whether
-    they send the digits or the bytes that they stand for (security whitepaper, section 4). So the
-    bytes are also read as digits.
+    they send the digits or the bytes that they stand for (security whitepaper, section 4). So each
+    is also read as the other.
     """
     if authorization is None or len(authorization) > AUTHORIZATION_LENGTH_MAX:
         return ()
@@ -35,10 +36,12 @@ def passwords_of(authorization: str | None, identity: str) -> tuple[str, ...]:
         return ()
     shown = decoded[len(user) :]
     digits = shown.hex()
-    try:
-        return (shown.decode(), digits, digits.upper())
-    except UnicodeDecodeError:
-        return (digits, digits.upper())
+    meant = [digits, digits.upper()]
+    with contextlib.suppress(UnicodeDecodeError):
+        meant.insert(0, shown.decode())
+    with contextlib.suppress(ValueError):  # UnicodeDecodeError is one
+        meant.append(bytes.fromhex(shown.decode()).decode())
+    return tuple(meant)
 
 
 class Named(Protocol):

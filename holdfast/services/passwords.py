@@ -10,19 +10,12 @@ from hashlib import blake2b
 
 PASSWORD_BYTES = 15  # 20 characters: the most that an OCPP 1.6 AuthorizationKey of 40 hex holds
 DIGEST_BYTES = 32
-ROTATED_BYTES = 20  # 40 hexadecimal digits: what OCPP 1.6 and 2.x both take
 PENDING_PURPOSE = "pending station password"  # of its sealing, on its way to the station
 
 
 def new_password() -> str:
     """A random password of 20 URL-safe characters (120 bits), within OCPP's 16 to 40."""
     return secrets.token_urlsafe(PASSWORD_BYTES)
-
-
-def rotated_password() -> str:
-    """A random password of 40 hexadecimal digits (160 bits), for a station to be told by OCPP:
-    1.6 stations read an AuthorizationKey as hexadecimal."""
-    return secrets.token_hex(ROTATED_BYTES)
 
 
 def hash_password(secret_key: str, password: str) -> bytes:
