@@ -14,8 +14,15 @@ import orjson
 
 FINDING_LENGTH_MAX = 200
 
+# SEND messages have no answer, and so no "Request" in their names.
+_UNCONFIRMED = frozenset({"NotifyPeriodicEventStream"})
+
 # Folder in the `ocpp` package, and how the file of a request is called.
-_FOLDERS = {"ocpp1.6": ("v16", "{}.json"), "ocpp2.0.1": ("v201", "{}Request.json")}
+_FOLDERS = {
+    "ocpp1.6": ("v16", "{}.json"),
+    "ocpp2.0.1": ("v201", "{}Request.json"),
+    "ocpp2.1": ("v21", "{}Request.json"),
+}
 _TYPE_KINDS = frozenset({"Type"})
 _PROPERTY_KINDS = frozenset(
     {"Enum", "Constant", "MaxLength", "MinLength", "Maximum", "Minimum", "MultipleOf", "Pattern"}
@@ -37,7 +44,8 @@ def validator(protocol: str, action: str) -> Any:
     folder, pattern = _FOLDERS[protocol]
     if not action.isalnum():
         return None
-    source = importlib.resources.files("ocpp") / folder / "schemas" / pattern.format(action)
+    name = f"{action}.json" if action in _UNCONFIRMED else pattern.format(action)
+    source = importlib.resources.files("ocpp") / folder / "schemas" / name
     if not source.is_file():
         return None
     schema = orjson.loads(source.read_bytes().removeprefix(b"\xef\xbb\xbf"))

@@ -19,7 +19,7 @@ from holdfast.services.stations import EvsePlan, Plug, StationSeen
 
 StationIdentity = Annotated[str, StringConstraints(pattern=IDENTITY_PATTERN)]
 Registration = Literal["accepted", "pending", "rejected"]
-Subprotocol = Literal["ocpp1.6", "ocpp2.0.1"]
+Subprotocol = Literal["ocpp1.6", "ocpp2.0.1", "ocpp2.1"]
 EVSES_MAX = 100
 CONNECTORS_MAX = 10
 

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from gateway.writing.arrays import pack
 from gateway.writing.entry import Entry
-from gateway.writing.loading import Connection
-from holdfast.contracts.facts import EventReported
+from gateway.writing.loading import Connection, TransactionFact
+from holdfast.contracts.facts import EventReported, FirmwareReported
 
 _EVENTS = """
 INSERT INTO station_events (received_at, organization_id, station_id, at, kind, name, severity,
@@ -14,6 +14,26 @@ SELECT * FROM unnest(%b::timestamptz[], %b::uuid[], %b::uuid[], %b::timestamptz[
                      %b::text[], %b::bigint[], %b::bigint[], %b::bigint[], %b::bigint[],
                      %b::text[], %b::jsonb[])
 """
+
+
+def firmware_event(fact: FirmwareReported) -> EventReported:
+    """A step of a firmware update: the station's row holds the newest, the events all of them."""
+    return EventReported(
+        at=fact.at, clock=fact.clock, kind="firmware", name=fact.status, request_id=fact.request_id
+    )
+
+
+def transaction_event(fact: TransactionFact) -> EventReported:
+    """What only OCPP 2.1 says of a transaction: its cost as the station sees it, its limits."""
+    return EventReported(
+        at=fact.at,
+        clock=fact.clock,
+        kind="transaction",
+        evse=fact.evse,
+        connector=fact.connector,
+        transaction_id=fact.transaction_id,
+        details=fact.extras,
+    )
 
 
 async def save_events(

@@ -75,6 +75,8 @@ class CertificateHash:
     issuer_key_hash: str
     serial_number: str
     responder_url: str | None = None
+    source: Literal["ocsp", "crl"] = "ocsp"  # 2.1 lets a station ask for either
+    other_urls: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,6 +136,7 @@ class TransactionStarted(Fact):
     offline: bool = False
     charging_state: ChargingState | None = None
     samples: tuple[Sample, ...] = ()
+    extras: dict[str, Any] = field(default_factory=dict)  # what only OCPP 2.1 says; kept as events
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,6 +154,7 @@ class TransactionUpdated(Fact):
     offline: bool = False
     charging_state: ChargingState | None = None
     samples: tuple[Sample, ...] = ()
+    extras: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,6 +171,7 @@ class TransactionEnded(Fact):
     sequence: int | None = None
     offline: bool = False
     samples: tuple[Sample, ...] = ()
+    extras: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -250,6 +255,8 @@ class VariablesReported(Fact):
     variables: tuple[VariableValue, ...] = ()
     # everything a station has, in one message (1.6 GetConfiguration without keys)
     whole: bool = False
+    # asked for, and unknown to the station
+    missing: tuple[VariableValue, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,99 @@
+"""OCPP 2.1: what a station tells of itself beyond 2.0.1.
+
+Blocks C (direct payment), I (VAT), K (priority charging, dynamic schedules), N (event streams),
+Q (V2X), R (DER control), S (battery swap).
+"""
+
+from gateway.dialect import Handler, Outcome, Payload, empty_answer
+from gateway.events import Event, always, either
+from gateway.reading import text
+from gateway.v201.events import EVENTS as OF_201
+from holdfast.contracts.facts import EventReported, Fact
+
+VAT_NUMBER_LENGTH_MAX = 20
+
+
+def charging_needs_answer(_fact: Fact, _outcome: Outcome) -> Payload:
+    """K15, K18: the needs are known, and no profile will come of them; the station charges by the
+    profiles that it has."""
+    return {"status": "NoChargingProfile"}
+
+
+def vat_number_answer(fact: Fact, _outcome: Outcome) -> Payload:
+    """I07: there is no register to ask, and a number that nobody checked is not accepted."""
+    said = fact.details if isinstance(fact, EventReported) else {}
+    answer: Payload = {
+        "vatNumber": text(said, "vatNumber", VAT_NUMBER_LENGTH_MAX) or "",
+        "status": "Rejected",
+        "statusInfo": {
+            "reasonCode": "UnsupportedRequest",
+            "additionalInfo": "VAT numbers cannot be checked here",
+        },
+    }
+    if isinstance(fact, EventReported) and fact.evse is not None:
+        answer["evseId"] = fact.evse
+    return answer
+
+
+def schedule_update_answer(_fact: Fact, _outcome: Outcome) -> Payload:
+    """K28: no profile of ours is dynamic, so there is nothing newer to fetch."""
+    return {
+        "status": "Rejected",
+        "statusInfo": {
+            "reasonCode": "NotFound",
+            "additionalInfo": "no dynamic schedule of this profile is known",
+        },
+    }
+
+
+def stream_answer(_fact: Fact, _outcome: Outcome) -> Payload:
+    """N11: its values will be kept."""
+    return {"status": "Accepted"}
+
+
+def alarm(payload: Payload) -> str | None:
+    """What went wrong on the grid, else what was controlled."""
+    return text(payload, "gridEventFault", 64) or text(payload, "controlType", 64)
+
+
+EVENTS = {
+    "BatterySwap": Handler(
+        Event(kind="battery_swap", name="eventType", request="requestId"), empty_answer
+    ),
+    "ClosePeriodicEventStream": Handler(
+        Event(kind="event_stream", name=always("Closed")), empty_answer
+    ),
+    "NotifyDERAlarm": Handler(Event(kind="der_alarm", name=alarm, stamp="timestamp"), empty_answer),
+    "NotifyDERStartStop": Handler(
+        Event(kind="der_control", name=either("started", "Started", "Stopped"), stamp="timestamp"),
+        empty_answer,
+    ),
+    "NotifyEVChargingNeeds": Handler(OF_201["NotifyEVChargingNeeds"].read, charging_needs_answer),
+    "NotifyPeriodicEventStream": Handler(
+        Event(kind="event_stream", name=always("Values"), stamp="basetime"),
+        empty_answer,
+        unconfirmed=True,
+    ),
+    "NotifyPriorityCharging": Handler(
+        Event(
+            kind="priority_charging",
+            name=either("activated", "Activated", "Ended"),
+            transaction="transactionId",
+        ),
+        empty_answer,
+    ),
+    "NotifySettlement": Handler(
+        Event(
+            kind="settlement", name="status", stamp="settlementTime", transaction="transactionId"
+        ),
+        empty_answer,
+    ),
+    "OpenPeriodicEventStream": Handler(
+        Event(kind="event_stream", name=always("Opened")), stream_answer
+    ),
+    "PullDynamicScheduleUpdate": Handler(
+        Event(kind="dynamic_schedule", name=always("Asked")), schedule_update_answer
+    ),
+    "ReportDERControl": Handler(Event(kind="der_report", request="requestId"), empty_answer),
+    "VatNumberValidation": Handler(Event(kind="vat_number", evse="evseId"), vat_number_answer),
+}
