@@ -27,6 +27,7 @@ ROOT = "ocpp"
 # OCPP 2.0.1 identifierString plus what stations send in fact; 48 is 2.0.1's limit.
 _IDENTITY = re.compile(r"[A-Za-z0-9*_=:+|@.~\-]{1,48}", re.ASCII)
 PENDING_STATIONS_MAX = 1_000
+RETRY_AFTER_S = 10
 
 _STATION = """
 SELECT s.id, s.organization_id, s.identity, s.registration, s.retired_at IS NOT NULL,
@@ -59,12 +60,16 @@ WHERE id = %s AND wanted_security_profile <= %s
 
 
 class Refused(Exception):
-    """An upgrade that gets an HTTP status instead; `challenge` asks for a password."""
+    """An upgrade that gets an HTTP status instead; `challenge` asks for a password,
+    `retry_after_s` counts for 429 and 503."""
 
-    def __init__(self, status: int, text: str, *, challenge: bool = False) -> None:
+    def __init__(
+        self, status: int, text: str, *, challenge: bool = False, retry_after_s: int = RETRY_AFTER_S
+    ) -> None:
         super().__init__(text)
         self.status = status
         self.challenge = challenge
+        self.retry_after_s = retry_after_s
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,14 @@
 """Who holds a station's socket, in Postgres: a generation that only grows (DESIGN 2, step 9)."""
 
+import asyncio
+from collections import deque
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from uuid import UUID
 
 from gateway.handshake import Handshake
 from gateway.postgres import Pool
+from gateway.writing.arrays import pack
 from gateway.writing.changes import OutboxChange
 from gateway.writing.entry import Peer
 from gateway.writing.saving import save_outbox
@@ -13,13 +17,17 @@ from holdfast.contracts import orders
 from holdfast.contracts.names import order_workflow_id
 
 CHANNEL = "holdfast_connections"  # payload: "<station uuid> <generation>"
-WAITING_ORDERS_MAX = 50
+WAITING_ORDERS_MAX = 8  # as many as fit into a gateway's hands; each that ends wakes the next
+BATCH_MAX = 128
 
 _TAKE = """
-INSERT INTO station_connections AS c (station_id, organization_id, generation, boot_id, protocol,
-                                      remote_address, connected_at, security_profile, tls_version,
-                                      tls_cipher, certificate_serial, certificate_expires_at)
-VALUES (%s, %s, 1, %s, %s, %s, now(), %s, %s, %s, %s, %s)
+INSERT INTO station_connections AS c (station_id, organization_id, boot_id, protocol,
+                                      remote_address, security_profile, tls_version,
+                                      tls_cipher, certificate_serial, certificate_expires_at,
+                                      generation, connected_at)
+SELECT w.*, 1, now()
+FROM unnest(%b::uuid[], %b::uuid[], %b::uuid[], %b::text[], %b::text[], %b::bigint[], %b::text[],
+            %b::text[], %b::text[], %b::timestamptz[]) AS w
 ON CONFLICT (station_id) DO UPDATE
 SET generation = c.generation + 1, boot_id = excluded.boot_id, protocol = excluded.protocol,
     remote_address = excluded.remote_address, connected_at = excluded.connected_at,
@@ -27,14 +35,20 @@ SET generation = c.generation + 1, boot_id = excluded.boot_id, protocol = exclud
     tls_version = excluded.tls_version, tls_cipher = excluded.tls_cipher,
     certificate_serial = excluded.certificate_serial,
     certificate_expires_at = excluded.certificate_expires_at
-RETURNING generation
+RETURNING c.station_id, c.generation, pg_notify(%b, c.station_id || ' ' || c.generation)
 """
 _PROTOCOL = """
-UPDATE stations SET protocol = %s, changed_at = now() WHERE id = %s AND protocol IS DISTINCT FROM %s
+UPDATE stations s SET protocol = w.protocol, changed_at = now()
+FROM unnest(%b::uuid[], %b::text[]) AS w(id, protocol)
+WHERE s.id = w.id AND s.protocol IS DISTINCT FROM w.protocol
 """
 _WAITING = """
-SELECT id FROM orders
-WHERE station_id = %s AND state = 'waiting' AND not_after > now() ORDER BY id LIMIT %s
+SELECT w.station_id, o.id FROM unnest(%b::uuid[]) AS w(station_id)
+CROSS JOIN LATERAL (
+    SELECT id FROM orders o
+    WHERE o.station_id = w.station_id AND o.state = 'waiting' AND o.not_after > now()
+    ORDER BY o.id LIMIT %b
+) o
 """
 _RELEASE = """
 UPDATE station_connections c SET boot_id = NULL, disconnected_at = now()
@@ -48,40 +62,98 @@ WHERE c.generation > w.generation
 """
 
 
-async def take(
-    pool: Pool, peer: Peer, boot_id: UUID, remote_address: str | None, handshake: Handshake
-) -> int:
-    """The next generation, ours; tells the other gateways, and the orders that waited."""
-    async with pool.connection() as connection, connection.transaction():
-        protocol = peer.dialect.protocol
-        cursor = await connection.execute(
-            _TAKE,
-            (
-                peer.station_id,
-                peer.organization_id,
-                boot_id,
-                protocol,
-                remote_address,
-                handshake.profile,
-                handshake.tls_version,
-                handshake.tls_cipher,
-                handshake.certificate_serial,
-                handshake.certificate_expires_at,
-            ),
-        )
-        row = await cursor.fetchone()
-        assert row is not None  # noqa: S101 - RETURNING of an upsert that always writes
-        generation = int(row[0])
-        await connection.execute(
-            "SELECT pg_notify(%s, %s)", (CHANNEL, f"{peer.station_id} {generation}")
-        )
-        await connection.execute(_PROTOCOL, (protocol, peer.station_id, protocol))
-        cursor = await connection.execute(_WAITING, (peer.station_id, WAITING_ORDERS_MAX))
-        waiting = [order_id for (order_id,) in await cursor.fetchall()]
-        if waiting:
-            await save_outbox(connection, _wake(peer, waiting, generation))
-        await notify(connection, {"stations", "outbox"} if waiting else {"stations"})
-        return generation
+@dataclass(frozen=True, slots=True, eq=False)
+class Claim:
+    """A socket that wants to be its station's newest."""
+
+    peer: Peer
+    remote_address: str | None
+    handshake: Handshake
+    generation: asyncio.Future[int]
+
+
+class Generations:
+    """Takes generations, those of sockets that come at the same time in one transaction: in a
+    reconnect storm that is what Postgres would be busiest with."""
+
+    def __init__(self, pool: Pool, boot_id: UUID) -> None:
+        self._pool = pool
+        self._boot_id = boot_id
+        self._waiting: deque[Claim] = deque()
+        self._task: asyncio.Task[None] | None = None
+
+    async def take(self, peer: Peer, remote_address: str | None, handshake: Handshake) -> int:
+        """The next generation, ours; tells the other gateways, and the orders that waited.
+        Raises what the pool raises."""
+        generation: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self._waiting.append(Claim(peer, remote_address, handshake, generation))
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._take_all())
+        return await generation
+
+    async def _take_all(self) -> None:
+        while self._waiting:
+            batch: dict[UUID, Claim] = {}
+            # A station twice in one statement would be refused; its second socket is the newer.
+            while self._waiting and len(batch) < BATCH_MAX:
+                if self._waiting[0].peer.station_id in batch:
+                    break
+                claim = self._waiting.popleft()
+                batch[claim.peer.station_id] = claim
+            try:
+                taken = await self._take(batch)
+            except Exception as error:
+                for claim in batch.values():
+                    if not claim.generation.done():
+                        claim.generation.set_exception(error)
+            else:
+                for station_id, claim in batch.items():
+                    if not claim.generation.done():
+                        claim.generation.set_result(taken[station_id])
+
+    async def _take(self, batch: Mapping[UUID, Claim]) -> dict[UUID, int]:
+        # In one order for all gateways, so that two of them wait instead of deadlocking.
+        stations = sorted(batch)
+        claims = [batch[station_id] for station_id in stations]
+        protocols = pack("text", [claim.peer.dialect.protocol for claim in claims])
+        async with self._pool.connection() as connection, connection.transaction():
+            async with connection.pipeline():
+                taking = await connection.cursor(binary=True).execute(
+                    _TAKE,
+                    (
+                        pack("uuid", stations),
+                        pack("uuid", [claim.peer.organization_id for claim in claims]),
+                        pack("uuid", [self._boot_id] * len(claims)),
+                        protocols,
+                        pack("text", [claim.remote_address for claim in claims]),
+                        pack("bigint", [claim.handshake.profile for claim in claims]),
+                        pack("text", [claim.handshake.tls_version for claim in claims]),
+                        pack("text", [claim.handshake.tls_cipher for claim in claims]),
+                        pack("text", [claim.handshake.certificate_serial for claim in claims]),
+                        pack(
+                            "timestamptz",
+                            [claim.handshake.certificate_expires_at for claim in claims],
+                        ),
+                        CHANNEL,
+                    ),
+                )
+                await connection.execute(_PROTOCOL, (pack("uuid", stations), protocols))
+                waiting = await connection.execute(
+                    _WAITING, (pack("uuid", stations), WAITING_ORDERS_MAX)
+                )
+                taken = {row[0]: int(row[1]) for row in await taking.fetchall()}
+                orders_of: dict[UUID, list[UUID]] = {}
+                for station_id, order_id in await waiting.fetchall():
+                    orders_of.setdefault(station_id, []).append(order_id)
+            woken = [
+                change
+                for station_id, order_ids in orders_of.items()
+                for change in _wake(batch[station_id].peer, order_ids, taken[station_id])
+            ]
+            if woken:
+                await save_outbox(connection, woken)
+            await notify(connection, {"stations", "outbox"} if woken else {"stations"})
+        return taken
 
 
 def _wake(peer: Peer, waiting: Sequence[UUID], generation: int) -> list[OutboxChange]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import http
+from math import ceil
 from typing import Any
 from uuid import UUID
 from weakref import WeakKeyDictionary
@@ -13,15 +14,17 @@ from websockets.http11 import Request, Response
 from websockets.server import ServerProtocol
 from websockets.typing import Subprotocol
 
-from gateway import generations
 from gateway.admission import Admission, Arrival, Known, Refused
 from gateway.connection import Connection
 from gateway.dialect import Questions
+from gateway.gate import ComeLater, Gate
+from gateway.generations import Generations
 from gateway.guesses import Guesses
 from gateway.handshake import Handshake
 from gateway.metrics import GatewayMetrics
 from gateway.postgres import Pool
 from gateway.protocols import DIALECTS, choose
+from gateway.quirks import QuirkBook
 from gateway.registry import Registry
 from gateway.security_events import SecurityEvents
 from gateway.tls import ServerTls, TlsFiles, tls_of
@@ -54,14 +57,17 @@ class Port:
         metrics: GatewayMetrics,
         boot_id: UUID,
         *,
+        book: QuirkBook,
         questions: Questions | None = None,
     ) -> None:
         self._settings = settings
+        self._book = book
         self._pool = pool
         self._writer = writer
         self._registry = registry
         self._metrics = metrics
-        self._boot_id = boot_id
+        self._generations = Generations(pool, boot_id)
+        self._gate: Gate | None = None
         self._questions = questions
         self._events = SecurityEvents(pool, metrics)
         self._server: Server | None = None
@@ -88,6 +94,7 @@ class Port:
 
     async def open(self) -> None:
         """Bind and listen. Raises OSError where a port is taken."""
+        self._gate = Gate(self._settings.gateway_admissions_per_second)
         self._server = await serve(
             self._handle,
             self._settings.gateway_host,
@@ -156,18 +163,22 @@ class Port:
     ) -> tuple[Known, Handshake]:
         if self._draining:
             raise Refused(503, "this gateway is going down")
+        assert self._gate is not None  # noqa: S101 - made before the first upgrade
         authorizations = request.headers.get_all("Authorization")
         try:
-            return await self._admission.admit(
-                Arrival(
-                    request.path,
-                    authorizations[0] if len(authorizations) == 1 else None,
-                    _remote_address(connection),
-                    tls_of(connection.transport.get_extra_info("ssl_object")),
+            async with self._gate:
+                return await self._admission.admit(
+                    Arrival(
+                        request.path,
+                        authorizations[0] if len(authorizations) == 1 else None,
+                        _remote_address(connection),
+                        tls_of(connection.transport.get_extra_info("ssl_object")),
+                    )
                 )
-            )
         except Refused:
             raise
+        except ComeLater as later:
+            raise Refused(503, str(later), retry_after_s=ceil(later.wait_s)) from None
         except Exception as error:
             logger.warning("cannot_admit", error=type(error).__name__)
             raise Refused(503, "the records cannot be read now") from error
@@ -182,16 +193,22 @@ class Port:
         peer, handshake = self._admitted.pop(socket_)
         with self._registry.taking(peer.station_id):
             try:
-                generation = await generations.take(
-                    self._pool, peer, self._boot_id, _remote_address(socket_), handshake
-                )
+                await self._book.describe(peer)
+                generation = await self._generations.take(peer, _remote_address(socket_), handshake)
             except Exception as error:
                 logger.warning("no_generation", station=peer.identity, error=type(error).__name__)
                 await socket_.close(TRY_AGAIN, "try again later")
                 return
             connection = Connection(
-                socket_, peer, generation, self._writer, self._metrics, questions=self._questions
+                socket_,
+                peer,
+                generation,
+                self._writer,
+                self._metrics,
+                questions=self._questions,
+                book=self._book,
             )
+            connection.apply_quirks()
             added = not self._draining and self._registry.add(connection)
         if not added:
             # The row names this process all the same, unless a newer one took it over.
@@ -257,7 +274,7 @@ def _response(refused: Refused) -> Response:
     if refused.challenge:
         headers["WWW-Authenticate"] = 'Basic realm="ocpp", charset="UTF-8"'
     if refused.status in (429, 503):
-        headers["Retry-After"] = "10"
+        headers["Retry-After"] = str(refused.retry_after_s)
     return Response(status.value, status.phrase, headers, body)
 
 

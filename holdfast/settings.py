@@ -68,6 +68,9 @@ class Settings(BaseModel):
     gateway_ping_interval_s: float = Field(
         30.0, ge=0, description="seconds between websocket pings to a station; 0 sends none"
     )
+    gateway_admissions_per_second: float = Field(
+        250.0, gt=0, description="stations let in per second; more at once wait or come later"
+    )
     gateway_lease_s: float = Field(
         10.0, gt=0, description="a gateway not seen for this long has lost its stations"
     )
