@@ -14,6 +14,7 @@ from gateway.order_worker import OrderWorker
 from gateway.orders import Orders
 from gateway.postgres import connect, open_pool
 from gateway.protocols import compile_schemas
+from gateway.questions import GatewayQuestions
 from gateway.registry import Registry
 from gateway.replay import Replays
 from gateway.server import Port
@@ -58,7 +59,13 @@ class GatewayApp:
         self.orders = Orders(self._pool, self.registry, self.metrics)
         self._orders = OrderWorker(settings, self.orders, self.task_queue, codec)
         self._port = Port(
-            settings, self._pool, self.writer, self.registry, self.metrics, self.boot_id
+            settings,
+            self._pool,
+            self.writer,
+            self.registry,
+            self.metrics,
+            self.boot_id,
+            questions=GatewayQuestions.opened(self._pool, settings),
         )
         self._background: list[asyncio.Task[None]] = []
         self._writing: asyncio.Task[None] | None = None

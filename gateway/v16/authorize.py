@@ -13,14 +13,29 @@ STATUS_WORDS = {
     AuthorizationStatus.EXPIRED: "Expired",
     AuthorizationStatus.INVALID: "Invalid",
     AuthorizationStatus.CONCURRENT_TX: "ConcurrentTx",
+    # 1.6 has no words for these; Invalid lets the driver try elsewhere, Blocked reads as a ban.
+    AuthorizationStatus.UNKNOWN: "Invalid",
+    AuthorizationStatus.NOT_AT_THIS_LOCATION: "Invalid",
+    AuthorizationStatus.NOT_ALLOWED_TYPE_EVSE: "Invalid",
 }
+PARENT_LENGTH_MAX = 20
 
 
-def id_tag_info(decision: Decision) -> Payload:
-    """The decision in 1.6's words, and until when the station may remember it."""
+def id_tag_info(decision: Decision, at: datetime | None = None) -> Payload:
+    """The decision in 1.6's words, until when the station may remember it, and its group.
+
+    A blocked token expires at once (`at`, the time of the answer): a station must not keep the
+    refusal in its cache and refuse it still after it was unblocked. A group whose name is too
+    long for an idTag cannot be told.
+    """
     info: Payload = {}
-    if decision.expires_at is not None:
-        info["expiryDate"] = decision.expires_at.strftime("%Y-%m-%dT%H:%M:%SZ")
+    expires_at = decision.expires_at
+    if decision.status is AuthorizationStatus.BLOCKED and at is not None:
+        expires_at = at
+    if expires_at is not None:
+        info["expiryDate"] = expires_at.strftime("%Y-%m-%dT%H:%M:%SZ")
+    if decision.group_id is not None and len(decision.group_id) <= PARENT_LENGTH_MAX:
+        info["parentIdTag"] = decision.group_id
     return info | {"status": STATUS_WORDS[decision.status]}
 
 
@@ -35,4 +50,4 @@ def authorize(payload: Payload, received_at: datetime) -> Reading:
 def authorize_answer(_fact: Fact, outcome: Outcome) -> Payload:
     """The decision; without one the token is unknown."""
     decision = outcome.decision or Decision(status=AuthorizationStatus.INVALID)
-    return {"idTagInfo": id_tag_info(decision)}
+    return {"idTagInfo": id_tag_info(decision, outcome.at)}

@@ -48,7 +48,7 @@ def start_answer(_fact: Fact, outcome: Outcome) -> Payload:
     """The decision and the transaction's id."""
     decision = outcome.decision or Decision(status=AuthorizationStatus.ACCEPTED)
     return {
-        "idTagInfo": id_tag_info(decision),
+        "idTagInfo": id_tag_info(decision, outcome.at),
         "transactionId": outcome.transaction_number or 0,
     }
 
@@ -82,4 +82,6 @@ def stop_transaction(payload: Payload, received_at: datetime) -> Reading:
 
 def stop_answer(_fact: Fact, outcome: Outcome) -> Payload:
     """The decision on the token that stopped it, where there was one."""
-    return {"idTagInfo": id_tag_info(outcome.decision)} if outcome.decision else {}
+    if outcome.decision is None:
+        return {}
+    return {"idTagInfo": id_tag_info(outcome.decision, outcome.at)}

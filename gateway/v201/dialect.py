@@ -3,6 +3,12 @@
 from gateway.dialect import Dialect, Handler, empty_answer
 from gateway.kept import data_answer, data_transfer, recorded
 from gateway.v201.authorize import authorize, authorize_answer
+from gateway.v201.contracts import (
+    certificate_status_answer,
+    contract_certificate_answer,
+    get_certificate_status,
+    get_contract_certificate,
+)
 from gateway.v201.meter import meter_values
 from gateway.v201.orders import ACCEPTED_STATUSES, translate_order
 from gateway.v201.station import (
@@ -34,10 +40,16 @@ RECORDED = (
 OCPP201 = Dialect(
     protocol="ocpp2.0.1",
     handlers={
-        "Authorize": Handler(authorize, authorize_answer),
+        "Authorize": Handler(authorize, authorize_answer, asks=True),
         "BootNotification": Handler(boot_notification, boot_answer),
         "DataTransfer": Handler(data_transfer, data_answer),
         "FirmwareStatusNotification": Handler(firmware_status, empty_answer),
+        "Get15118EVCertificate": Handler(
+            get_contract_certificate, contract_certificate_answer, asks=True
+        ),
+        "GetCertificateStatus": Handler(
+            get_certificate_status, certificate_status_answer, asks=True
+        ),
         "Heartbeat": Handler(heartbeat, heartbeat_answer),
         "MeterValues": Handler(meter_values, empty_answer, lenient=True),
         "StatusNotification": Handler(status_notification, empty_answer),

@@ -124,4 +124,4 @@ def transaction_answer(fact: Fact, outcome: Outcome) -> Payload:
     uid = getattr(fact, "token_uid", None)
     if uid is None or outcome.decision is None:
         return {}
-    return {"idTokenInfo": id_token_info(outcome.decision)}
+    return {"idTokenInfo": id_token_info(outcome.decision, outcome.at)}

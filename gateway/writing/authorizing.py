@@ -1,6 +1,7 @@
 """May this token charge? Decided in the transaction that records the question."""
 
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from gateway.writing.entry import Entry
 from gateway.writing.loading import Loaded, TokenRow, normalised
@@ -8,6 +9,7 @@ from gateway.writing.session_row import SessionRow
 from holdfast.domain.authorization import (
     AuthorizationStatus,
     Decision,
+    Place,
     TokenGrant,
     TokenStatus,
     decide,
@@ -34,15 +36,64 @@ def _type(kind: str | None) -> TokenType | None:
         return None
 
 
-def decide_token(entry: Entry, token: TokenRow | None, at: datetime) -> Decision:
-    """The decision on a token at the event's time. A station that is not accepted gets Invalid."""
-    if entry.peer.registration != "accepted" or token is None:
+def decide_token(
+    entry: Entry,
+    loaded: Loaded,
+    token: TokenRow | None,
+    at: datetime,
+    *,
+    evse: int | None = None,
+    starting: SessionRow | None = None,
+) -> Decision:
+    """The decision on a token at the event's time. A station that is not accepted gets Invalid.
+
+    `starting`: the session that this token would begin. Only then do its other transactions count
+    (OCPP 1.6 section 7.2, 2.0.1 AuthorizationStatusEnumType: ConcurrentTx is for a start alone).
+    """
+    if entry.peer.registration != "accepted":
         return Decision(status=AuthorizationStatus.INVALID)
-    if token.account_blocked or token.status == "blocked":
-        return decide(TokenGrant(status=TokenStatus.BLOCKED), at)
-    if token.status == "expired":
+    if token is None:
+        return decide(None, at)
+    elsewhere = 0
+    if starting is not None and token.concurrent_max is not None:
+        elsewhere = _open_elsewhere(loaded, token, starting)
+    decision = decide(
+        _grant(token), at, open_transactions=elsewhere, place=_place(entry, loaded, token, evse)
+    )
+    if token.status == "expired" and decision.status is not AuthorizationStatus.BLOCKED:
         return Decision(status=AuthorizationStatus.EXPIRED, expires_at=token.valid_until)
-    return decide(TokenGrant(status=TokenStatus.ACCEPTED, expires_at=token.valid_until), at)
+    return decision
+
+
+def _grant(token: TokenRow) -> TokenGrant:
+    blocked = token.account_blocked or token.status == "blocked"
+    return TokenGrant(
+        status=TokenStatus.BLOCKED if blocked else TokenStatus.ACCEPTED,
+        expires_at=token.valid_until,
+        concurrent_max=token.concurrent_max,
+        site_ids=None if token.site_ids is None else frozenset(map(UUID, token.site_ids)),
+        current_type=token.current_type,
+        group_id=token.group_id,
+        language=token.language,
+        message=token.message,
+        charging_priority=token.charging_priority,
+    )
+
+
+def _place(entry: Entry, loaded: Loaded, token: TokenRow, evse: int | None) -> Place | None:
+    """Looked at for tokens that may not charge everywhere; nobody else's place was loaded."""
+    if not token.restricted:
+        return None
+    site_id, current_types = loaded.places.get(entry.station_id, (None, {}))
+    return Place(site_id=site_id, evse=evse, current_types=current_types)
+
+
+def _open_elsewhere(loaded: Loaded, token: TokenRow, starting: SessionRow) -> int:
+    """Transactions that run with this token, besides the one that starts; also those of the very
+    batch that no other statement sees yet."""
+    running = {row.id for row in loaded.sessions.values() if row.token_id == token.id}
+    ours = {row.id for row in loaded.sessions.values() if row.token_id == token.id and row.running}
+    return len((loaded.open_of_token.get(token.id, set()) - running | ours) - {starting.id})
 
 
 def ordered_session(

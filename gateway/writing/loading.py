@@ -60,10 +60,22 @@ WHERE s.id = ANY(%b::uuid[]) ORDER BY s.id FOR NO KEY UPDATE OF s
 """
 _TOKENS = """
 SELECT t.organization_id, upper(t.uid), t.id, t.account_id, t.type, t.status, t.valid_until,
-       a.blocked_at IS NOT NULL
+       a.blocked_at IS NOT NULL, t.group_id, t.language, t.message, t.charging_priority,
+       t.site_ids, t.current_type, coalesce(t.concurrent_max, o.token_concurrent_max)
 FROM unnest(%b::uuid[], %b::text[]) AS w(organization_id, uid)
 JOIN tokens t ON t.organization_id = w.organization_id AND upper(t.uid) = w.uid
+JOIN organizations o ON o.id = t.organization_id
 LEFT JOIN accounts a ON a.id = t.account_id
+"""
+# Only for tokens that may not charge everywhere, or only so often at once: few have such a rule.
+_PLACES = """
+SELECT s.id, s.site_id, e.number, e.current_type
+FROM stations s LEFT JOIN evses e ON e.station_id = s.id WHERE s.id = ANY(%s::uuid[])
+"""
+_OPEN_OF_TOKENS = """
+SELECT token_id, id FROM sessions
+WHERE token_id = ANY(%s::uuid[]) AND transaction_id IS NOT NULL
+  AND ended_at IS NULL AND ended_by_us_at IS NULL AND closed_at IS NULL
 """
 
 
@@ -87,6 +99,18 @@ class TokenRow:
     status: str
     valid_until: datetime | None
     account_blocked: bool
+    group_id: str | None = None
+    language: str | None = None
+    message: str | None = None
+    charging_priority: int | None = None
+    site_ids: list[str] | None = None
+    current_type: str | None = None
+    concurrent_max: int | None = None
+
+    @property
+    def restricted(self) -> bool:
+        """Whether it matters where the token is presented."""
+        return self.site_ids is not None or self.current_type is not None
 
 
 @dataclass(slots=True)
@@ -100,6 +124,9 @@ class Loaded:
     by_number: dict[int, SessionRow] = field(default_factory=dict)
     by_station: dict[UUID, list[SessionRow]] = field(default_factory=dict)
     numbers: list[int] = field(default_factory=list)
+    # by station: its site, and AC or DC by EVSE
+    places: dict[UUID, tuple[UUID | None, dict[int, str | None]]] = field(default_factory=dict)
+    open_of_token: dict[UUID, set[UUID]] = field(default_factory=dict)
 
     def add(self, row: SessionRow) -> None:
         """Index a session. Of several with one transaction id the newest is meant."""
@@ -132,6 +159,7 @@ class Wanted:
     stations: set[UUID] = field(default_factory=set)  # whose rows are locked
     open_of: set[UUID] = field(default_factory=set)  # whose open sessions matter
     uids: set[tuple[UUID, str]] = field(default_factory=set)
+    presented_at: set[UUID] = field(default_factory=set)  # stations that named a uid
 
     def add(self, entry: Entry) -> None:
         """Note what one fact names."""
@@ -151,6 +179,7 @@ class Wanted:
         uid = normalised(getattr(fact, "token_uid", None) or "")
         if uid is not None:
             self.uids.add((entry.peer.organization_id, uid))
+            self.presented_at.add(entry.station_id)
 
     def _add_transaction(self, entry: Entry, fact: TransactionFact) -> None:
         self.stations.add(entry.station_id)
@@ -169,6 +198,7 @@ class Asked:
     stations: AsyncCursor[Any] | None = None
     sessions: AsyncCursor[Any] | None = None
     tokens: AsyncCursor[Any] | None = None
+    presented_at: set[UUID] = field(default_factory=set)  # stations
 
 
 async def ask(connection: Connection, entries: Iterable[Entry]) -> Asked:
@@ -192,6 +222,7 @@ async def ask(connection: Connection, entries: Iterable[Entry]) -> Asked:
             ),
         )
     if wanted.uids:
+        asked.presented_at = wanted.presented_at
         asked.tokens = await connection.execute(
             _TOKENS,
             (pack("uuid", [o for o, _ in wanted.uids]), pack("text", [u for _, u in wanted.uids])),
@@ -212,7 +243,24 @@ async def loaded_of(asked: Asked) -> Loaded:
     if asked.tokens is not None:
         for row in await asked.tokens.fetchall():
             loaded.tokens[(row[0], row[1])] = TokenRow(*row[2:])
+        await _find_rules(asked.tokens.connection, loaded, asked.presented_at)
     return loaded
+
+
+async def _find_rules(connection: Connection, loaded: Loaded, stations: set[UUID]) -> None:
+    """Where tokens with a rule are, and what else they charge."""
+    tokens = loaded.tokens.values()
+    if any(token.restricted for token in tokens):
+        cursor = await connection.execute(_PLACES, (list(stations),))
+        for station_id, site_id, number, current_type in await cursor.fetchall():
+            _, types = loaded.places.setdefault(station_id, (site_id, {}))
+            if number is not None:
+                types[number] = current_type
+    limited = [token.id for token in tokens if token.concurrent_max is not None]
+    if limited:
+        cursor = await connection.execute(_OPEN_OF_TOKENS, (limited,))
+        for token_id, session_id in await cursor.fetchall():
+            loaded.open_of_token.setdefault(token_id, set()).add(session_id)
 
 
 async def _find_settled(connection: Connection, loaded: Loaded) -> None:

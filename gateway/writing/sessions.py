@@ -302,7 +302,8 @@ def _token(
         # Judged, or paid for, when it was ordered; a driver is not thrown out half-way.
         return Decision(status=AuthorizationStatus.ACCEPTED)
     token = find_token(entry, book.loaded, fact.token_uid, fact.token_type)
-    decision = decide_token(entry, token, fact.at)
+    starts = row if row.token_uid is None else None  # another token is there to stop it
+    decision = decide_token(entry, book.loaded, token, fact.at, evse=row.evse, starting=starts)
     if row.token_uid is None:
         _identify(entry, book, row, fact.token_uid, fact.token_type)
         row.authorization = decision.status.value
@@ -323,7 +324,7 @@ def _stopper(book: Book, entry: Entry, fact: TransactionEnded) -> Decision | Non
     if fact.token_uid is None:
         return None
     token = find_token(entry, book.loaded, fact.token_uid, fact.token_type)
-    return decide_token(entry, token, fact.at)
+    return decide_token(entry, book.loaded, token, fact.at)
 
 
 def _follow(book: Book, entry: Entry, row: SessionRow, fact: TransactionFact) -> None:

@@ -95,3 +95,40 @@ class PaymentProvider(Protocol):
     ) -> Intent | None:
         """The intent that carries this payment id in its metadata, by listing, not by search."""
         ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContractAsked:
+    """A car asks for a contract certificate (ISO 15118). The EXI message is base64 and passed on as
+    it is: only the provider reads it."""
+
+    station: str  # OCPP identity
+    schema_version: str
+    action: str  # "install", "update"
+    exi_request: str
+    contracts_max: int | None = None
+    emaids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContractGiven:
+    """The provider's answer to the car, base64 EXI; how many more contracts there are."""
+
+    exi_response: str
+    remaining: int | None = None
+
+
+class ContractNotGiven(Exception):
+    """No. `code` is OCPP's reason code (at most 20 characters), the text for people."""
+
+    def __init__(self, code: str, text: str) -> None:
+        super().__init__(text)
+        self.code = code
+
+
+class CertificateProvider(Protocol):
+    """Who answers cars that ask for their contract certificate."""
+
+    async def contract(self, asked: ContractAsked) -> ContractGiven:
+        """Raises `ContractNotGiven`."""
+        ...

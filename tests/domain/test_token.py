@@ -84,7 +84,7 @@ def test_logs_never_show_a_whole_uid() -> None:
 @pytest.mark.parametrize(
     ("grant", "open_transactions", "status"),
     [
-        (None, 0, "invalid"),
+        (None, 0, "unknown"),
         (TokenGrant(status=TokenStatus.ACCEPTED), 9, "accepted"),
         (TokenGrant(status=TokenStatus.BLOCKED, expires_at=NOON - HOUR), 0, "blocked"),
         (TokenGrant(status=TokenStatus.ACCEPTED, expires_at=NOON), 0, "expired"),

@@ -95,7 +95,7 @@ async def test_an_unknown_card_is_told_so_and_its_energy_is_kept(
     assert session["energy_wh"] == 700
     assert session["token_uid"] == "STRANGER"  # noqa: S105 - a card, not a password
     assert session["token_id"] is None
-    assert session["authorization"] == "invalid"
+    assert session["authorization"] == "unknown"
 
 
 async def test_a_status_that_came_before_its_transaction_is_learnt_from_the_meter(

@@ -1,0 +1,160 @@
+"""The rows behind questions about contracts: whom an organization trusts, what it issued itself,
+what responders said lately. Read by the gateway, on connections of its pool."""
+
+import time
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from cryptography import x509
+
+from gateway.postgres import Pool
+from holdfast.adapters.certificate_authority import CertificateAuthority, Revoked, SealedAuthority
+from holdfast.adapters.ocsp_client import OcspFound, names
+from holdfast.contracts.facts import CertificateHash
+
+TRUST_S = 10.0  # a root that was just uploaded counts after this
+ORGANIZATIONS_MAX = 1_000
+WITHOUT_NEXT_UPDATE = timedelta(minutes=5)
+
+_ROOTS = """
+SELECT pem FROM trusted_roots
+WHERE organization_id = %s AND retired_at IS NULL ORDER BY id LIMIT 500
+"""
+_AUTHORITY = """
+SELECT root_pem, issuing_pem, root_key_sealed, issuing_key_sealed
+FROM contract_authorities WHERE organization_id = %s
+"""
+_ISSUED = """
+SELECT emaid, chain_pem, revoked_at, cancelled_at
+FROM contract_certificates WHERE organization_id = %s AND serial = %s
+"""
+_KNOWN = """
+SELECT status, response, this_update, next_update FROM ocsp_answers
+WHERE organization_id = %s AND certificate = %s
+  AND coalesce(next_update, fetched_at + %s) > %s
+"""
+_KEEP = """
+INSERT INTO ocsp_answers (organization_id, certificate, responder_url, status, response,
+                          this_update, next_update, fetched_at)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
+ON CONFLICT (organization_id, certificate) DO UPDATE SET
+    responder_url = excluded.responder_url, status = excluded.status,
+    response = excluded.response, this_update = excluded.this_update,
+    next_update = excluded.next_update, fetched_at = excluded.fetched_at
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """Roots that an organization trusts, and its own authority if it has one."""
+
+    roots: tuple[x509.Certificate, ...]
+    own: SealedAuthority | None
+    own_issuing: x509.Certificate | None
+    own_root: x509.Certificate | None
+
+    def is_own(self, asked: CertificateHash) -> bool:
+        """Whether our own authority issued what the hashes name."""
+        return self.own_issuing is not None and names(asked, self.own_issuing)
+
+    def is_own_issuing(self, asked: CertificateHash) -> bool:
+        """Whether the hashes name our issuing authority itself: good while it is in use."""
+        if self.own_issuing is None or self.own_root is None:
+            return False
+        serial = f"{self.own_issuing.serial_number:x}"
+        return asked.serial_number == serial and names(asked, self.own_root)
+
+
+@dataclass(frozen=True, slots=True)
+class IssuedContract:
+    """A contract certificate of our own authority."""
+
+    emaid: str
+    certificate: x509.Certificate
+    revoked_at: datetime | None
+    cancelled_at: datetime | None
+
+
+@dataclass(slots=True)
+class TrustRows:
+    """Reads and keeps."""
+
+    pool: Pool
+    secret_key: str = field(repr=False)
+    _trusts: dict[UUID, tuple[float, Trust]] = field(default_factory=dict)
+
+    async def trust_of(self, organization_id: UUID) -> Trust:
+        """Whom the organization trusts; some seconds old at most."""
+        known = self._trusts.get(organization_id)
+        if known is not None and known[0] > time.monotonic():
+            return known[1]
+        async with self.pool.connection() as connection:
+            roots = await (await connection.execute(_ROOTS, (organization_id,))).fetchall()
+            row = await (await connection.execute(_AUTHORITY, (organization_id,))).fetchone()
+        own = None if row is None else SealedAuthority(row[0], row[1], bytes(row[2]), bytes(row[3]))
+        found = [x509.load_pem_x509_certificate(pem.encode()) for (pem,) in roots]
+        issuing = root = None
+        if own is not None:
+            root = x509.load_pem_x509_certificate(own.root_pem.encode())
+            found.append(root)
+            issuing = x509.load_pem_x509_certificate(own.issuing_pem.encode())
+        trust = Trust(tuple(found), own, issuing, root)
+        if len(self._trusts) >= ORGANIZATIONS_MAX:
+            self._trusts.clear()
+        self._trusts[organization_id] = (time.monotonic() + TRUST_S, trust)
+        return trust
+
+    async def issued(self, organization_id: UUID, serial: str) -> IssuedContract | None:
+        """What our own authority issued under this serial number."""
+        async with self.pool.connection() as connection:
+            cursor = await connection.execute(_ISSUED, (organization_id, serial))
+            row = await cursor.fetchone()
+        if row is None:
+            return None
+        certificate = x509.load_pem_x509_certificates(row[1].encode())[0]
+        return IssuedContract(row[0], certificate, row[2], row[3])
+
+    def own_answer(self, trust: Trust, contract: IssuedContract, now: datetime) -> bytes:
+        """An OCSP answer of our own authority, signed now. Raises `CannotUnseal`."""
+        assert trust.own is not None  # noqa: S101 - whoever found the contract looked
+        authority = CertificateAuthority.opened(trust.own, self.secret_key)
+        ended_at = contract.revoked_at or contract.cancelled_at
+        serial = f"{contract.certificate.serial_number:x}"
+        return authority.ocsp_response(
+            serial, now, None if ended_at is None else Revoked(serial, ended_at)
+        )
+
+    async def known_answer(
+        self, organization_id: UUID, asked: CertificateHash, now: datetime
+    ) -> OcspFound | None:
+        """What the responder said, while it holds."""
+        async with self.pool.connection() as connection:
+            values = (organization_id, _name(asked), WITHOUT_NEXT_UPDATE, now)
+            row = await (await connection.execute(_KNOWN, values)).fetchone()
+        if row is None:
+            return None
+        return OcspFound(status=row[0], der=bytes(row[1]), this_update=row[2], next_update=row[3])
+
+    async def keep_answer(
+        self, organization_id: UUID, asked: CertificateHash, found: OcspFound, now: datetime
+    ) -> None:
+        """Keep it until the responder says that it is old."""
+        values = (
+            organization_id,
+            _name(asked),
+            asked.responder_url,
+            found.status,
+            found.der,
+            found.this_update,
+            found.next_update,
+            now,
+        )
+        async with self.pool.connection() as connection, connection.transaction():
+            await connection.execute(_KEEP, values)
+
+
+def _name(asked: CertificateHash) -> str:
+    return ":".join(
+        (asked.algorithm, asked.issuer_name_hash, asked.issuer_key_hash, asked.serial_number)
+    )
