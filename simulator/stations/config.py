@@ -10,11 +10,13 @@ from typing import Any, Literal, get_args
 
 import orjson
 
-Protocol = Literal["ocpp1.6", "ocpp2.0.1"]
+from simulator.stations.quirks import Quirks, QuirkWrong, quirks_from
+
+Protocol = Literal["ocpp1.6", "ocpp2.0.1", "ocpp2.1"]
 CurrentType = Literal["AC", "DC"]
 TransactionStart = Literal["authorized", "cable"]
 
-STATIONS_MAX = 2_000
+STATIONS_MAX = 10_000
 EVSES_MAX = 16
 CONNECTORS_MAX = 4
 TOKENS_MAX = 100_000
@@ -56,11 +58,18 @@ class StationConfig:
     boot_on_reconnect: bool = False
     remote_plug_in: bool = True
     transaction_start: TransactionStart = "authorized"
+    ca_file: str | None = None
+    certificate_file: str | None = None
+    key_file: str | None = None
+    quirks: Quirks = field(default_factory=Quirks)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timing:
-    """How fast things happen, in real seconds. Only `acceleration` touches the drivers' figures."""
+    """How fast things happen, in real seconds. Only `acceleration` touches the drivers' figures.
+
+    `step_s` is between the states of a long job (a download, an upload); `second_s` is how long a
+    second lasts that a back office orders (a monitor's period)."""
 
     acceleration: float = 1.0
     meter_interval_s: float = 10.0
@@ -73,6 +82,8 @@ class Timing:
     plug_delay_s: float = 0.5
     connection_timeout_s: float = 60.0
     ping_interval_s: float = 20.0
+    step_s: float = 1.0
+    second_s: float = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,6 +134,10 @@ def _station(entry: Any, where: str, fleet_tokens: tuple[str, ...]) -> StationCo
     own = values.get("tokens")
     values["tokens"] = _tokens(own, f"{where}.tokens") if own else fleet_tokens
     _check_plain_fields(values, where)
+    try:
+        values["quirks"] = quirks_from(values.get("quirks", {}), f"{where}.quirks")
+    except QuirkWrong as error:
+        raise FleetFileWrong(str(error)) from error
     return StationConfig(**values)
 
 
@@ -136,8 +151,9 @@ def _check_plain_fields(values: dict[str, Any], where: str) -> None:
     for name in ("boot_on_reconnect", "remote_plug_in"):
         if not isinstance(values.get(name, False), bool):
             raise FleetFileWrong(f"{where}.{name} must be true or false")
-    if not isinstance(values.get("password"), str | None):
-        raise FleetFileWrong(f"{where}.password must be a text or null")
+    for name in ("password", "ca_file", "certificate_file", "key_file"):
+        if not isinstance(values.get(name), str | None):
+            raise FleetFileWrong(f"{where}.{name} must be a text or null")
     if "identity" not in values:
         raise FleetFileWrong(f"{where}.identity is missing")
 

@@ -5,6 +5,7 @@ Source: OCPP-J 1.6 and OCPP 2.0.1 part 4 (Basic auth, subprotocol, CALL, CALLRES
 
 import asyncio
 import base64
+import json
 import logging
 import ssl as tls
 from collections.abc import Callable
@@ -21,6 +22,7 @@ from simulator.stations.messages import (
     CALL,
     CALL_ERROR,
     CALL_RESULT,
+    SEND,
     Answer,
     CallRefused,
     CallTimedOut,
@@ -30,10 +32,12 @@ from simulator.stations.messages import (
     NotImplementedHere,
     PayloadWrong,
 )
+from simulator.stations.quirks import Quirks
 
 FRAME_BYTES_MAX = 1 << 20
 OUTSTANDING_MAX = 64
 OPEN_TIMEOUT_S = 10.0
+AS_THE_BOOK_SAYS = Quirks()
 
 logger = logging.getLogger(__name__)
 
@@ -56,7 +60,9 @@ class Connection:
         *,
         format_error: str,
         call_timeout_s: float,
+        quirks: Quirks = AS_THE_BOOK_SAYS,
     ) -> None:
+        self._quirks = quirks
         self._socket = socket
         self._answer = answer
         self._format_error = format_error
@@ -76,13 +82,28 @@ class Connection:
         answered: asyncio.Future[Json] = asyncio.get_running_loop().create_future()
         self._outstanding[message_id] = answered
         try:
-            await self._send([CALL, message_id, message.action, message.payload])
+            payload = message.payload or (None if self._is_null(message) else {})
+            await self._send([CALL, message_id, message.action, payload])
             async with asyncio.timeout(self._call_timeout_s):
                 return await answered
         except TimeoutError as error:
             raise CallTimedOut(message.action) from error
         finally:
             self._outstanding.pop(message_id, None)
+
+    async def send(self, message: Message) -> None:
+        """OCPP 2.1 SEND: there is no answer to wait for. Raises `ConnectionGone`."""
+        await self._send([SEND, str(uuid4()), message.action, message.payload])
+
+    async def send_raw(self, frame: str | bytes) -> None:
+        """Send exactly this. Raises `ConnectionGone`."""
+        try:
+            await self._socket.send(frame)
+        except ConnectionClosed as error:
+            raise ConnectionGone("closed") from error
+
+    def _is_null(self, message: Message) -> bool:
+        return self._quirks.null_heartbeat and message.action == "Heartbeat"
 
     async def listen(self) -> None:
         """Take frames until the socket closes, then fail whatever still waits."""
@@ -108,10 +129,10 @@ class Connection:
         self._socket.transport.abort()
 
     async def _send(self, envelope: list[Any]) -> None:
-        try:
-            await self._socket.send(orjson.dumps(envelope).decode())
-        except ConnectionClosed as error:
-            raise ConnectionGone("closed") from error
+        text = orjson.dumps(envelope).decode()
+        if self._quirks.spaced_json:
+            text = json.dumps(envelope, separators=(" , ", " : "))
+        await self.send_raw(text)
 
     async def _take(self, frame: str | bytes) -> None:
         try:
@@ -142,7 +163,10 @@ class Connection:
         try:
             answer = self._answer(action, payload)
         except NotImplementedHere:
-            await self._refuse(message_id, "NotImplemented", action)
+            if self._quirks.silent_on_unknown:
+                return
+            nowhere = "-1" if self._quirks.minus_one_errors else message_id
+            await self._refuse(nowhere, "NotImplemented", action[:50])
         except PayloadWrong as error:
             await self._refuse(message_id, self._format_error, str(error))
         else:

@@ -12,6 +12,7 @@ from uuid import uuid4
 from simulator.stations.car import Car, Reading, read_meter
 from simulator.stations.config import EvseConfig
 from simulator.stations.dialect import Moment
+from simulator.stations.power import Situation, limit_w, next_change
 from simulator.stations.transaction import ChargingState, ConnectorStatus, StopReason, Transaction
 
 if TYPE_CHECKING:
@@ -53,6 +54,8 @@ class Connector:
         self.transaction: Transaction | None = None
         self.was_charged = False
         self.awaited: tuple[str, int | None, datetime] | None = None
+        self.has_priority = False
+        self._limit_w = self.max_power_w
         self._advanced_at = datetime.now(UTC)
         self._sample_at = self._advanced_at
         self._poked = asyncio.Event()
@@ -66,7 +69,8 @@ class Connector:
         if not self._station.is_operative(self.number):
             return ConnectorStatus.UNAVAILABLE
         if self.car is None:
-            return ConnectorStatus.AVAILABLE
+            is_reserved = self._station.reservations.on(self) is not None
+            return ConnectorStatus.RESERVED if is_reserved else ConnectorStatus.AVAILABLE
         return ConnectorStatus.FINISHING if self.was_charged else ConnectorStatus.PREPARING
 
     def reading(self) -> Reading:
@@ -107,8 +111,10 @@ class Connector:
             last_register_mwh=register_mwh,
             remote_start_id=remote_start_id,
             started_offline=not station.is_online,
+            reservation_id=station.reservations.use(self, token),
         )
         self.transaction = transaction
+        self.has_priority = False
         for fault in ("no_start", "no_stop"):
             if station.faults.spend(fault):
                 transaction.faults.append(fault)
@@ -174,6 +180,34 @@ class Connector:
         """Now, for a sample outside a transaction."""
         return self._moment(datetime.now(UTC))
 
+    def situation(self, evse: int | None = None) -> Situation:
+        """What charging profiles apply to. 1.6 counts connectors, later versions EVSEs."""
+        transaction = self.transaction
+        own = self.number if self._station.config.protocol == "ocpp1.6" else self.evse
+        return Situation(
+            evse=own if evse is None else evse,
+            transaction_id=None if transaction is None else transaction.transaction_id,
+            started_at=None if transaction is None else transaction.started_at,
+            max_power_w=self.max_power_w,
+            phases=3 if self.car is None or self.is_dc else self.car.phases,
+            priority=self.has_priority,
+        )
+
+    def _heed_profiles(self, transaction: Transaction, now: datetime) -> datetime | None:
+        """Put the limit of this instant into force; returns when it may change."""
+        profiles = self._station.profiles.all
+        if not profiles:
+            self._limit_w = self.max_power_w
+        else:
+            self._limit_w = limit_w(profiles, now, self.situation())
+        if self._limit_w == 0 and transaction.state is ChargingState.CHARGING:
+            self._become(ChargingState.SUSPENDED_EVSE, now)
+        elif self._limit_w > 0 and transaction.state is ChargingState.SUSPENDED_EVSE:
+            self._become(ChargingState.CHARGING, now)
+        if not profiles:
+            return None
+        return next_change(profiles, now, now + timedelta(days=1), self.situation())
+
     def advance(self, now: datetime) -> None:
         """Bring the register up to `now` and to disk."""
         elapsed_s = (now - self._advanced_at).total_seconds()
@@ -184,7 +218,7 @@ class Connector:
         station = self._station
         with station.ledger.atomically():
             if self._power_w() > 0:
-                self.register_mwh += car.advance(elapsed_s, self.max_power_w)
+                self.register_mwh += car.advance(elapsed_s, self._limit_w)
                 station.ledger.save_register(station.identity, self.number, self.register_mwh)
             transaction.last_register_mwh = station.dialect.reported_mwh(self.register_mwh)
             station.ledger.save_transaction(transaction)
@@ -229,13 +263,14 @@ class Connector:
         with self._station.ledger.atomically():
             self.advance(now)
             self._follow_car(car, transaction, now)
+            limit_changes_at = self._heed_profiles(transaction, now)
             if now >= self._sample_at:
                 self.sample()
                 interval_s = self._station.settings.seconds("meter_interval_s")
                 self._sample_at = now + timedelta(seconds=interval_s)
-        wake_at = min(car.departs_at, self._sample_at)
+        wake_at = min(car.departs_at, self._sample_at, limit_changes_at or car.departs_at)
         if transaction.state is ChargingState.CHARGING:
-            change_s = car.changes_in_s(self.max_power_w)
+            change_s = car.changes_in_s(self._limit_w)
             return min(wake_at, now + timedelta(seconds=min(change_s, 86_400.0)))
         return min(wake_at, car.paused_until) if car.paused_until else wake_at
 
@@ -265,7 +300,7 @@ class Connector:
             return 0
         if transaction.state is not ChargingState.CHARGING or self.car.full:
             return 0
-        return self.car.power_w(self.max_power_w)
+        return self.car.power_w(self._limit_w)
 
     def _moment(self, now: datetime) -> Moment:
         return Moment(

@@ -4,11 +4,21 @@ A reconnect is not a boot: most real stations send only their status and what wa
 """
 
 import asyncio
+import contextlib
 import logging
 from typing import TYPE_CHECKING
 
+from simulator.stations.certificates import tls_context
 from simulator.stations.connection import CannotConnect, Connection, open_socket
-from simulator.stations.messages import CallFailed, CallRefused, CallTimedOut, ConnectionGone, Json
+from simulator.stations.displays import network_url
+from simulator.stations.messages import (
+    CallFailed,
+    CallRefused,
+    CallTimedOut,
+    ConnectionGone,
+    Json,
+    Message,
+)
 
 if TYPE_CHECKING:
     from simulator.stations.station import SimulatedStation
@@ -34,6 +44,17 @@ class Line:
         self.is_accepted = False
         self.is_online = False
         self.boot_reason = "PowerUp"
+
+    @property
+    def is_tls(self) -> bool:
+        """The factory's address is wss."""
+        return self._url.startswith("wss:")
+
+    async def send(self, message: Message) -> None:
+        """A SEND of 2.1; a lost line loses it."""
+        if self._connection is not None:
+            with contextlib.suppress(ConnectionGone):
+                await self._connection.send(message)
 
     @property
     def is_connected(self) -> bool:
@@ -94,7 +115,7 @@ class Line:
             await asyncio.sleep(max(self._offline_until - loop.time(), 0))
             connected_at = loop.time()
             try:
-                await self._connect_and_serve()
+                await self._connect_and_serve(network_url(self._station, self._url, failures))
                 was_useful = loop.time() - connected_at > timing.reconnect_max_s
                 failures = 1 if was_useful else failures + 1
             except CannotConnect as error:
@@ -106,20 +127,22 @@ class Line:
             jitter = self._station.rng.uniform(0.5, 1.0)
             await asyncio.sleep(min(longest_s, timing.reconnect_max_s) * jitter)
 
-    async def _connect_and_serve(self) -> None:
+    async def _connect_and_serve(self, url: str) -> None:
         station = self._station
         socket = await open_socket(
-            self._url,
+            url,
             station.identity,
             protocol=station.config.protocol,
             password=station.settings.text("password"),
-            ping_interval_s=station.timing.ping_interval_s,
+            ping_interval_s=None if station.quirks.no_pings else station.timing.ping_interval_s,
+            ssl=tls_context(station) if url.startswith("wss:") else None,
         )
         connection = Connection(
             socket,
             station.dialect.answer,
             format_error=station.dialect.format_error,
             call_timeout_s=station.timing.call_timeout_s,
+            quirks=station.quirks,
         )
         self._connection = connection
         station.counters["connected"] += 1

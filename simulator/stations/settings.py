@@ -1,5 +1,6 @@
 """A station's settings under neutral names; each dialect maps its own keys on to these."""
 
+from simulator.stations.config import StationConfig, Timing
 from simulator.stations.ledger import Ledger
 
 VALUE_LENGTH_MAX = 500
@@ -48,3 +49,22 @@ class Settings:
             self._ledger.save_setting(self._station, name, value)
             if name == "password":
                 self._ledger.save_setting(self._station, _REPLACES, self._factory_password)
+
+
+def factory_settings(config: StationConfig, timing: Timing) -> dict[str, str]:
+    """What a new station is set to."""
+    factory = {
+        "heartbeat_interval_s": "300",
+        "meter_interval_s": f"{timing.meter_interval_s:g}",
+        "connection_timeout_s": f"{timing.connection_timeout_s:g}",
+        "is_stop_on_invalid": "true",
+        "is_offline_allowed": "true",
+        "is_remote_authorized": "false",
+        "is_local_pre_authorize": "false",
+        "is_list_enabled": "true",
+        "is_cached": "true",
+        "is_stop_on_disconnect": "true",
+        "stop_sampled_data": "Energy.Active.Import.Register",
+        "sampled_data": "Energy.Active.Import.Register,Power.Active.Import,Current.Import,Voltage",
+    }
+    return factory if config.password is None else factory | {"password": config.password}

@@ -13,7 +13,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 
 from simulator.stations import car as cars
+from simulator.stations.authorization import known_status, learn
 from simulator.stations.car import Car
+from simulator.stations.charging import Profiles
 from simulator.stations.config import StationConfig, Timing
 from simulator.stations.connector import Connector
 from simulator.stations.delivery import Delivery
@@ -22,9 +24,12 @@ from simulator.stations.drivers import draw_car
 from simulator.stations.faults import Faults
 from simulator.stations.ledger import Ledger, Waiting
 from simulator.stations.line import Line
+from simulator.stations.memory import Memory
 from simulator.stations.messages import CallFailed, CallRefused, Json, Message
 from simulator.stations.orders import Orders
-from simulator.stations.settings import Settings
+from simulator.stations.power import Situation
+from simulator.stations.reservations import Reservations
+from simulator.stations.settings import Settings, factory_settings
 from simulator.stations.transaction import ConnectorStatus, StopReason, Transaction
 from simulator.stations.v16 import Dialect16
 from simulator.stations.v201 import Dialect201
@@ -66,7 +71,15 @@ class SimulatedStation:
         self._owns_ledger = ledger is None
         self.faults = Faults()
         self.rng = random.Random(f"{seed}/{config.identity}")  # noqa: S311 - figures, not secrets
-        self.settings = Settings(config.identity, self.ledger, _factory(config, self.timing))
+        self.settings = Settings(
+            config.identity, self.ledger, factory_settings(config, self.timing)
+        )
+        self.memory = Memory(self.settings)
+        self.quirks = config.quirks
+        self.profiles = Profiles(self)
+        self.reservations = Reservations(self)
+        self.jobs: dict[str, asyncio.Task[None]] = {}
+        self.event_id = 0
         is_16 = config.protocol == "ocpp1.6"
         self.dialect: Dialect = Dialect16(config, self) if is_16 else Dialect201(config, self)
         self.delivery = Delivery(
@@ -125,6 +138,22 @@ class SimulatedStation:
             self.counters["crashed"] += 1
             logger.error("a task of %s failed", self.identity, exc_info=error)
 
+    def job(self, name: str, work: Coroutine[Any, Any, None]) -> None:
+        """Run a long job; it takes the place of one with the same name."""
+        self.end_job(name)
+        task = self.background(work)
+        self.jobs[name] = task
+        task.add_done_callback(lambda done: self._job_ended(name, done))
+
+    def end_job(self, name: str) -> None:
+        """Stop a job, if it runs."""
+        if (task := self.jobs.pop(name, None)) is not None:
+            task.cancel()
+
+    def _job_ended(self, name: str, task: asyncio.Task[None]) -> None:
+        if self.jobs.get(name) is task:
+            del self.jobs[name]
+
     def _build_connectors(self) -> None:
         for evse, config in enumerate(self.config.evses, start=1):
             for position in range(1, config.connectors + 1):
@@ -156,6 +185,31 @@ class SimulatedStation:
         """Transaction messages without an answer."""
         return self.ledger.queue_length(self.identity)
 
+    @property
+    def firmware(self) -> str:
+        """The version that runs: the factory's, or what was installed since."""
+        return str(self.memory.read("firmware", self.config.firmware))
+
+    @property
+    def security_profile(self) -> int:
+        """0 to 3, as the line and the credentials are."""
+        if not self.line.is_tls:
+            return 0 if self.settings.text("password") is None else 1
+        has_own = self.memory.read("own_certificate", None) or self.config.certificate_file
+        return 3 if has_own else 2
+
+    def charging_as(self, transaction_id: str) -> Connector | None:
+        """The connector on which this transaction runs."""
+        for one in self.connectors.values():
+            if one.transaction is not None and one.transaction.transaction_id == transaction_id:
+                return one
+        return None
+
+    def whole_situation(self) -> Situation:
+        """What a composite schedule of the whole station is about."""
+        total_w = sum(one.max_power_w for one in self.config.evses)
+        return Situation(evse=0, transaction_id=None, started_at=None, max_power_w=total_w)
+
     def station_time(self) -> datetime:
         """What the station's own clock shows."""
         return self.faults.station_time(datetime.now(UTC))
@@ -168,9 +222,9 @@ class SimulatedStation:
     def is_free(self, connector: Connector) -> bool:
         """No car on any connector of its EVSE, and in service."""
         neighbours = [one for one in self.connectors.values() if one.evse == connector.evse]
-        return (
-            all(one.car is None for one in neighbours)
-            and connector.status is ConnectorStatus.AVAILABLE
+        return all(one.car is None for one in neighbours) and connector.status in (
+            ConnectorStatus.AVAILABLE,
+            ConnectorStatus.RESERVED,
         )
 
     # What people do
@@ -191,7 +245,8 @@ class SimulatedStation:
         `ConnectorBusy`, or `TokenRefused` once the car has left again.
         """
         one = self.connectors.get(connector)
-        if one is None or not self.is_powered or not self.is_free(one):
+        is_free = one is not None and self.is_powered and self.is_free(one)
+        if one is None or not is_free or not self.reservations.admits(one, token):
             raise ConnectorBusy(f"connector {connector} of {self.identity}")
         one.occupy(car or self._car(one, energy_wh, stay_s))
         if token is None:
@@ -214,16 +269,21 @@ class SimulatedStation:
         return transaction
 
     async def is_authorized(self, token: str) -> bool:
-        """Ask; offline, the station decides by its own setting."""
+        """Ask; offline, the station decides by what it knows, else by its own setting."""
+        known = known_status(self, token)
+        if known == "Accepted" and self.settings.flag("is_local_pre_authorize"):
+            return True
         if self.is_online:
             try:
                 answer = await self.delivery.ask(self.dialect.authorize(token))
+                learn(self, token, answer.get("idTagInfo") or answer.get("idTokenInfo"))
                 return self.dialect.is_authorized(answer)
             except CallRefused:
                 return False
             except CallFailed:
                 pass
-        return self.settings.flag("is_offline_allowed")
+        is_allowed = self.settings.flag("is_offline_allowed")
+        return is_allowed and known in (None, "Accepted")
 
     # What goes wrong
 
@@ -281,6 +341,11 @@ class SimulatedStation:
         if self.is_online:
             self.delivery.ask(message)
 
+    def send(self, message: Message) -> None:
+        """OCPP 2.1 SEND: nobody answers it, and offline it is lost."""
+        if self.is_online:
+            self.background(self.line.send(message))
+
     def ended(self, transaction: Transaction) -> None:
         """A transaction has ended; whoever holds the object sees when its end is confirmed."""
         if "no_stop" not in transaction.faults:
@@ -333,18 +398,3 @@ class SimulatedStation:
         if stay_s is not None:
             car.departs_at = datetime.now(UTC) + timedelta(seconds=min(stay_s, STAY_S_MAX))
         return car
-
-
-def _factory(config: StationConfig, timing: Timing) -> dict[str, str]:
-    factory = {
-        "heartbeat_interval_s": "300",
-        "meter_interval_s": f"{timing.meter_interval_s:g}",
-        "connection_timeout_s": f"{timing.connection_timeout_s:g}",
-        "is_stop_on_invalid": "true",
-        "is_offline_allowed": "true",
-        "is_remote_authorized": "false",
-        "is_stop_on_disconnect": "true",
-        "stop_sampled_data": "Energy.Active.Import.Register",
-        "sampled_data": "Energy.Active.Import.Register,Power.Active.Import,Current.Import,Voltage",
-    }
-    return factory if config.password is None else factory | {"password": config.password}

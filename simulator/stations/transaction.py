@@ -25,6 +25,7 @@ class ConnectorStatus(StrEnum):
     SUSPENDED_EV = "SuspendedEV"
     SUSPENDED_EVSE = "SuspendedEVSE"
     FINISHING = "Finishing"
+    RESERVED = "Reserved"
     UNAVAILABLE = "Unavailable"
     FAULTED = "Faulted"
 
@@ -66,6 +67,7 @@ class Transaction:
     seq_no: int = 0
     remote_start_id: int | None = None
     started_offline: bool = False
+    reservation_id: int | None = None
     start_confirmed: bool = False
     confirmed: bool = False
     faults: list[str] = field(default_factory=list)

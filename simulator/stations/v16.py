@@ -25,6 +25,7 @@ class Dialect16:
 
     def __init__(self, config: StationConfig, station: "SimulatedStation") -> None:
         self._config = config
+        self._station = station
         self._orders = Orders16(station)
 
     def boot(self, reason: str) -> Message:
@@ -34,7 +35,7 @@ class Dialect16:
             "chargePointVendor": config.vendor[:20],
             "chargePointModel": config.model[:20],
             "chargePointSerialNumber": config.identity[:25],
-            "firmwareVersion": config.firmware[:50],
+            "firmwareVersion": self._station.firmware[:50],
         }
         return Message("BootNotification", payload)
 
@@ -71,6 +72,8 @@ class Dialect16:
             "meterStart": transaction.start_register_mwh // 1_000,
             "timestamp": stamp(moment.at),
         }
+        if transaction.reservation_id is not None:
+            payload["reservationId"] = transaction.reservation_id
         return [Message("StartTransaction", payload)]
 
     def state_changed(self, transaction: Transaction, moment: Moment) -> list[Message]:

@@ -1,9 +1,13 @@
 """What a 1.6 charge point answers to the central system. Source: OCPP 1.6 edition 2, section 5."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from simulator.stations.messages import Answer, Json, Message, NotImplementedHere, PayloadWrong
+from simulator.stations import authorization, certificates, charging, firmware, reservations
+from simulator.stations.messages import Answer, Json, NotImplementedHere, PayloadWrong
+from simulator.stations.power import PERIODS_MAX, PROFILES_MAX, profile_from
+from simulator.stations.schemas import finding
+from simulator.stations.triggers import triggered
 
 if TYPE_CHECKING:
     from simulator.stations.station import SimulatedStation
@@ -14,35 +18,83 @@ _KEYS = {
     "ConnectionTimeOut": "connection_timeout_s",
     "StopTransactionOnInvalidId": "is_stop_on_invalid",
     "LocalAuthorizeOffline": "is_offline_allowed",
+    "LocalPreAuthorize": "is_local_pre_authorize",
+    "LocalAuthListEnabled": "is_list_enabled",
+    "AuthorizationCacheEnabled": "is_cached",
     "AuthorizeRemoteTxRequests": "is_remote_authorized",
     "StopTransactionOnEVSideDisconnect": "is_stop_on_disconnect",
     "StopTxnSampledData": "stop_sampled_data",
     "MeterValuesSampledData": "sampled_data",
     "AuthorizationKey": "password",
+    "ClockAlignedDataInterval": "aligned_interval",
+    "MeterValuesAlignedData": "aligned",
+    "StopTxnAlignedData": "stop_aligned",
+    "ConnectorPhaseRotation": "phase_rotation",
+    "ResetRetries": "reset_retries",
+    "TransactionMessageAttempts": "message_attempts",
+    "TransactionMessageRetryInterval": "retry_interval",
+    "UnlockConnectorOnEVSideDisconnect": "is_unlock_on_ev",
+    "WebSocketPingInterval": "ping",
+    "CpoName": "organization",
+    "MinimumStatusDuration": "minimum_status",
 }
+_FACTORY = {
+    "aligned_interval": "0",
+    "phase_rotation": "NotApplicable",
+    "reset_retries": "1",
+    "message_attempts": "3",
+    "retry_interval": "60",
+    "is_unlock_on_ev": "true",
+    "ping": "20",
+    "organization": "Simulated",
+    "minimum_status": "0",
+}
+_MAY_BE_EMPTY = frozenset({"stop_sampled_data", "sampled_data", "aligned", "stop_aligned"})
 _WRITE_ONLY = frozenset({"AuthorizationKey"})
-_READ_ONLY = frozenset(
-    {"NumberOfConnectors", "SupportedFeatureProfiles", "GetConfigurationMaxKeys"}
+_PROFILES = (
+    "Core,FirmwareManagement,LocalAuthListManagement,Reservation,SmartCharging,RemoteTrigger"
 )
-KEYS_MAX = 50
+KEYS_MAX = 100
+
+ORDERS_16: dict[str, Callable[["SimulatedStation", Json], Answer]] = {
+    "CancelReservation": reservations.cancel,
+    "CertificateSigned": certificates.signed,
+    "ClearCache": authorization.clear_cache,
+    "ClearChargingProfile": charging.clear_profile,
+    "DeleteCertificate": certificates.delete,
+    "GetCompositeSchedule": charging.get_composite,
+    "GetDiagnostics": firmware.diagnostics_16,
+    "GetInstalledCertificateIds": certificates.installed_16,
+    "GetLocalListVersion": authorization.list_version_16,
+    "GetLog": firmware.get_log,
+    "InstallCertificate": certificates.install,
+    "ReserveNow": reservations.reserve_now_16,
+    "SendLocalList": authorization.send_list_16,
+    "SetChargingProfile": charging.set_profile,
+    "SignedUpdateFirmware": firmware.update,
+    "UpdateFirmware": firmware.update_16,
+}
+"""What needs no more than the station; the rest are methods below."""
 
 
 class Orders16:
     """One method per action; anything else is NotImplemented."""
 
+    _METHODS: ClassVar[dict[str, str]] = {
+        "ChangeAvailability": "_availability",
+        "ChangeConfiguration": "_change_configuration",
+        "DataTransfer": "_data_transfer",
+        "ExtendedTriggerMessage": "_trigger",
+        "GetConfiguration": "_get_configuration",
+        "RemoteStartTransaction": "_remote_start",
+        "RemoteStopTransaction": "_remote_stop",
+        "Reset": "_reset",
+        "TriggerMessage": "_trigger",
+        "UnlockConnector": "_unlock",
+    }
+
     def __init__(self, station: "SimulatedStation") -> None:
         self._station = station
-        self._actions: dict[str, Callable[[Json], Answer]] = {
-            "RemoteStartTransaction": self._remote_start,
-            "RemoteStopTransaction": self._remote_stop,
-            "Reset": self._reset,
-            "UnlockConnector": self._unlock,
-            "ChangeAvailability": self._availability,
-            "TriggerMessage": self._trigger,
-            "GetConfiguration": self._get_configuration,
-            "ChangeConfiguration": self._change_configuration,
-            "DataTransfer": self._data_transfer,
-        }
 
     @property
     def sends_transaction_data(self) -> bool:
@@ -51,15 +103,25 @@ class Orders16:
 
     def answer(self, action: str, payload: Json) -> Answer:
         """Raises `NotImplementedHere` or `PayloadWrong`."""
-        handler = self._actions.get(action)
-        if handler is None:
+        order = ORDERS_16.get(action)
+        if order is None and action not in self._METHODS:
             raise NotImplementedHere(action)
-        return handler(payload)
+        if wrong := finding("ocpp1.6", action, "request", payload):
+            raise PayloadWrong(wrong)
+        if order is not None:
+            return order(self._station, payload)
+        own: Callable[[Json], Answer] = getattr(self, self._METHODS[action])
+        return own(payload)
 
     def _remote_start(self, payload: Json) -> Answer:
         token = _required(payload, "idTag", str)
         connector = payload.get("connectorId") or None
+        raw_profile = payload.get("chargingProfile")
+        if raw_profile is not None and raw_profile["chargingProfilePurpose"] != "TxProfile":
+            return Answer({"status": "Rejected"})
         then = self._station.orders.remote_start(token, connector=connector, remote_start_id=None)
+        if then is not None and raw_profile is not None:
+            self._station.profiles.add(profile_from(raw_profile, connector or 0))
         return Answer({"status": "Rejected" if then is None else "Accepted"}, then)
 
     def _remote_stop(self, payload: Json) -> Answer:
@@ -87,46 +149,60 @@ class Orders16:
         station, number = self._station, payload.get("connectorId")
         if number is not None and number not in station.connectors:
             return Answer({"status": "Rejected"})
-        if wanted == "FirmwareStatusNotification":
-            idle = Message(wanted, {"status": "Idle"})
-            return Answer({"status": "Accepted"}, lambda: station.tell(idle))
+        special = triggered(station, wanted)
+        if special is not None:
+            return Answer({"status": "Accepted"}, special)
         then = station.orders.trigger(wanted, number)
         return Answer({"status": "NotImplemented" if then is None else "Accepted"}, then)
 
     def _get_configuration(self, payload: Json) -> Answer:
-        wanted = payload.get("key") or [*_KEYS, *sorted(_READ_ONLY)]
-        if not isinstance(wanted, list) or len(wanted) > KEYS_MAX:
+        facts = self._facts()
+        wanted = payload.get("key") or [*_KEYS, *facts]
+        if len(wanted) > KEYS_MAX:
             raise PayloadWrong("key")
         known, unknown = [], []
         for key in wanted:
-            if key in _WRITE_ONLY or (key not in _KEYS and key not in _READ_ONLY):
+            if key in _WRITE_ONLY or (key not in _KEYS and key not in facts):
                 if payload.get("key"):
                     unknown.append(key)
                 continue
-            known.append(
-                {"key": key, "readonly": key in _READ_ONLY, "value": self._value(key) or ""}
-            )
+            value = facts[key] if key in facts else self._value(key)
+            known.append({"key": key, "readonly": key in facts, "value": value[:500]})
         return Answer({"configurationKey": known, "unknownKey": unknown})
 
-    def _value(self, key: str) -> str | None:
-        match key:
-            case "NumberOfConnectors":
-                return str(len(self._station.connectors))
-            case "SupportedFeatureProfiles":
-                return "Core,RemoteTrigger"
-            case "GetConfigurationMaxKeys":
-                return str(KEYS_MAX)
-        return self._station.settings.text(_KEYS[key])
+    def _value(self, key: str) -> str:
+        name = _KEYS[key]
+        value = self._station.settings.text(name)
+        return _FACTORY.get(name, "") if value is None else value
+
+    def _facts(self) -> dict[str, str]:
+        """Keys that nobody can change."""
+        quirks = self._station.quirks
+        return {
+            "NumberOfConnectors": str(len(self._station.connectors)),
+            "SupportedFeatureProfiles": _PROFILES,
+            "GetConfigurationMaxKeys": str(KEYS_MAX),
+            "LocalAuthListMaxLength": str(quirks.local_list_max),
+            "SendLocalListMaxLength": str(quirks.local_list_chunk),
+            "ChargeProfileMaxStackLevel": str(charging.STACK_LEVEL_MAX),
+            "ChargingScheduleAllowedChargingRateUnit": "Current,Power",
+            "ChargingScheduleMaxPeriods": str(PERIODS_MAX),
+            "MaxChargingProfilesInstalled": str(PROFILES_MAX),
+            "ReserveConnectorZeroSupported": "true",
+            "SecurityProfile": str(self._station.security_profile),
+        }
 
     def _change_configuration(self, payload: Json) -> Answer:
         key, value = _required(payload, "key", str), _required(payload, "value", str)
         name = _KEYS.get(key)
-        if key in _READ_ONLY:
+        if key in self._facts():
             return Answer({"status": "Rejected"})
         if name is None:
             return Answer({"status": "NotSupported"})
         # An empty StopTxnSampledData is how transactionData is switched off.
-        if name != "stop_sampled_data" and not self._station.settings.is_valid(name, value):
+        if not (name in _MAY_BE_EMPTY and not value) and not self._station.settings.is_valid(
+            name, value
+        ):
             return Answer({"status": "Rejected"})
         self._station.settings.change(name, value)
         return Answer({"status": "Accepted"}, lambda: self._station.orders.settings_changed([name]))

@@ -1,4 +1,7 @@
-"""OCPP 2.0.1 as a charging station says it. Source: OCPP 2.0.1 edition 3 part 2, E and J."""
+"""OCPP 2.0.1 and 2.1 as a charging station says it: what it says unasked is the same in both.
+
+Source: OCPP 2.0.1 edition 3 part 2, E and J.
+"""
 
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -15,7 +18,12 @@ if TYPE_CHECKING:
     from simulator.stations.station import SimulatedStation
 
 _SAME_WORD = frozenset(
-    {ConnectorStatus.AVAILABLE, ConnectorStatus.UNAVAILABLE, ConnectorStatus.FAULTED}
+    {
+        ConnectorStatus.AVAILABLE,
+        ConnectorStatus.RESERVED,
+        ConnectorStatus.UNAVAILABLE,
+        ConnectorStatus.FAULTED,
+    }
 )
 _ENDS: dict[StopReason, tuple[str, str]] = {
     StopReason.LOCAL: ("StopAuthorized", "Local"),
@@ -36,6 +44,7 @@ class Dialect201:
 
     def __init__(self, config: StationConfig, station: "SimulatedStation") -> None:
         self._config = config
+        self._station = station
         self._orders = Orders201(station)
 
     def boot(self, reason: str) -> Message:
@@ -44,7 +53,7 @@ class Dialect201:
             "vendorName": config.vendor[:50],
             "model": config.model[:20],
             "serialNumber": config.identity[:25],
-            "firmwareVersion": config.firmware[:50],
+            "firmwareVersion": self._station.firmware[:50],
         }
         return Message("BootNotification", {"reason": reason, "chargingStation": station})
 
@@ -138,12 +147,14 @@ class Dialect201:
             "eventType": event_type,
             "timestamp": stamp(moment.at),
             "triggerReason": trigger,
-            "seqNo": transaction.seq_no,
+            "seqNo": 0 if self._config.quirks.seq_no_zero else transaction.seq_no,
             "transactionInfo": info,
             "evse": {"id": transaction.evse, "connectorId": connector_id},
         }
         if moment.offline:
             payload["offline"] = True
+        if transaction.reservation_id is not None and event_type == "Started":
+            payload["reservationId"] = transaction.reservation_id
         transaction.seq_no += 1
         return Message("TransactionEvent", payload)
 

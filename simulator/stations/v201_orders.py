@@ -1,54 +1,96 @@
-"""What a 2.0.1 station answers to the CSMS. Source: OCPP 2.0.1 edition 3 part 2, B, E, F, G."""
+"""What a 2.x station answers to the CSMS. Source: OCPP 2.0.1 edition 3 part 2, B, E, F, G."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from simulator.stations.dialect import stamp
-from simulator.stations.messages import Answer, Json, Message, NotImplementedHere, PayloadWrong
+from simulator.stations import (
+    authorization,
+    certificates,
+    charging,
+    device_model,
+    displays,
+    firmware,
+    monitoring,
+    reservations,
+)
+from simulator.stations.messages import Answer, Json, NotImplementedHere, PayloadWrong
+from simulator.stations.power import profile_from
+from simulator.stations.schemas import finding
+from simulator.stations.triggers import triggered
+from simulator.stations.v21_orders import ORDERS_21
 
 if TYPE_CHECKING:
     from simulator.stations.station import SimulatedStation
 
-_VARIABLES = {
-    ("OCPPCommCtrlr", "HeartbeatInterval"): "heartbeat_interval_s",
-    ("SampledDataCtrlr", "TxUpdatedInterval"): "meter_interval_s",
-    ("TxCtrlr", "EVConnectionTimeOut"): "connection_timeout_s",
-    ("TxCtrlr", "StopTxOnInvalidId"): "is_stop_on_invalid",
-    ("AuthCtrlr", "LocalAuthorizeOffline"): "is_offline_allowed",
-    ("AuthCtrlr", "AuthorizeRemoteStart"): "is_remote_authorized",
-    ("SecurityCtrlr", "BasicAuthPassword"): "password",
+ORDERS_2X: dict[str, Callable[["SimulatedStation", Json], Answer]] = {
+    "CancelReservation": reservations.cancel,
+    "CertificateSigned": certificates.signed,
+    "ClearCache": authorization.clear_cache,
+    "ClearChargingProfile": charging.clear_profile,
+    "ClearDisplayMessage": displays.clear_message,
+    "ClearVariableMonitoring": monitoring.clear_monitors,
+    "CostUpdated": displays.cost_updated,
+    "CustomerInformation": displays.customer_information,
+    "DeleteCertificate": certificates.delete,
+    "GetBaseReport": device_model.base_report,
+    "GetChargingProfiles": charging.get_profiles,
+    "GetCompositeSchedule": charging.get_composite,
+    "GetDisplayMessages": displays.get_messages,
+    "GetInstalledCertificateIds": certificates.installed,
+    "GetLocalListVersion": authorization.list_version,
+    "GetLog": firmware.get_log,
+    "GetMonitoringReport": monitoring.report,
+    "GetReport": device_model.custom_report,
+    "GetVariables": device_model.get_variables,
+    "InstallCertificate": certificates.install,
+    "PublishFirmware": firmware.publish,
+    "ReserveNow": reservations.reserve_now,
+    "SendLocalList": authorization.send_list,
+    "SetChargingProfile": charging.set_profile,
+    "SetDisplayMessage": displays.set_message,
+    "SetMonitoringBase": monitoring.set_base,
+    "SetMonitoringLevel": monitoring.set_level,
+    "SetNetworkProfile": displays.set_network,
+    "SetVariableMonitoring": monitoring.set_monitors,
+    "SetVariables": device_model.set_variables,
+    "UnpublishFirmware": firmware.unpublish,
+    "UpdateFirmware": firmware.update,
 }
-_WRITE_ONLY = frozenset({"password"})
-_COMPONENTS = frozenset(component for component, _ in _VARIABLES) | {"ChargingStation"}
-VARIABLES_MAX = 50
-REPORT_PART_SIZE = 4
+"""What needs no more than the station; the rest are methods below."""
 
 
 class Orders201:
     """One method per action; anything else is NotImplemented."""
 
+    _METHODS: ClassVar[dict[str, str]] = {
+        "ChangeAvailability": "_availability",
+        "DataTransfer": "_data_transfer",
+        "GetTransactionStatus": "_transaction_status",
+        "RequestStartTransaction": "_request_start",
+        "RequestStopTransaction": "_request_stop",
+        "Reset": "_reset",
+        "TriggerMessage": "_trigger",
+        "UnlockConnector": "_unlock",
+    }
+
     def __init__(self, station: "SimulatedStation") -> None:
         self._station = station
-        self._actions: dict[str, Callable[[Json], Answer]] = {
-            "RequestStartTransaction": self._request_start,
-            "RequestStopTransaction": self._request_stop,
-            "Reset": self._reset,
-            "UnlockConnector": self._unlock,
-            "ChangeAvailability": self._availability,
-            "TriggerMessage": self._trigger,
-            "GetVariables": self._get_variables,
-            "SetVariables": self._set_variables,
-            "GetTransactionStatus": self._transaction_status,
-            "GetBaseReport": self._base_report,
-            "DataTransfer": self._data_transfer,
-        }
 
     def answer(self, action: str, payload: Json) -> Answer:
         """Raises `NotImplementedHere` or `PayloadWrong`."""
-        handler = self._actions.get(action)
-        if handler is None:
+        protocol = self._station.config.protocol
+        order = ORDERS_2X.get(action)
+        if order is None and protocol == "ocpp2.1":
+            order = ORDERS_21.get(action)
+        if order is None and action not in self._METHODS:
             raise NotImplementedHere(action)
-        return handler(payload)
+        if wrong := finding(protocol, action, "request", payload):
+            raise PayloadWrong(wrong)
+        if order is not None:
+            return order(self._station, payload)
+        own: Callable[[Json], Answer] = getattr(self, self._METHODS[action])
+        return own(payload)
 
     def position_of(self, number: int) -> int:
         """The connector's number within its EVSE."""
@@ -69,9 +111,14 @@ class Orders201:
             number = self._number_of(payload["evseId"])
             if number is None:
                 return Answer({"status": "Rejected"})
+        raw_profile = payload.get("chargingProfile")
+        if raw_profile is not None and raw_profile["chargingProfilePurpose"] != "TxProfile":
+            return Answer({"status": "Rejected"})
         then = self._station.orders.remote_start(
             token, connector=number, remote_start_id=remote_start_id
         )
+        if then is not None and raw_profile is not None:
+            self._station.profiles.add(profile_from(raw_profile, payload.get("evseId", 0)))
         return Answer({"status": "Rejected" if then is None else "Accepted"}, then)
 
     def _request_stop(self, payload: Json) -> Answer:
@@ -82,6 +129,10 @@ class Orders201:
         immediate = _required(payload, "type", str) == "Immediate"
         if payload.get("evseId") is not None:
             return Answer({"status": "Rejected"})
+        if payload["type"] == "ImmediateAndResume":
+            resume = self._station.reboot
+            again = partial(resume, keep=True, reason="RemoteReset")
+            return Answer({"status": "Accepted"}, lambda: self._station.background(again()))
         if not immediate and self._station.is_charging:
             return Answer({"status": "Scheduled"}, self._station.orders.reset_when_idle)
         return Answer({"status": "Accepted"}, lambda: self._station.orders.reset(hard=immediate))
@@ -113,54 +164,11 @@ class Orders201:
             number = self._number_of(evse.get("id"), evse.get("connectorId"))
             if number is None:
                 return Answer({"status": "Rejected"})
-        if wanted == "FirmwareStatusNotification":
-            idle = Message(wanted, {"status": "Idle"})
-            return Answer({"status": "Accepted"}, lambda: station.tell(idle))
+        special = triggered(station, wanted, payload.get("customTrigger"))
+        if special is not None:
+            return Answer({"status": "Accepted"}, special)
         then = station.orders.trigger(wanted, number)
         return Answer({"status": "NotImplemented" if then is None else "Accepted"}, then)
-
-    def _get_variables(self, payload: Json) -> Answer:
-        results = []
-        for wanted in _entries(payload, "getVariableData"):
-            component, variable = _pair(wanted)
-            name = _VARIABLES.get((component, variable))
-            result: Json = {"component": wanted["component"], "variable": wanted["variable"]}
-            if wanted.get("attributeType", "Actual") != "Actual":
-                result["attributeStatus"] = "NotSupportedAttributeType"
-            elif name is None:
-                result["attributeStatus"] = _unknown(component)
-            elif name in _WRITE_ONLY:
-                result["attributeStatus"] = "Rejected"
-            else:
-                value = self._station.settings.text(name) or ""
-                result |= {"attributeStatus": "Accepted", "attributeValue": value}
-            results.append(result)
-        return Answer({"getVariableResult": results})
-
-    def _set_variables(self, payload: Json) -> Answer:
-        results, changed = [], []
-        for wanted in _entries(payload, "setVariableData"):
-            component, variable = _pair(wanted)
-            name, value = _VARIABLES.get((component, variable)), wanted.get("attributeValue")
-            if name is None:
-                status = _unknown(component)
-            elif isinstance(value, str) and self._station.settings.is_valid(name, value):
-                self._station.settings.change(name, value)
-                changed.append(name)
-                status = "Accepted"
-            else:
-                status = "Rejected"
-            results.append(
-                {
-                    "attributeStatus": status,
-                    "component": wanted["component"],
-                    "variable": wanted["variable"],
-                }
-            )
-        return Answer(
-            {"setVariableResult": results},
-            lambda: self._station.orders.settings_changed(changed),
-        )
 
     def _transaction_status(self, payload: Json) -> Answer:
         transaction_id = payload.get("transactionId")
@@ -172,45 +180,6 @@ class Orders201:
         waits = self._station.ledger.queue_length_of(self._station.identity, key) > 0
         return Answer({"ongoingIndicator": is_ongoing, "messagesInQueue": waits})
 
-    def _base_report(self, payload: Json) -> Answer:
-        request_id = _required(payload, "requestId", int)
-        if payload.get("reportBase") not in ("ConfigurationInventory", "FullInventory"):
-            return Answer({"status": "NotSupported"})
-        return Answer({"status": "Accepted"}, lambda: self._report(request_id))
-
-    def _report(self, request_id: int) -> None:
-        lines = [self._report_line(*pair) for pair in _VARIABLES]
-        for connector in self._station.connectors.values():
-            evse = {"id": connector.evse, "connectorId": connector.position}
-            lines.append(
-                {
-                    "component": {"name": "Connector", "evse": evse},
-                    "variable": {"name": "Available"},
-                    "variableAttribute": [{"value": "true", "mutability": "ReadOnly"}],
-                }
-            )
-        parts = [lines[at : at + REPORT_PART_SIZE] for at in range(0, len(lines), REPORT_PART_SIZE)]
-        for seq_no, part in enumerate(parts):
-            payload = {
-                "requestId": request_id,
-                "generatedAt": stamp(self._station.station_time()),
-                "seqNo": seq_no,
-                "tbc": seq_no < len(parts) - 1,
-                "reportData": part,
-            }
-            self._station.tell(Message("NotifyReport", payload))
-
-    def _report_line(self, component: str, variable: str) -> Json:
-        name = _VARIABLES[component, variable]
-        attribute: Json = {"mutability": "WriteOnly" if name in _WRITE_ONLY else "ReadWrite"}
-        if name not in _WRITE_ONLY:
-            attribute["value"] = self._station.settings.text(name) or ""
-        return {
-            "component": {"name": component},
-            "variable": {"name": variable},
-            "variableAttribute": [attribute],
-        }
-
     def _data_transfer(self, payload: Json) -> Answer:
         _required(payload, "vendorId", str)
         return Answer({"status": "UnknownVendorId"})
@@ -221,20 +190,3 @@ def _required(payload: Json, name: str, kind: type) -> Any:
     if not isinstance(value, kind) or isinstance(value, bool):
         raise PayloadWrong(name)
     return value
-
-
-def _entries(payload: Json, name: str) -> list[Json]:
-    entries = _required(payload, name, list)
-    if not 1 <= len(entries) <= VARIABLES_MAX or not all(isinstance(one, dict) for one in entries):
-        raise PayloadWrong(name)
-    return list(entries)
-
-
-def _pair(wanted: Json) -> tuple[str, str]:
-    component = _required(wanted, "component", dict)
-    variable = _required(wanted, "variable", dict)
-    return _required(component, "name", str), _required(variable, "name", str)
-
-
-def _unknown(component: str) -> str:
-    return "UnknownVariable" if component in _COMPONENTS else "UnknownComponent"

@@ -16,14 +16,14 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import unquote
 
-from ocpp.messages import get_validator
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 from websockets.typing import Subprotocol
 
+from simulator.stations.schemas import PROTOCOLS, Part, finding
+
 Json = dict[str, Any]
-VERSIONS = {"ocpp1.6": "1.6", "ocpp2.0.1": "2.0.1"}
 WAIT_S = 8.0
 
 
@@ -50,7 +50,7 @@ class BackOffice:
     silent: Counter[str] = field(default_factory=Counter)
     refusing: Counter[str] = field(default_factory=Counter)
     deaf_to: set[str] = field(default_factory=set)
-    subprotocols: list[str] = field(default_factory=lambda: list(VERSIONS))
+    subprotocols: list[str] = field(default_factory=lambda: list(PROTOCOLS))
     delay_s: float = 0.0
     received: list[Received] = field(default_factory=list)
     violations: list[str] = field(default_factory=list)
@@ -134,7 +134,11 @@ class BackOffice:
             answered = self.answers.pop(frame[1])
             answered.set_result(("answer" if frame[0] == 3 else "error", frame[2]))
             return
-        _, message_id, action, payload = frame
+        kind, message_id, action, payload = frame
+        if kind == 6:
+            self._check(2, action, socket, payload)
+            self.received.append(Received(identity, message_id, action, payload, number, False))
+            return
         self._check(2, action, socket, payload)
         is_silent = action in self.deaf_to or self.silent[action] > 0
         self.silent[action] -= self.silent[action] > 0
@@ -152,10 +156,9 @@ class BackOffice:
         await socket.send(json.dumps([3, message_id, answer]))
 
     def _check(self, kind: int, action: str, socket: ServerConnection, payload: Json) -> None:
-        validator = get_validator(kind, action, VERSIONS[str(socket.subprotocol)])
-        self.violations += [
-            f"{action} ({kind}): {error.message}" for error in validator.iter_errors(payload)
-        ]
+        part: Part = "request" if kind == 2 else "answer"
+        if wrong := finding(str(socket.subprotocol), action, part, payload):
+            self.violations.append(wrong)
 
     def _answer(self, identity: str, action: str, payload: Json) -> Json:
         now = datetime.now(UTC).isoformat().replace("+00:00", "Z")

@@ -225,12 +225,12 @@ async def test_unlock_availability_and_triggers_are_obeyed(office: BackOffice) -
             order = {"requestedMessage": wanted}
             assert (await office.call("CP-16", "TriggerMessage", order))["status"] == "Accepted"
             await office.until(partial(_has_more, office, wanted, seen))
-        nothing = {"requestedMessage": "DiagnosticsStatusNotification"}
-        unsaid = await office.call("CP-16", "TriggerMessage", nothing)
+        nowhere = {"requestedMessage": "Heartbeat", "connectorId": 9}
+        unsaid = await office.call("CP-16", "TriggerMessage", nowhere)
 
     assert (later["status"], at_once["status"]) == ("Scheduled", "Accepted")
     assert unlocked == {"status": "Unlocked"}
-    assert unsaid == {"status": "NotImplemented"}
+    assert unsaid == {"status": "Rejected"}
     assert office.of("StopTransaction")[0].payload["reason"] == "UnlockCommand"
     assert [one.status for one in station.connectors.values()] == ["Unavailable"] * 2
 
@@ -242,7 +242,7 @@ def _has_more(office: BackOffice, action: str, than: int) -> bool:
 async def test_what_it_does_not_know_is_answered_with_not_implemented(office: BackOffice) -> None:
     async with SimulatedStation(station_16(), office.url, timing=FAST) as station:
         await office.until(lambda: station.is_online)
-        answer = await office.call("CP-16", "ClearCache", {})
+        answer = await office.call("CP-16", "Heartbeat", {})
 
     assert answer == {"error": "NotImplemented"}
 

@@ -187,7 +187,7 @@ async def test_orders_about_the_evse_and_unknown_actions_are_answered(office: Ba
         await office.until(
             lambda: any(one["triggerReason"] == "Trigger" for one in office.events())
         )
-        unknown = await office.call("CS-201", "ClearCache", {})
+        unknown = await office.call("CS-201", "Heartbeat", {})
         await office.until(
             lambda: office.of("StatusNotification")[-1].payload["connectorStatus"] == "Unavailable"
         )
