@@ -37,15 +37,18 @@ def configuration(
         source="get",
         variables=tuple(variables.values()),
         whole=not asked and bool(variables),
+        missing=tuple(
+            VariableValue(component=NO_COMPONENT, variable=key) for key in _unknown_keys(response)
+        ),
     )
 
 
-def unknown_keys(response: Mapping[str, Any]) -> list[str]:
-    """The keys that the station does not have."""
+def _unknown_keys(response: Mapping[str, Any]) -> list[str]:
     found = response.get("unknownKey")
     if not isinstance(found, list):
         return []
-    return [key.strip()[:KEY_LENGTH_MAX] for key in found[:KEYS_MAX] if isinstance(key, str)]
+    keys = [text({"key": key}, "key", KEY_LENGTH_MAX) for key in found[:KEYS_MAX]]
+    return [key for key in keys if key is not None]
 
 
 def _truth(value: object) -> bool | None:

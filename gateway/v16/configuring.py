@@ -26,7 +26,7 @@ def changed_configuration(
     status = STATUSES.get(word.casefold())
     if key is None or status is None:
         return None
-    value = str(request.get("value", ""))[:VALUE_LENGTH_MAX]
+    value = text(request, "value", VALUE_LENGTH_MAX) or ""
     result = SettingResult(
         component=NO_COMPONENT,
         variable=key,

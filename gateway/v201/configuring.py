@@ -11,6 +11,7 @@ from gateway.v201.device_model import (
     decimal_text,
     severity_of,
     value_of,
+    value_text,
 )
 from gateway.v201.places import ATTRIBUTE_WORDS, attribute_of, place_of
 from holdfast.contracts.facts import (
@@ -22,8 +23,9 @@ from holdfast.contracts.facts import (
     SettingsAnswered,
     SettingStatus,
     VariablesReported,
+    VariableValue,
 )
-from holdfast.domain.variables import VALUE_LENGTH_MAX, is_secret
+from holdfast.domain.variables import is_secret
 
 STATUSES: Final[Mapping[str, SettingStatus]] = {
     "accepted": "accepted",
@@ -44,13 +46,17 @@ Response = Mapping[str, Any]
 
 
 def got_variables(_request: Request, response: Response, at: datetime) -> VariablesReported | None:
-    """GetVariables (B06): those that it could read."""
-    values = []
+    """GetVariables (B06): those that it could read, and those that it does not have."""
+    values, missing = [], []
     for item in objects(response.get("getVariableResult"), ENTRIES_MAX):
-        place = place_of(item)
-        if place is not None and _word(item, "attributeStatus") == "accepted":
+        place, word = place_of(item), _word(item, "attributeStatus")
+        if place is not None and word == "accepted":
             values.append(value_of(place, item, {}, "attributeValue"))
-    return VariablesReported(at=at, source="get", variables=tuple(values)) if values else None
+        elif place is not None and STATUSES.get(word) == "not_known":
+            missing.append(VariableValue(**place.fields, attribute=attribute_of(item)))
+    if not values and not missing:
+        return None
+    return VariablesReported(at=at, source="get", variables=tuple(values), missing=tuple(missing))
 
 
 def set_variables(request: Request, response: Response, at: datetime) -> SettingsAnswered | None:
@@ -59,7 +65,7 @@ def set_variables(request: Request, response: Response, at: datetime) -> Setting
     for item in objects(request.get("setVariableData"), ENTRIES_MAX):
         place = place_of(item)
         if place is not None:
-            sent[place, attribute_of(item)] = str(item.get("attributeValue", ""))
+            sent[place, attribute_of(item)] = value_text(item, "attributeValue") or ""
     results = []
     for item in objects(response.get("setVariableResult"), ENTRIES_MAX):
         place, status = place_of(item), STATUSES.get(_word(item, "attributeStatus"))
@@ -73,7 +79,7 @@ def set_variables(request: Request, response: Response, at: datetime) -> Setting
             SettingResult(
                 **place.fields,
                 attribute=attribute,
-                value=None if is_secret(place.variable) else value[:VALUE_LENGTH_MAX],
+                value=None if is_secret(place.variable) else value,
                 status=status,
                 word=text(item, "attributeStatus", 40) or "",
             )

@@ -9,6 +9,11 @@ from gateway.v201.contracts import (
     get_certificate_status,
     get_contract_certificate,
 )
+from gateway.v201.device_model import (
+    notify_event,
+    notify_monitoring_report,
+    notify_report,
+)
 from gateway.v201.meter import meter_values
 from gateway.v201.orders import ACCEPTED_STATUSES, translate_order
 from gateway.v201.station import (
@@ -28,9 +33,6 @@ RECORDED = (
     "NotifyChargingLimit",
     "NotifyCustomerInformation",
     "NotifyDisplayMessages",
-    "NotifyEvent",
-    "NotifyMonitoringReport",
-    "NotifyReport",
     "PublishFirmwareStatusNotification",
     "ReportChargingProfiles",
     "ReservationStatusUpdate",
@@ -52,6 +54,9 @@ OCPP201 = Dialect(
         ),
         "Heartbeat": Handler(heartbeat, heartbeat_answer),
         "MeterValues": Handler(meter_values, empty_answer, lenient=True),
+        "NotifyEvent": Handler(notify_event, empty_answer, lenient=True),
+        "NotifyMonitoringReport": Handler(notify_monitoring_report, empty_answer, lenient=True),
+        "NotifyReport": Handler(notify_report, empty_answer, lenient=True),
         "StatusNotification": Handler(status_notification, empty_answer),
         "TransactionEvent": Handler(transaction_event, transaction_answer, lenient=True),
     }

@@ -15,18 +15,32 @@ from gateway.writing.sessions import Book, CannotApply
 from holdfast.contracts.facts import (
     EventReported,
     Fact,
+    FactsReported,
     FirmwareReported,
     MeterSampled,
+    MonitorsCleared,
+    MonitorsReported,
+    ReportExpected,
+    SettingsAnswered,
     StationBooted,
     StatusReported,
     TokenPresented,
     TransactionEnded,
     TransactionStarted,
     TransactionUpdated,
+    VariablesReported,
 )
 from holdfast.domain.authorization import AuthorizationStatus, Decision
 
 Payload = dict[str, Any]
+
+VARIABLE_FACTS = (
+    VariablesReported,
+    ReportExpected,
+    SettingsAnswered,
+    MonitorsReported,
+    MonitorsCleared,
+)
 
 # What an OCPP 1.6 connector status tells of the transaction on it.
 CHARGING_STATES = {
@@ -131,11 +145,21 @@ def _outcome(entry: Entry, book: Book) -> tuple[Outcome, UUID | None]:
         return Outcome(at=entry.received_at, registration=registration), None
     if isinstance(fact, TokenPresented):
         return Outcome(at=entry.received_at, decision=_authorize(entry, book, fact)), None
+    _keep(entry, book, fact)
+    return usual, None
+
+
+def _keep(entry: Entry, book: Book, fact: Fact | None) -> None:
+    """What has no answer of its own, and is only kept."""
     if isinstance(fact, FirmwareReported):
         book.changes.firmware[entry.station_id] = (fact.status, fact.at)
     elif isinstance(fact, EventReported):
         book.changes.events.append((entry, fact))
-    return usual, None
+    elif isinstance(fact, FactsReported):
+        for one in fact.facts:
+            _keep(entry, book, one)
+    elif isinstance(fact, VARIABLE_FACTS):
+        book.changes.variables.append((entry, fact))
 
 
 def _authorize(entry: Entry, book: Book, fact: TokenPresented) -> Decision:

@@ -18,6 +18,7 @@ from gateway.writing.station_saving import (
     save_replayed,
     save_stations,
 )
+from gateway.writing.variables import save_variables
 
 Payload = dict[str, Any]
 
@@ -46,6 +47,8 @@ async def record(
     if changes.meters:
         await save_meters(connection, changes.meters)
     await save_stations(connection, changes)
+    if changes.boots or changes.variables or changes.events:
+        await save_variables(connection, changes)
     if changes.events:
         await save_events(connection, changes.events)
         changes.topics.add("stations")

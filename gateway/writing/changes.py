@@ -1,14 +1,15 @@
 """What a batch will save, table by table, gathered while its facts are applied."""
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from gateway.writing.entry import Entry, LogLine
 from gateway.writing.session_row import SessionRow
-from holdfast.contracts.facts import EventReported, Sample, StationBooted, StatusReported
+from holdfast.contracts.facts import EventReported, Fact, Sample, StationBooted, StatusReported
 from holdfast.contracts.message import Message
+from holdfast.contracts.orders import OrderKind
 from holdfast.domain.lane import lane
 
 
@@ -27,6 +28,20 @@ class OutboxChange:
     def lane(self) -> int:
         """Which relay carries it."""
         return lane(self.workflow_id)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlacedOrder:
+    """An order that the writer gives. It leaves `delay` later; unsent, it is dropped after
+    `kept`."""
+
+    organization_id: UUID
+    station_id: UUID
+    kind: OrderKind
+    payload: dict[str, Any]
+    now: datetime
+    delay: timedelta = timedelta(0)
+    kept: timedelta = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +83,9 @@ class Changes:
     boots: dict[UUID, tuple[Entry, StationBooted]] = field(default_factory=dict)
     firmware: dict[UUID, tuple[str, datetime]] = field(default_factory=dict)
     events: list[tuple[Entry, EventReported]] = field(default_factory=list)
+    # what is said of variables, settings and monitors, in the order of arrival
+    variables: list[tuple[Entry, Fact]] = field(default_factory=list)
+    orders: list[PlacedOrder] = field(default_factory=list)
     seen: dict[UUID, datetime] = field(default_factory=dict)
     quarantined: list[tuple[Entry, str]] = field(default_factory=list)
     replayed: list[UUID] = field(default_factory=list)

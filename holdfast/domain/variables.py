@@ -21,6 +21,11 @@ LIST_ITEMS_MAX: Final = 50
 _SECRET: Final = re.compile(
     r"password|passwd|passphrase|secret|authorizationkey|private_?key|(^|[^a-z])psk$", re.IGNORECASE
 )
+_NAME: Final = re.compile(
+    r"(?P<component>[^\[\]@.]+)(\[(?P<instance>[^\[\]]+)\])?"
+    r"(@(?P<evse>\d{1,4})(/(?P<connector>\d{1,4}))?)?"
+    r"\.(?P<variable>[^\[\]]+)(\[(?P<variable_instance>[^\[\]]+)\])?"
+)
 _LISTS: Final = frozenset({"optionlist", "sequencelist", "memberlist"})
 # Lists of measurands: in OCPP 1.6 by key, in 2.x by variable.
 _MEASURAND_KEYS: Final = frozenset(
@@ -60,6 +65,47 @@ ENERGY: Final = "energy.active.import.register"
 def is_secret(variable: str, mutability: str | None = None) -> bool:
     """Whether a variable's value must not be stored or shown."""
     return mutability == "write_only" or _SECRET.search(variable) is not None
+
+
+def written_name(
+    component: str,
+    component_instance: str | None,
+    evse: int | None,
+    connector: int | None,
+    variable: str,
+    variable_instance: str | None,
+) -> str:
+    """A variable in one word, as orders name it: "Connector@1/2.Available",
+    "OCPPCommCtrlr.MessageAttemptInterval[TransactionEvent]"; of OCPP 1.6 just its key."""
+    if not component:
+        return variable
+    name = component + (f"[{component_instance}]" if component_instance else "")
+    if evse is not None:
+        name += f"@{evse}" + (f"/{connector}" if connector is not None else "")
+    return f"{name}.{variable}" + (f"[{variable_instance}]" if variable_instance else "")
+
+
+Place = tuple[str, str | None, int | None, int | None, str, str | None]
+"""Component, its instance, EVSE, connector, variable, its instance."""
+
+
+def place_named(name: str, *, by_key: bool) -> Place | None:
+    """The other way round; `by_key`: of OCPP 1.6, where a name is a key as it is. None for what is
+    not written so."""
+    if by_key:
+        return ("", None, None, None, name, None)
+    found = _NAME.fullmatch(name)
+    if found is None:
+        return None
+    evse, connector = found["evse"], found["connector"]
+    return (
+        found["component"],
+        found["instance"],
+        None if evse is None else int(evse),
+        None if connector is None else int(connector),
+        found["variable"],
+        found["variable_instance"],
+    )
 
 
 def is_measurand_list(variable: str) -> bool:
