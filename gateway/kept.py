@@ -1,9 +1,9 @@
-"""What every version says alike: vendor data, and messages that are kept as frames only."""
+"""What every version says alike: vendor data, which is kept as it is."""
 
 from datetime import datetime
 
-from gateway.dialect import Outcome, Payload, Read, Reading
-from gateway.reading import digest, instant, text
+from gateway.dialect import Outcome, Payload, Reading
+from gateway.reading import text
 from holdfast.contracts.facts import DataReceived, Fact
 
 
@@ -22,18 +22,3 @@ def data_transfer(payload: Payload, received_at: datetime) -> Reading:
 def data_answer(_fact: Fact, _outcome: Outcome) -> Payload:
     """Accepted: it is kept. Stations repeat for ever what is refused (systems E10)."""
     return {"status": "Accepted"}
-
-
-def recorded(action: str, *stamps: str) -> Read:
-    """A reader for what is kept as a frame and of which nothing is made here.
-
-    `stamps`: the fields that may hold the message's own time; the first one present counts.
-    """
-
-    def read(payload: Payload, received_at: datetime) -> Reading:
-        own = next((payload[name] for name in stamps if name in payload), None)
-        at, clock = instant(own, received_at)
-        key = f"{action}|{own}|{digest(payload)}" if clock == "ok" and own else None
-        return Reading(Fact(at=at, clock=clock, key=key))
-
-    return read

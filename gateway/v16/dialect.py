@@ -1,8 +1,10 @@
 """OCPP 1.6J: which action is read and answered by what."""
 
 from gateway.dialect import Dialect, Handler, empty_answer
-from gateway.kept import data_answer, data_transfer, recorded
+from gateway.kept import data_answer, data_transfer
+from gateway.signing import sign_certificate, signing_answer
 from gateway.v16.authorize import authorize, authorize_answer
+from gateway.v16.events import EVENTS
 from gateway.v16.meter import meter_values
 from gateway.v16.orders import ACCEPTED_STATUSES, translate_order
 from gateway.v16.station import (
@@ -20,14 +22,6 @@ from gateway.v16.transactions import (
     stop_transaction,
 )
 
-# Kept as frames; later capabilities read them (security whitepaper, diagnostics).
-RECORDED = (
-    "DiagnosticsStatusNotification",
-    "LogStatusNotification",
-    "SecurityEventNotification",
-    "SignedFirmwareStatusNotification",
-)
-
 OCPP16 = Dialect(
     protocol="ocpp1.6",
     handlers={
@@ -38,10 +32,11 @@ OCPP16 = Dialect(
         "Heartbeat": Handler(heartbeat, heartbeat_answer),
         "MeterValues": Handler(meter_values, empty_answer, lenient=True),
         "StartTransaction": Handler(start_transaction, start_answer, lenient=True),
+        "SignCertificate": Handler(sign_certificate, signing_answer),
         "StatusNotification": Handler(status_notification, empty_answer),
         "StopTransaction": Handler(stop_transaction, stop_answer, lenient=True),
     }
-    | {action: Handler(recorded(action, "timestamp"), empty_answer) for action in RECORDED},
+    | EVENTS,
     translate_order=translate_order,
     accepted_statuses=ACCEPTED_STATUSES,
     unaccepted_are_refused=False,

@@ -1,7 +1,8 @@
 """OCPP 2.0.1: which action is read and answered by what."""
 
 from gateway.dialect import Dialect, Handler, empty_answer
-from gateway.kept import data_answer, data_transfer, recorded
+from gateway.kept import data_answer, data_transfer
+from gateway.signing import sign_certificate, signing_answer
 from gateway.v201.authorize import authorize, authorize_answer
 from gateway.v201.contracts import (
     certificate_status_answer,
@@ -14,6 +15,7 @@ from gateway.v201.device_model import (
     notify_monitoring_report,
     notify_report,
 )
+from gateway.v201.events import EVENTS
 from gateway.v201.meter import meter_values
 from gateway.v201.orders import ACCEPTED_STATUSES, translate_order
 from gateway.v201.station import (
@@ -25,19 +27,6 @@ from gateway.v201.station import (
     status_notification,
 )
 from gateway.v201.transactions import transaction_answer, transaction_event
-
-# Kept as frames; later capabilities read them.
-RECORDED = (
-    "ClearedChargingLimit",
-    "LogStatusNotification",
-    "NotifyChargingLimit",
-    "NotifyCustomerInformation",
-    "NotifyDisplayMessages",
-    "PublishFirmwareStatusNotification",
-    "ReportChargingProfiles",
-    "ReservationStatusUpdate",
-    "SecurityEventNotification",
-)
 
 OCPP201 = Dialect(
     protocol="ocpp2.0.1",
@@ -57,13 +46,11 @@ OCPP201 = Dialect(
         "NotifyEvent": Handler(notify_event, empty_answer, lenient=True),
         "NotifyMonitoringReport": Handler(notify_monitoring_report, empty_answer, lenient=True),
         "NotifyReport": Handler(notify_report, empty_answer, lenient=True),
+        "SignCertificate": Handler(sign_certificate, signing_answer),
         "StatusNotification": Handler(status_notification, empty_answer),
         "TransactionEvent": Handler(transaction_event, transaction_answer, lenient=True),
     }
-    | {
-        action: Handler(recorded(action, "timestamp", "generatedAt"), empty_answer)
-        for action in RECORDED
-    },
+    | EVENTS,
     translate_order=translate_order,
     accepted_statuses=ACCEPTED_STATUSES,
     unaccepted_are_refused=True,
