@@ -13,6 +13,8 @@ from temporalio.exceptions import ApplicationError
 
 from holdfast.contracts.late_truth import LateOrder, LateResult
 from holdfast.contracts.sessions import (
+    Asked,
+    AskOrder,
     AttentionOrder,
     Cancelled,
     CancelOrder,
@@ -78,6 +80,12 @@ class Sessions:
         """Place an order to stop; its own workflow sees it through."""
         async with self._locked(order.session_id) as (db, session):
             await session_steps.stop(db, session, order, _now())
+
+    @activity.defn(name="sessions.ask")
+    async def ask_transaction(self, order: AskOrder) -> Asked:
+        """Order the question; its answer comes as a signal."""
+        async with self._locked(order.session_id) as (db, session):
+            return await session_steps.ask(db, session, order, _now())
 
     @activity.defn(name="sessions.end")
     async def end_session(self, order: EndOrder) -> None:

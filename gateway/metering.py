@@ -10,13 +10,17 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from gateway.reading import instant, milliwatthours, number, objects
-from holdfast.contracts.facts import Sample
+import orjson
+
+from gateway.reading import instant, milliwatthours, number, objects, text
+from holdfast.contracts.facts import Sample, SignedValue
+from holdfast.domain.signed_record import KEY_LENGTH_MAX, Wrapped, wrapped
 
 ENERGY = "Energy.Active.Import.Register"
 POWER = "Power.Active.Import"
 STATE_OF_CHARGE = "SoC"
 POWER_W_MAX = 10**9
+SIGNED_MAX = 20  # of one moment
 
 # How a version writes the unit: the sampled value in, (unit or None, power of ten) out.
 UnitOf = Callable[[Mapping[str, Any]], tuple[str | None, int]]
@@ -54,10 +58,60 @@ def _sample(meter_value: dict[str, Any], received_at: datetime, unit_of: UnitOf)
         at=at,
         clock=clock,
         context=context,
+        signed=_signed(raw),
         energy_mwh=energy.get(None, sum(energy.values())) if energy else None,
         power_w=_watts(power),
         soc_percent=round(soc) if soc is not None and 0 <= soc <= 100 else None,
         raw=raw,
+    )
+
+
+def _signed(raw: object) -> tuple[SignedValue, ...]:
+    """Signed values, character for character: OCPP 1.6 says `format` SignedData, and some of its
+    stations put JSON with `signedMeterData` into a plain value; 2.x has `signedMeterValue`."""
+    found: list[SignedValue] = []
+    for value in objects(raw):
+        signed = _signed_201(value) or _signed_16(value)
+        if signed is not None and len(found) < SIGNED_MAX:
+            found.append(signed)
+    return tuple(found)
+
+
+def _signed_201(value: Mapping[str, Any]) -> SignedValue | None:
+    said = value.get("signedMeterValue")
+    data = said.get("signedMeterData") if isinstance(said, dict) else None
+    if not isinstance(said, dict) or not isinstance(data, str) or not data:
+        return None
+    return SignedValue(
+        data=data,
+        encoding=text(said, "encodingMethod", 50),
+        signing_method=text(said, "signingMethod", 50),
+        public_key=text(said, "publicKey", KEY_LENGTH_MAX),
+        context=text(value, "context", 64),
+    )
+
+
+def _signed_16(value: Mapping[str, Any]) -> SignedValue | None:
+    data = value.get("value")
+    if isinstance(data, dict):
+        data = orjson.dumps(data).decode()
+    if not isinstance(data, str) or not data:
+        return None
+    inner = wrapped(data)
+    if inner is None and value.get("format") != "SignedData":
+        return None
+    parts = inner or Wrapped(data=data)
+    said = {
+        "encoding": parts.encoding,
+        "signing_method": parts.signing_method,
+        "public_key": parts.public_key,
+    }
+    return SignedValue(
+        data=data,
+        encoding=text(said, "encoding", 50),
+        signing_method=text(said, "signing_method", 50),
+        public_key=text(said, "public_key", KEY_LENGTH_MAX),
+        context=text(value, "context", 64),
     )
 
 

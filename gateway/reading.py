@@ -19,7 +19,7 @@ from holdfast.domain.event_time import TimeFlag, event_time
 EVSE_MAX = 1_000
 SEQUENCE_MAX = 2**31 - 1
 NUMBER_LENGTH_MAX = 40
-TRANSACTION_ID_LENGTH_MAX = 64
+TRANSACTION_ID_LENGTH_MAX = 255
 TRANSACTION_NUMBER_MAX = 2**31 - 1
 MILLIWATTHOURS_MAX = 10**15  # a terawatt-hour: no register of a station gets there
 
@@ -98,12 +98,17 @@ def evse_if_any(value: object) -> int | None:
 
 
 def transaction_id(value: object) -> str | None:
-    """A transaction's id as text, cut to what we keep; None where there is none."""
+    """A transaction's id as text; None where there is none. One that is far too long (2.x allows 36
+    characters) ends in its digest: two that differ at the end are two transactions."""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return None
     if isinstance(value, float):
         value = int(value) if value.is_integer() and abs(value) < 2**63 else str(value)
-    return str(value).replace("\x00", "").strip()[:TRANSACTION_ID_LENGTH_MAX] or None
+    found = str(value).replace("\x00", "").strip()
+    if len(found) > TRANSACTION_ID_LENGTH_MAX:
+        written = blake2b(found.encode("utf-8", "replace"), digest_size=8).hexdigest()
+        found = f"{found[: TRANSACTION_ID_LENGTH_MAX - 17]}~{written}"
+    return found or None
 
 
 def is_ours(identifier: str) -> bool:

@@ -78,6 +78,7 @@ class SteppedSessions:
             self.begin_session,
             self.check_session,
             self.stop_session,
+            self.ask_transaction,
             self.end_session,
             self.cancel_session,
             self.settle_session,
@@ -100,6 +101,11 @@ class SteppedSessions:
     @activity.defn(name="sessions.stop")
     async def stop_session(self, order: sessions.StopOrder) -> None:
         self.script.take("stop", order, None)
+
+    @activity.defn(name="sessions.ask")
+    async def ask_transaction(self, order: sessions.AskOrder) -> sessions.Asked:
+        answer: sessions.Asked = self.script.take("ask", order, sessions.Asked(asked=False))
+        return answer
 
     @activity.defn(name="sessions.end")
     async def end_session(self, order: sessions.EndOrder) -> None:

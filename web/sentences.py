@@ -23,6 +23,7 @@ FINDINGS = {
     "register_noise": "The meter fell by a few Wh: noise in its last digits",
     "register_reset": "The meter fell: it was reset or swapped; what was counted is kept",
     "register_slip": "One low meter reading was a slip: the meter came back",
+    "register_dip": "One meter reading was lower than the one before; it counts if it stays low",
     "register_fell": "The last meter reading was too low to be believed and was left out",
     "stop_missing": "The meter reading at the end is 0; the last one before it counts",
     "stop_below_samples": "The last meter reading is below an earlier one",

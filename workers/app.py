@@ -71,6 +71,7 @@ def roles(
                 sessions.begin_session,
                 sessions.check_session,
                 sessions.stop_session,
+                sessions.ask_transaction,
                 sessions.end_session,
                 sessions.cancel_session,
                 sessions.settle_session,

@@ -26,9 +26,11 @@ from holdfast.contracts.sessions import (
     StopOrder,
 )
 from workflows.attention import Attention
+from workflows.owed_messages import OwedMessages
 from workflows.session_hearing import SessionHearing
 from workflows.step import Refused, step
 
+ASKED_ABOUT = "station asked what it owes"
 STOP_ATTEMPTS_BEFORE_ATTENTION = 3
 STOP_ATTEMPTS_MAX = 40
 STOP_PAUSE_MAX_S = 3600
@@ -160,6 +162,8 @@ class ChargingSession(SessionHearing):
         """On the news, the most pressing first."""
         if self.decisions:
             await self._decide(self.decisions.pop(0))
+        elif self.told is not None:
+            await self._judge_status()
         elif self.tripwire is not None:
             version, self.tripwire = self.tripwire, None
             await self._check(version)
@@ -178,6 +182,7 @@ class ChargingSession(SessionHearing):
                 or (self.started and self.state == "authorised")
                 or (self.refusal is not None and not self.started)
                 or self.tripwire is not None
+                or self.told is not None
                 or (self.heard_again and self.attention.reason == "silent")
                 or (self.said_state is not None and self.said_state != self.state)
             )
@@ -217,6 +222,18 @@ class ChargingSession(SessionHearing):
         elif check.verdict == "go_on" and self.attention.reason == "silent":
             await self.attention.clear()
 
+    async def _judge_status(self) -> None:
+        """A silent station was asked about its transaction. One that goes on is not over, however
+        long it says nothing else; the rows know when it said so. One that is over, with nothing
+        left to send, will never be ended by the station."""
+        told, self.told = self.told, None
+        if told is None:
+            return
+        if told.ongoing is False and told.messages_waiting is not True:
+            await self._end("not_ongoing")
+        elif told.ongoing and self.attention.reason == "silent":
+            await self.attention.clear()
+
     async def _stop(self, retry_s: int) -> None:
         """Order the stop again: some chargers need to be told more than once, some ignore it."""
         self.stop_attempts += 1
@@ -251,6 +268,10 @@ class ChargingSession(SessionHearing):
         if self.complete or plan.final_wait_s == 0:
             return
         self._say("ended; waiting for earlier messages that the station still owes")
+        # Sessions that were waiting when stations began to be asked go on waiting as they were.
+        if workflow.patched(ASKED_ABOUT):
+            await OwedMessages(self, self.attention, plan.final_wait_s, self._say).wait()
+            return
         with_time = timedelta(seconds=plan.final_wait_s)
         try:
             await workflow.wait_condition(

@@ -14,6 +14,7 @@ from holdfast.contracts.sessions import (
     StartSession,
     TransactionEndedSignal,
     TransactionStartedSignal,
+    TransactionStatusSignal,
     TripwireSignal,
     note_decision,
 )
@@ -37,6 +38,7 @@ class SessionHearing:
         self.heard_again = False
         self.suspensions = 0
         self.corrections = 0
+        self.told: TransactionStatusSignal | None = None
         self.decisions: list[OperatorDecision] = []
         self.seen = SeenEvents()
         for decision in start.decisions:
@@ -93,6 +95,12 @@ class SessionHearing:
         """The energy changed after the end."""
         if self.seen.is_new(fact.event_id):
             self.corrections += 1
+
+    @workflow.signal
+    def transaction_status_told(self, fact: TransactionStatusSignal) -> None:
+        """The station was asked about the transaction; the newest answer counts."""
+        if self.seen.is_new(fact.event_id):
+            self.told = fact
 
     @workflow.signal
     def operator_decided(self, decision: OperatorDecision) -> None:

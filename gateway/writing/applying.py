@@ -8,11 +8,15 @@ from uuid import UUID
 from gateway.dialect import Outcome
 from gateway.writing import sessions
 from gateway.writing.authorizing import decide_token, find_token, ordered_session
+from gateway.writing.course import change_state, keep_samples
 from gateway.writing.entry import Entry
+from gateway.writing.evidence import note_keys
 from gateway.writing.keys import Claims
+from gateway.writing.loading import TRANSACTION_FACTS, TransactionFact
 from gateway.writing.session_row import SessionRow
 from gateway.writing.sessions import Book, CannotApply
 from holdfast.contracts.facts import (
+    DataReceived,
     EventReported,
     Fact,
     FactsReported,
@@ -127,15 +131,11 @@ def _outcome(entry: Entry, book: Book) -> tuple[Outcome, UUID | None]:
     if isinstance(fact, MeterSampled):
         _meter(entry, book, fact)
         return usual, None
-    if isinstance(fact, TransactionStarted):
-        outcome, row = sessions.start(book, entry, fact)
-        return outcome, row.id
-    if isinstance(fact, TransactionUpdated):
-        outcome, row = sessions.update(book, entry, fact)
-        return outcome, row.id if row.new else None
-    if isinstance(fact, TransactionEnded):
-        outcome, row = sessions.end(book, entry, fact)
-        return outcome, row.id if row.new else None
+    if isinstance(fact, DataReceived):
+        note_keys(book.changes, entry, fact)
+        return usual, None
+    if isinstance(fact, TRANSACTION_FACTS):
+        return _transaction(entry, book, fact)
     if isinstance(fact, StatusReported):
         _status(entry, book, fact)
         return usual, None
@@ -162,6 +162,17 @@ def _keep(entry: Entry, book: Book, fact: Fact | None) -> None:
         book.changes.variables.append((entry, fact))
 
 
+def _transaction(entry: Entry, book: Book, fact: TransactionFact) -> tuple[Outcome, UUID | None]:
+    if isinstance(fact, TransactionStarted):
+        outcome, row = sessions.start(book, entry, fact)
+        return outcome, row.id
+    if isinstance(fact, TransactionUpdated):
+        outcome, row = sessions.update(book, entry, fact)
+    else:
+        outcome, row = sessions.end(book, entry, fact)
+    return outcome, row.id if row.new else None
+
+
 def _authorize(entry: Entry, book: Book, fact: TokenPresented) -> Decision:
     if ordered_session(entry, book.loaded, fact.token_uid, fact.at, book.window) is not None:
         return Decision(status=AuthorizationStatus.ACCEPTED)
@@ -178,7 +189,7 @@ def _meter(entry: Entry, book: Book, fact: MeterSampled) -> None:
         running = _running(entry, book, fact.evse)
         if running is not None and running.started_at is not None and fact.at >= running.started_at:
             row = running
-    sessions.keep_samples(book, entry, row, fact.evse, fact.samples)
+    keep_samples(book.changes, entry, row, fact.evse, fact.samples)
 
 
 def _status(entry: Entry, book: Book, fact: StatusReported) -> None:
@@ -191,7 +202,7 @@ def _status(entry: Entry, book: Book, fact: StatusReported) -> None:
         return
     row = _running(entry, book, fact.evse)
     if row is not None and row.started_at is not None and fact.at >= row.started_at:
-        sessions.change_state(book, row, state, fact.at, entry.received_at)
+        change_state(book.changes, row, state, fact.at, entry.received_at)
 
 
 def judged_at(entry: Entry, fact: StatusReported) -> datetime:

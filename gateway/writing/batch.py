@@ -5,7 +5,9 @@ from typing import Any
 
 from gateway.writing.applying import apply_all, plain_answer, quarantine_outcome
 from gateway.writing.changes import Changes
+from gateway.writing.course import billed, correct, recount
 from gateway.writing.entry import Entry, LogLine
+from gateway.writing.evidence import save_evidence
 from gateway.writing.keys import Claims, claim, claims_of, save_answers
 from gateway.writing.loading import Connection, Loaded, ask, loaded_of
 from gateway.writing.saving import save_meters, save_sessions
@@ -39,13 +41,19 @@ async def record(
     claiming = await claim(connection, entries)
     loaded = await loaded_of(asked)
     claims = await claims_of(connection, claiming)
+    claims.renew(entries)
     await _numbers(connection, entries, loaded, claims)
     book = Book(loaded=loaded, changes=Changes(), start_timeout_s=start_timeout_s)
+    settled = billed(loaded)
     answers = apply_all(entries, book, claims)
     changes = book.changes
+    await recount(connection, changes)
+    correct(changes, settled)
     await save_sessions(connection, loaded, changes)
     if changes.meters:
         await save_meters(connection, changes.meters)
+    if changes.signed or changes.meter_keys:
+        await save_evidence(connection, changes)
     await save_stations(connection, changes)
     if changes.boots or changes.variables or changes.events:
         await save_variables(connection, changes)

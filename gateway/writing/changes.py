@@ -7,7 +7,14 @@ from uuid import UUID
 
 from gateway.writing.entry import Entry, LogLine
 from gateway.writing.session_row import SessionRow
-from holdfast.contracts.facts import EventReported, Fact, Sample, StationBooted, StatusReported
+from holdfast.contracts.facts import (
+    EventReported,
+    Fact,
+    Sample,
+    SignedValue,
+    StationBooted,
+    StatusReported,
+)
 from holdfast.contracts.message import Message
 from holdfast.contracts.orders import OrderKind
 from holdfast.domain.lane import lane
@@ -65,11 +72,36 @@ class MeterChange:
     sample: Sample
 
 
+@dataclass(frozen=True, slots=True)
+class SignedChange:
+    """A signed value to keep as evidence."""
+
+    entry: Entry
+    row: SessionRow | None
+    evse: int
+    sample: Sample
+    value: SignedValue
+
+
+@dataclass(frozen=True, slots=True)
+class KeyChange:
+    """A public key that a station named as a meter's. EVSE 0: of all of its EVSEs."""
+
+    entry: Entry
+    evse: int
+    public_key: str  # hex of its DER
+    source: str
+
+
 @dataclass(slots=True)
 class Changes:
     """Everything that one batch writes."""
 
     meters: list[MeterChange] = field(default_factory=list)
+    signed: list[SignedChange] = field(default_factory=list)
+    meter_keys: list[KeyChange] = field(default_factory=list)
+    # sessions whose readings must be looked at together
+    recounts: dict[UUID, SessionRow] = field(default_factory=dict)
     milestones: list[Milestone] = field(default_factory=list)
     states: list[tuple[SessionRow, datetime, str]] = field(default_factory=list)
     outbox: list[OutboxChange] = field(default_factory=list)

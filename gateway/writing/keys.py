@@ -11,7 +11,13 @@ from psycopg import AsyncCursor
 from gateway.writing.arrays import pack
 from gateway.writing.entry import Entry
 from gateway.writing.loading import Connection
-from holdfast.contracts.facts import MeterSampled, TransactionEnded, TransactionUpdated
+from holdfast.contracts.facts import (
+    MeterSampled,
+    TransactionEnded,
+    TransactionStarted,
+    TransactionUpdated,
+)
+from holdfast.domain.repeated_start import EarlierStart, is_another_start
 
 Key = tuple[UUID, UUID]
 
@@ -28,8 +34,9 @@ FROM unnest(%b::uuid[], %b::uuid[], %b::text[]) AS w(station_id, key, transactio
 ON CONFLICT DO NOTHING RETURNING station_id, key
 """
 _STORED = """
-SELECT k.station_id, k.key, k.answer
+SELECT k.station_id, k.key, k.answer, s.started_at, s.ended_at, s.created_at, s.last_seen_at
 FROM fact_keys k JOIN unnest(%b::uuid[], %b::uuid[]) AS w(station_id, key) USING (station_id, key)
+LEFT JOIN sessions s ON s.id = k.session_id
 """
 _ANSWER = """
 UPDATE fact_keys k SET answer = w.answer, session_id = coalesce(w.session_id, k.session_id)
@@ -46,6 +53,7 @@ class Claims:
     made: set[Key]
     stored: dict[Key, dict[str, Any]]
     used: set[Key] = field(default_factory=set)
+    earlier: dict[Key, EarlierStart] = field(default_factory=dict)  # sessions of stored keys
 
     def first(self, key: Key) -> bool:
         """Whether this use of a key is the first ever, in this batch or before."""
@@ -57,6 +65,22 @@ class Claims:
     def is_new(self, key: Key) -> bool:
         """Whether nobody recorded this key before the batch."""
         return key in self.made
+
+    def renew(self, entries: Sequence[Entry]) -> None:
+        """A start of OCPP 1.6 that only looks like an earlier one is new: its key is the new
+        session's from now on."""
+        for entry in entries:
+            fact = entry.fact
+            if entry.key is None or not isinstance(fact, TransactionStarted):
+                continue
+            key = (entry.station_id, entry.key)
+            earlier = self.earlier.get(key)
+            if fact.transaction_id is not None or earlier is None or self.is_new(key):
+                continue
+            if is_another_start(
+                earlier, clock_ok=fact.clock == "ok", at=fact.at, heard_at=entry.received_at
+            ):
+                self.made.add(key)
 
 
 @dataclass(slots=True)
@@ -97,6 +121,7 @@ async def claims_of(connection: Connection, claiming: Claiming) -> Claims:
     made = {(row[0], row[1]) for row in await claiming.cursor.fetchall()}
     repeated = [key for key in claiming.wanted if key not in made]
     stored: dict[Key, dict[str, Any]] = {}
+    earlier: dict[Key, EarlierStart] = {}
     if repeated:
         cursor = await connection.execute(
             _STORED,
@@ -105,9 +130,17 @@ async def claims_of(connection: Connection, claiming: Claiming) -> Claims:
                 pack("uuid", [key[1] for key in repeated]),
             ),
         )
-        for station_id, key, answer in await cursor.fetchall():
+        for station_id, key, answer, *times in await cursor.fetchall():
             stored[(station_id, key)] = {} if answer is None else orjson.loads(answer)
-    return Claims(made, stored)
+            started_at, ended_at, created_at, last_seen_at = times
+            if created_at is not None:
+                earlier[(station_id, key)] = EarlierStart(
+                    started_at=started_at,
+                    ended_at=ended_at,
+                    first_heard_at=created_at,
+                    last_heard_at=last_seen_at or created_at,
+                )
+    return Claims(made, stored, earlier=earlier)
 
 
 async def save_answers(

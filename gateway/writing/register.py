@@ -1,97 +1,156 @@
 """What energy a session has, from registers that may stand still, jump, reset or lie.
 
-Always: energy = offset + (stop, else last) - start, in mWh, rounded half up once to Wh. An older
-reading changes nothing; energy never falls while the session runs; the register in the stop wins
-(systems.md E9, A6).
+Always: energy = offset + (stop, else last) - start, in mWh, rounded half up once to Wh. As long as
+the register rises in the order of time, which is nearly always, each is counted as it comes. For
+anything else (a reading that is lower, older or impossible, a start or an end that came late)
+these functions return true: then all readings of the session are looked at together, by the one
+pure rule that also says when the energy flowed (`domain.quality.measure`), so that the order in
+which they came does not matter. Energy never falls while the session runs; from its end on, the
+rule alone counts, and the register in the stop wins (systems.md E9, A6).
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from gateway.writing.session_row import SessionRow
+from holdfast.domain.quality import (
+    NOISE_MWH,
+    SLACK_MWH,
+    Measurement,
+    MeterEnds,
+    RegisterReading,
+    energy_max_mwh,
+    measure,
+)
 
-NOISE_MWH = 10_000  # kWh as floats wobble (charger-quirks 16)
-POWER_MAX_MW = 1_000_000_000  # a megawatt: no register can have run faster
-HOUR_S = 3_600
-GRACE_S = 60
+START_UNNAMED = "meter_start_missing"
+DIP = "register_dip"
+_TOLD = {
+    "register_jump",
+    "register_reset",
+    "register_slip",
+    "register_fell",
+    "stop_below_samples",
+    "stop_below_start",
+    "stop_missing",
+}
 
 
-def sampled(row: SessionRow, register_mwh: int, at: datetime) -> None:
-    """A reading of the running session's register."""
+def sampled(row: SessionRow, register_mwh: int, at: datetime) -> bool:
+    """A reading of the session's register. True: look at all readings together."""
     if row.meter_stop_mwh is not None:
-        return
+        return True
     if row.meter_start_mwh is None:
         row.meter_start_mwh = register_mwh
-        row.find("meter_start_missing", "counted from the first register seen", "note")
+        row.find(START_UNNAMED, "counted from the first register seen", "note")
     if row.meter_last_mwh is None or row.meter_last_at is None:
         row.meter_last_mwh, row.meter_last_at = row.meter_start_mwh, at
     if at < row.meter_last_at:
-        return
-    last = row.meter_last_mwh
-    if register_mwh < last:
-        if last - register_mwh <= NOISE_MWH:
-            return
-        _reset(row, last, register_mwh, row.meter_last_at, at)
+        return True
+    growth = register_mwh - row.meter_last_mwh
+    if growth < 0:
+        return growth < -NOISE_MWH
+    odd = not _possible(growth, row.meter_last_at, at)
     row.meter_last_mwh, row.meter_last_at = register_mwh, at
     _count(row)
+    return odd
 
 
-def started(row: SessionRow, register_mwh: int, at: datetime) -> None:
-    """The register at the start, which may come after later readings."""
-    if row.meter_start_mwh is not None and row.meter_last_mwh is not None:
-        if register_mwh < row.meter_start_mwh:
-            row.meter_start_mwh = register_mwh
-            _count(row)
-        return
+def started(row: SessionRow, register_mwh: int, at: datetime) -> bool:
+    """The register at the start, which may come after later readings, and after the end."""
+    if row.meter_start_mwh is not None and not row.found(START_UNNAMED):
+        return False
+    late = row.meter_last_mwh is not None or row.meter_stop_mwh is not None
+    row.withdraw(START_UNNAMED)
     row.meter_start_mwh = register_mwh
-    row.meter_last_mwh, row.meter_last_at = register_mwh, at
     row.changed = True
-    _count(row)  # the end may have come first
+    if not late:
+        row.meter_last_mwh, row.meter_last_at = register_mwh, at
+    return late
 
 
-def stopped(row: SessionRow, register_mwh: int, at: datetime) -> None:
-    """The register at the end. It wins over readings, unless it lies below them."""
+def stopped(row: SessionRow, register_mwh: int, at: datetime) -> bool:
+    """The register at the end."""
     row.changed = True
-    if row.meter_start_mwh is None:
-        row.meter_stop_mwh = register_mwh
-        row.find("meter_start_missing", "the end has a register, the start has none")
-        return
-    start = row.meter_start_mwh
-    last = row.meter_last_mwh if row.meter_last_mwh is not None else start
-    if register_mwh < last - NOISE_MWH:
-        counted = row.meter_offset_mwh + last - start
-        if register_mwh == 0:
-            row.find("meter_stop_missing", "the register at the end is 0; the last reading counts")
-            row.meter_offset_mwh = counted + start
-        elif register_mwh < start:
-            since = row.meter_last_at or row.started_at or at
-            _reset(row, last, register_mwh, since, at)
-        elif row.meter_offset_mwh == 0:
-            # Both lie above the start: the end is the figure that the station stands by.
-            row.find("meter_stop_below_last", "the register at the end lies below a reading")
-        else:
-            row.find("meter_stop_below_last", "after a reset; the last reading counts")
-            row.meter_offset_mwh = counted + start - register_mwh
     row.meter_stop_mwh = register_mwh
-    exact = row.meter_offset_mwh + register_mwh - start
+    if row.meter_start_mwh is None:
+        row.find(START_UNNAMED, "the end has a register, the start has none")
+        return False
+    last = row.meter_start_mwh if row.meter_last_mwh is None else row.meter_last_mwh
+    since = row.meter_last_at or row.started_at or at
+    if (
+        row.meter_offset_mwh
+        or register_mwh < last - NOISE_MWH
+        or not _possible(register_mwh - last, since, at)
+    ):
+        return True
+    row.energy_wh = max(0, (register_mwh - row.meter_start_mwh + 500) // 1000)
+    return False
+
+
+def ended(row: SessionRow) -> bool:
+    """The session ended. What one low reading meant is decided now: true where there was one, or
+    anything else that was odd."""
+    return bool(row.meter_offset_mwh) or row.found(DIP)
+
+
+def recount(row: SessionRow, readings: Sequence[RegisterReading]) -> None:
+    """Count anew from all readings of the session, in whatever order they came."""
+    measured = _measured(row, readings)
+    if measured is None:
+        return
+    first, last = measured.first, measured.last
+    before = _exact(row)
+    if first is not None and (row.meter_start_mwh is None or row.found(START_UNNAMED)):
+        row.meter_start_mwh = first.register_mwh
+    if last is not None:
+        row.meter_last_mwh, row.meter_last_at = last.register_mwh, last.at
+    start = row.meter_start_mwh
+    end = row.meter_last_mwh if row.meter_stop_mwh is None else row.meter_stop_mwh
+    if start is None or end is None:
+        return
+    exact = measured.energy_mwh
+    if row.ended_at is None:
+        exact = max(exact, before)
+    row.meter_offset_mwh = exact - (end - start)
     row.energy_wh = max(0, (exact + 500) // 1000)
+    row.changed = True
 
 
-def _reset(row: SessionRow, last: int, register_mwh: int, since: datetime, at: datetime) -> None:
-    """The register fell. What it shows now was charged since, unless that is impossible."""
-    charged = register_mwh if _possible(register_mwh, since, at) else 0
-    row.meter_offset_mwh += last - register_mwh + charged
-    row.find("register_reset", "the register fell; energy was carried over")
+def _measured(row: SessionRow, readings: Sequence[RegisterReading]) -> Measurement | None:
+    ended_at = row.ended_at
+    kept = [reading for reading in readings if ended_at is None or reading.at <= ended_at]
+    instants = [reading.at for reading in kept]
+    until = ended_at or max(instants, default=None)
+    if until is None:
+        return None
+    named = None if row.found(START_UNNAMED) else row.meter_start_mwh
+    measured = measure(
+        kept,
+        MeterEnds(start_mwh=named, stop_mwh=row.meter_stop_mwh),
+        started_at=row.started_at or min([*instants, until]),
+        ended_at=until,
+    )
+    for finding in measured.findings:
+        if finding.code == "register_fell" and ended_at is None:
+            detail = "a reading was lower than the one before; it counts where it stays low"
+            row.find(DIP, detail, "note")
+        elif finding.code in _TOLD:
+            row.find(finding.code, finding.detail, finding.severity.value)
+    return measured
 
 
-def _possible(energy_mwh: int, since: datetime, until: datetime) -> bool:
-    seconds = max(0.0, (until - since).total_seconds()) + GRACE_S
-    return energy_mwh <= POWER_MAX_MW * seconds / HOUR_S
+def _possible(growth_mwh: int, since: datetime, until: datetime) -> bool:
+    return growth_mwh <= SLACK_MWH or growth_mwh <= energy_max_mwh(until - since, None)
+
+
+def _exact(row: SessionRow) -> int:
+    end = row.meter_last_mwh if row.meter_stop_mwh is None else row.meter_stop_mwh
+    if row.meter_start_mwh is None or end is None:
+        return 0
+    return row.meter_offset_mwh + end - row.meter_start_mwh
 
 
 def _count(row: SessionRow) -> None:
-    if row.meter_start_mwh is None or row.meter_last_mwh is None:
-        return
-    end = row.meter_stop_mwh if row.meter_stop_mwh is not None else row.meter_last_mwh
-    exact = row.meter_offset_mwh + end - row.meter_start_mwh
-    row.energy_wh = max(row.energy_wh, (exact + 500) // 1000)
+    row.energy_wh = max(row.energy_wh, (_exact(row) + 500) // 1000)
     row.metered = True

@@ -69,13 +69,21 @@ class SessionRow:
 
     def find(self, code: str, detail: str, severity: str = "review") -> None:
         """Note something that a person may want to know, once per code."""
-        if len(self.findings) < FINDINGS_MAX and not any(
-            item.get("code") == code for item in self.findings
-        ):
+        if len(self.findings) < FINDINGS_MAX and not self.found(code):
             self.findings = [
                 *self.findings,
                 {"code": code, "severity": severity, "detail": detail},
             ]
+            self.changed = True
+
+    def found(self, code: str) -> bool:
+        """Whether this was noted."""
+        return any(item.get("code") == code for item in self.findings)
+
+    def withdraw(self, code: str) -> None:
+        """It no longer holds: what was missing came late."""
+        if self.found(code):
+            self.findings = [item for item in self.findings if item.get("code") != code]
             self.changed = True
 
 

@@ -11,13 +11,13 @@ from gateway.dialect import Outcome
 from gateway.reading import is_ours
 from gateway.writing import register, telling
 from gateway.writing.authorizing import decide_token, find_token, ordered_session, waits
-from gateway.writing.changes import Changes, MeterChange, Milestone
+from gateway.writing.changes import Changes
+from gateway.writing.course import change_state, counted, entry_ends, keep_samples, milestone
 from gateway.writing.entry import Entry
 from gateway.writing.loading import Loaded, normalised
 from gateway.writing.session_row import SessionRow, new_id
 from holdfast.contracts import sessions as contract
 from holdfast.contracts.facts import (
-    Sample,
     TransactionEnded,
     TransactionStarted,
     TransactionUpdated,
@@ -27,6 +27,7 @@ from holdfast.domain.authorization import AuthorizationStatus, Decision
 TransactionFact = TransactionStarted | TransactionUpdated | TransactionEnded
 
 GAPS_MAX = 10_000
+START_MISSING = "start_missing"
 
 
 class CannotApply(Exception):
@@ -66,15 +67,14 @@ def start(book: Book, entry: Entry, fact: TransactionStarted) -> tuple[Outcome, 
         telling.tell_start(
             book.changes, row, book.loaded.stations[entry.station_id], book.start_timeout_s
         )
-        _milestone(book, row, "started", fact.at)
-    elif row.started_at is None or fact.at < row.started_at:
-        row.started_at = fact.at
-        row.changed = True
+        milestone(book.changes, row, "started", fact.at)
+    else:
+        _start_came_late(row, fact.at)
     _place(row, fact.evse, fact.connector)
     decision = _token(book, entry, row, fact)
-    _state(book, row, fact.charging_state, fact.at, entry.received_at)
+    change_state(book.changes, row, fact.charging_state, fact.at, entry.received_at)
     if fact.meter_start_mwh is not None:
-        register.started(row, fact.meter_start_mwh, fact.at)
+        counted(book.changes, row, register.started(row, fact.meter_start_mwh, fact.at))
     _follow(book, entry, row, fact)
     return Outcome(at=entry.received_at, decision=decision, transaction_number=number), row
 
@@ -88,17 +88,20 @@ def update(book: Book, entry: Entry, fact: TransactionUpdated) -> tuple[Outcome,
             _begin_ordered(book, entry, row, fact.transaction_id, fact.at)
         else:
             row = _new_session(book, entry, fact, fact.transaction_id, started_at=fact.at)
-            row.find("start_missing", "the first message was not the start", "note")
+            row.find(START_MISSING, "the first message was not the start", "note")
             telling.tell_start(
                 book.changes, row, book.loaded.stations[entry.station_id], book.start_timeout_s
             )
-            _milestone(book, row, "started", fact.at)
+            milestone(book.changes, row, "started", fact.at)
     elif fact.remote_start_number is not None and row.remote_start_number is None:
         row = _handed_over(book, entry, row, fact)
+    elif row.started_at is not None and fact.at < row.started_at and row.found(START_MISSING):
+        # The end came first: the session was under way at least since then.
+        row.started_at = fact.at
     _place(row, fact.evse, fact.connector)
     decision = _token(book, entry, row, fact)
     if row.ended_at is None:
-        _state(book, row, fact.charging_state, fact.at, entry.received_at)
+        change_state(book.changes, row, fact.charging_state, fact.at, entry.received_at)
     _follow(book, entry, row, fact)
     return Outcome(at=entry.received_at, decision=decision), row
 
@@ -119,63 +122,26 @@ def end(book: Book, entry: Entry, fact: TransactionEnded) -> tuple[Outcome, Sess
         row.stop_reason = fact.reason
         row.charging_state = None if made else row.charging_state
         row.changed = True
-    before = row.energy_wh
     _follow(book, entry, row, fact)
     if fact.meter_stop_mwh is not None and row.meter_stop_mwh is None:
-        register.stopped(row, fact.meter_stop_mwh, fact.at)
+        counted(book.changes, row, register.stopped(row, fact.meter_stop_mwh, fact.at))
+    elif first:
+        counted(book.changes, row, register.ended(row))
     event_id = f"ended:{entry.key or fact.at.isoformat()}"
     if made:
-        _milestone(book, row, "ended_without_start", fact.at)
+        milestone(book.changes, row, "ended_without_start", fact.at)
         telling.tell_start(
             book.changes, row, book.loaded.stations[entry.station_id], book.start_timeout_s
         )
     elif first:
         telling.tell_ended(book.changes, row, event_id)
-    elif row.energy_wh != before:
-        _corrected(book, row, event_id)
-    _milestone(book, row, "ended", row.ended_at or fact.at, reason=fact.reason)
+    milestone(book.changes, row, "ended", row.ended_at or fact.at, reason=fact.reason)
     return Outcome(at=entry.received_at, decision=decision), row
-
-
-def keep_samples(
-    book: Book, entry: Entry, row: SessionRow | None, evse: int, samples: tuple[Sample, ...]
-) -> None:
-    """Store samples, and follow the register of the session where there is one."""
-    for sample in samples:
-        book.changes.meters.append(MeterChange(entry, row.id if row else None, evse, sample))
-    if row is None:
-        return
-    before = row.energy_wh
-    for sample in samples:
-        if sample.energy_mwh is not None and (row.ended_at is None or sample.at <= row.ended_at):
-            register.sampled(row, sample.energy_mwh, sample.at)
-    if row.charging_state is None and row.energy_wh > before and row.ended_at is None:
-        # OCPP 1.6 tells states by connector, and "Charging" may come before its transaction.
-        _state(book, row, "charging", row.started_at or samples[0].at, entry.received_at)
-    if row.last_seen_at is None or entry.received_at > row.last_seen_at:
-        row.last_seen_at = entry.received_at
-        row.metered = True
-    if row.ended_at is None and row.ended_by_us_at is None:
-        telling.tell_tripwire(book.changes, row)
-    elif row.energy_wh != before and not entry_ends(entry):
-        _corrected(book, row, f"meter:{entry.key or entry.received_at.isoformat()}")
 
 
 def _shared_id(entry: Entry, fact: TransactionEnded) -> bool:
     """Whether this is an id that we cannot have given to an OCPP 1.6 station: -1, 0, 2^63-1."""
     return entry.peer.dialect.protocol == "ocpp1.6" and not is_ours(fact.transaction_id)
-
-
-def entry_ends(entry: Entry) -> bool:
-    """Whether the message is itself an end, which tells the workflow in its own way."""
-    return isinstance(entry.fact, TransactionEnded)
-
-
-def change_state(
-    book: Book, row: SessionRow, state: str, at: datetime, received_at: datetime
-) -> None:
-    """The charging state at an instant; only a newer one becomes the present one."""
-    _state(book, row, state, at, received_at)
 
 
 def _linked(
@@ -217,7 +183,7 @@ def _begin_ordered(
         contract.TRANSACTION_STARTED,
         contract.TransactionStartedSignal(event_id=f"started:{transaction_id}", at=at),
     )
-    _milestone(book, row, "started", at, ordered=True)
+    milestone(book.changes, row, "started", at, ordered=True)
 
 
 def _handed_over(book: Book, entry: Entry, row: SessionRow, fact: TransactionUpdated) -> SessionRow:
@@ -239,10 +205,10 @@ def _handed_over(book: Book, entry: Entry, row: SessionRow, fact: TransactionUpd
     row.stop_reason = "HandedOver"
     row.changed = True
     telling.tell_ended(book.changes, row, f"handed_over:{entry.key}")
-    _milestone(book, row, "handed_over", fact.at, to=str(ordered.id))
+    milestone(book.changes, row, "handed_over", fact.at, to=str(ordered.id))
     _begin_ordered(book, entry, ordered, fact.transaction_id, fact.at)
     if row.meter_last_mwh is not None:
-        register.started(ordered, row.meter_last_mwh, fact.at)
+        counted(book.changes, ordered, register.started(ordered, row.meter_last_mwh, fact.at))
     ordered.sequence_last, ordered.sequence_gaps = row.sequence_last, row.sequence_gaps
     row.sequence_gaps = 0
     return ordered
@@ -285,7 +251,7 @@ def _ended_only(book: Book, entry: Entry, fact: TransactionEnded) -> SessionRow:
         raise CannotApply("a stop of an unknown transaction that says nothing of its energy")
     started_at = min((sample.at for sample in fact.samples), default=fact.at)
     row = _new_session(book, entry, fact, fact.transaction_id, started_at=min(started_at, fact.at))
-    row.find("start_missing", "the station reported an end without a start")
+    row.find(START_MISSING, "the station reported an end without a start")
     if fact.token_uid is not None:
         _identify(entry, book, row, fact.token_uid, fact.token_type)
     return row
@@ -334,7 +300,7 @@ def _follow(book: Book, entry: Entry, row: SessionRow, fact: TransactionFact) ->
     row.changed = True
     if fact.sequence is not None:
         _number(book, entry, row, fact.sequence, isinstance(fact, TransactionStarted))
-    keep_samples(book, entry, row, row.evse, fact.samples)
+    keep_samples(book.changes, entry, row, row.evse, fact.samples)
 
 
 def _number(book: Book, entry: Entry, row: SessionRow, number: int, first: bool) -> None:
@@ -342,6 +308,9 @@ def _number(book: Book, entry: Entry, row: SessionRow, number: int, first: bool)
         row.sequence_gaps = 0 if first else min(number, GAPS_MAX)
         row.sequence_last = number
         return
+    if first and number < row.sequence_last:
+        # Numbers below the start were never owed: some stations count on over transactions.
+        row.sequence_gaps = max(0, row.sequence_gaps - number)
     if number > row.sequence_last:
         row.sequence_gaps = min(row.sequence_gaps + number - row.sequence_last - 1, GAPS_MAX)
         row.sequence_last = number
@@ -360,22 +329,12 @@ def _number(book: Book, entry: Entry, row: SessionRow, number: int, first: bool)
             )
 
 
-def _state(
-    book: Book, row: SessionRow, state: str | None, at: datetime, received_at: datetime
-) -> None:
-    if state is None:
-        return
-    book.changes.states.append((row, at, state))
-    if row.charging_state_at is not None and at < row.charging_state_at:
-        return
-    if row.charging_state != state:
-        known = row.charging_state is not None and not row.new
-        row.charging_state = state
-        if known:
-            telling.tell_state(book.changes, row, at, received_at)
-        _milestone(book, row, state, at)
-    row.charging_state_at = at
-    row.changed = True
+def _start_came_late(row: SessionRow, at: datetime) -> None:
+    """The start of a session that other messages made, the end among them perhaps."""
+    if row.started_at is None or at < row.started_at:
+        row.started_at = at
+        row.changed = True
+    row.withdraw(START_MISSING)
 
 
 def _place(row: SessionRow, evse: int | None, connector: int | None) -> None:
@@ -385,15 +344,3 @@ def _place(row: SessionRow, evse: int | None, connector: int | None) -> None:
     if connector and row.connector is None:
         row.connector = connector
         row.changed = True
-
-
-def _corrected(book: Book, row: SessionRow, event_id: str) -> None:
-    if row.settled:
-        telling.signal(
-            book.changes, row, contract.METER_CORRECTED, contract.EventSignal(event_id=event_id)
-        )
-
-
-def _milestone(book: Book, row: SessionRow, kind: str, at: datetime, **values: object) -> None:
-    key = f"{kind}:{at.isoformat()}"
-    book.changes.milestones.append(Milestone(row, key, at, kind, telling.details(**values)))

@@ -49,6 +49,7 @@ _ALL = (
             sessions.START_REFUSED: sessions.StartRefusedSignal,
             sessions.GAPS_CLOSED: sessions.EventSignal,
             sessions.METER_CORRECTED: sessions.EventSignal,
+            sessions.TRANSACTION_STATUS_TOLD: sessions.TransactionStatusSignal,
             sessions.OPERATOR_DECIDED: sessions.OperatorDecision,
         },
     ),

@@ -18,6 +18,7 @@ TRIPWIRE_CROSSED = "tripwire_crossed"
 START_REFUSED = "start_refused"
 GAPS_CLOSED = "gaps_closed"
 METER_CORRECTED = "meter_corrected"
+TRANSACTION_STATUS_TOLD = "transaction_status_told"
 OPERATOR_DECIDED = "operator_decided"
 
 QUALITY = "quality: "
@@ -118,6 +119,18 @@ class StartRefusedSignal(Message):
     order_state: str
 
 
+class TransactionStatusSignal(Message):
+    """What came of asking the station about the transaction (2.x GetTransactionStatus, E14).
+
+    `ongoing` and `messages_waiting` are null where it did not answer, or did not say.
+    """
+
+    event_id: str
+    order_state: str
+    ongoing: bool | None = None
+    messages_waiting: bool | None = None
+
+
 class EventSignal(Message):
     """A fact without more to say (gaps closed, meter corrected): look at the rows again."""
 
@@ -171,11 +184,25 @@ class StopOrder(Message):
     valid_s: int = 60  # the order lapses when the next attempt is due
 
 
+class AskOrder(Message):
+    """Ask the station what it still has of the transaction; each attempt is an order."""
+
+    session_id: UUID
+    attempt: int
+    valid_s: int = 60  # the question lapses when the next one is due
+
+
+class Asked(Message):
+    """`asked` is false where there is nobody to ask: OCPP 1.6 has no such question."""
+
+    asked: bool
+
+
 class EndOrder(Message):
     """End the session at its last register without the station's word."""
 
     session_id: UUID
-    reason: str  # zombie, forced
+    reason: str  # zombie, forced, not_ongoing
 
 
 class CancelOrder(Message):
@@ -240,6 +267,12 @@ async def check_session(order: CheckOrder) -> Check:
 @activity.defn(name="sessions.stop")
 async def stop_session(order: StopOrder) -> None:
     """Place an order to stop; its own workflow sees it through."""
+    declared()
+
+
+@activity.defn(name="sessions.ask")
+async def ask_transaction(order: AskOrder) -> Asked:
+    """Order the question; its answer comes as a signal."""
     declared()
 
 

@@ -146,11 +146,17 @@ class Register:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measurement:
-    """`curve` is the energy over time: it starts at 0, never falls and ends at `energy_mwh`."""
+    """`curve` is the energy over time: it starts at 0, never falls and ends at `energy_mwh`.
+
+    `first` and `last` are the readings between which it was counted, the named ends aside; `last`
+    is the last one that was believed.
+    """
 
     energy_mwh: int
     curve: tuple[EnergyPoint, ...]
     findings: tuple[Finding, ...]
+    first: RegisterReading | None = None
+    last: RegisterReading | None = None
 
     @property
     def energy_wh(self) -> int:
@@ -209,6 +215,8 @@ def measure(
         energy_mwh=total,
         curve=_curve(points, total, started_at, ended_at),
         findings=_findings(odd),
+        first=ordered[0],
+        last=register.last,
     )
 
 

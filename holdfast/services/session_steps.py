@@ -8,14 +8,21 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from holdfast.contracts.names import payment_workflow_id
 from holdfast.contracts.payments import RELEASE_ASKED, ReasonSignal
-from holdfast.contracts.sessions import CancelOrder, EndOrder, SessionPlan, StopOrder
-from holdfast.services import tripwires
+from holdfast.contracts.sessions import (
+    Asked,
+    AskOrder,
+    CancelOrder,
+    EndOrder,
+    SessionPlan,
+    StopOrder,
+)
+from holdfast.services import transaction_questions, tripwires
 from holdfast.services.orders import place_order
 from holdfast.services.outbox import notify, tell
 from holdfast.services.session_course import UNPRICEABLE
 from holdfast.services.session_decisions import forced_by
 from holdfast.services.tariff_choice import version_in_force
-from holdfast.services.timeline import record_event
+from holdfast.services.timeline import open_review, record_event
 from holdfast.settings import Settings
 from holdfast.store.tables import Organization, Payment, Session, Station, Tariff, TariffVersion
 
@@ -155,6 +162,19 @@ async def stop(db: AsyncSession, session: Session, order: StopOrder, now: dateti
     await notify(db, ["sessions"])
 
 
+async def ask(db: AsyncSession, session: Session, order: AskOrder, now: datetime) -> Asked:
+    """Ask the station what it still has of the transaction."""
+    asked = await transaction_questions.ask(
+        db, session, key=f"end:{order.attempt}", valid_s=order.valid_s, now=now
+    )
+    if asked:
+        await record_event(
+            db, session, key=f"asked:{order.attempt}", kind="asked_what_is_owed", at=now
+        )
+        await notify(db, ["sessions"])
+    return Asked(asked=asked)
+
+
 async def end(db: AsyncSession, session: Session, order: EndOrder, now: datetime) -> None:
     """End it in our own name, at its last register. The station's word, if it came, stands."""
     if session.ended_at is not None or session.ended_by_us_at is not None:
@@ -162,6 +182,9 @@ async def end(db: AsyncSession, session: Session, order: EndOrder, now: datetime
     session.ended_by_us_at = now
     session.end_reason = order.reason
     session.wake_at = None
+    if order.reason == "not_ongoing":
+        # It said itself that it is over; why it never sent the end is a person's to find out.
+        await open_review(db, session, kind="end_not_reported", details={})
     if order.reason == "forced":
         # Nobody pays from here on: the station should not go on charging.
         by = await forced_by(db, session)

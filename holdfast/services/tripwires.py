@@ -26,6 +26,7 @@ from holdfast.domain.money import Money
 from holdfast.domain.running_state import RunningState
 from holdfast.domain.tariff import DimensionType, TariffVersion
 from holdfast.domain.tariff_json import tariff_from_json
+from holdfast.services import transaction_questions
 from holdfast.services.outbox import tell
 from holdfast.services.session_course import (
     MWH_PER_WH,
@@ -37,6 +38,7 @@ from holdfast.services.session_course import (
 from holdfast.settings import Settings
 from holdfast.store.tables import Payment, Session
 
+QUESTION_VALID_S = 600
 # Set aside of a hold for what flows between the stop order and the stop itself.
 HOLD_MARGIN = Fraction(1, 20)
 
@@ -158,7 +160,10 @@ async def judge(
     """What the crossed tripwire means; plants the next one where the session goes on."""
     if session.ended_at is not None or session.ended_by_us_at is not None:
         return Check(verdict="go_on", summary="ended", tripwire_version=session.tripwire_version)
-    silent_s = int((now - (session.last_seen_at or session.started_at or now)).total_seconds())
+    reported_at = session.last_seen_at or session.started_at or now
+    confirmed_at = await transaction_questions.last_ongoing_at(db, session)
+    heard_at = max(reported_at, confirmed_at or reported_at)
+    silent_s = int((now - heard_at).total_seconds())
     if silent_s >= settings.session_zombie_s:
         return Check(
             verdict="zombie",
@@ -171,12 +176,18 @@ async def judge(
     # An older version is this question asked again, its answer having been lost: the next plan is
     # already in force, and only the verdict is repeated.
     if version >= session.tripwire_version:
+        if silent:
+            await transaction_questions.ask(
+                db, session, key=f"silent:{version}", valid_s=QUESTION_VALID_S, now=now
+            )
+        allowed_s = settings.session_zombie_s if silent else settings.session_silence_s
         await plant(
             db,
             session,
             settings,
             now,
-            silence_s=settings.session_zombie_s if silent else settings.session_silence_s,
+            # The relay reckons from the station's last message; a confirmation counts as one.
+            silence_s=allowed_s + int((heard_at - reported_at).total_seconds()),
             limits=not (reached or stopping),
         )
     verdict = "stop" if reached else "silent" if silent else "go_on"

@@ -160,6 +160,48 @@ async def blocked_settlement(environment: WorkflowEnvironment) -> str:
         return await history_of(handle)
 
 
+async def owed_messages(environment: WorkflowEnvironment) -> str:
+    """Gaps at the end: the station holds messages at first, and then no more."""
+    fake = SteppedSessions()
+    fake.script.answers["ask"] = [sessions.Asked(asked=True), sessions.Asked(asked=True)]
+    async with running(
+        environment.client, sessions.WORKFLOW, session_start(), fake.activities()
+    ) as handle:
+        await asked(fake.script, "begin")
+        await tell(handle, sessions.TRANSACTION_ENDED, ended(complete=False))
+        for attempt, waiting in ((1, True), (2, False)):
+            await asked(fake.script, "ask", attempt)
+            answer = sessions.TransactionStatusSignal(
+                event_id=f"answer {attempt}",
+                order_state="accepted",
+                ongoing=False,
+                messages_waiting=waiting,
+            )
+            await tell(handle, sessions.TRANSACTION_STATUS_TOLD, answer)
+            if waiting:
+                await pass_time(environment, timedelta(seconds=31))
+        return await history_of(handle)
+
+
+async def ended_by_status(environment: WorkflowEnvironment) -> str:
+    """A silent station says that the transaction is over."""
+    fake = SteppedSessions()
+    fake.script.answers["check"] = [
+        sessions.Check(verdict="silent", reason="silence", tripwire_version=2)
+    ]
+    async with running(
+        environment.client, sessions.WORKFLOW, session_start(), fake.activities()
+    ) as handle:
+        wire = sessions.TripwireSignal(event_id="wire", version=1)
+        await tell(handle, sessions.TRIPWIRE_CROSSED, wire)
+        await asked(fake.script, "attention")
+        answer = sessions.TransactionStatusSignal(
+            event_id="answer", order_state="accepted", ongoing=False, messages_waiting=False
+        )
+        await tell(handle, sessions.TRANSACTION_STATUS_TOLD, answer)
+        return await history_of(handle)
+
+
 async def captured_hold(environment: WorkflowEnvironment) -> str:
     """3-D Secure, a webhook, a capture."""
     fake = SteppedPayments()
@@ -243,6 +285,8 @@ SCENARIOS: dict[str, Scenario] = {
         ignored_stop,
         zombie,
         blocked_settlement,
+        owed_messages,
+        ended_by_status,
         captured_hold,
         forgotten_hold,
         mended_charge,

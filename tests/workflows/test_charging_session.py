@@ -212,7 +212,7 @@ async def test_settlement_waits_for_what_the_station_still_owes(
         await result_of(handle)
 
     assert waited
-    assert fake.script.names() == ["begin", "settle"]
+    assert fake.script.names() == ["begin", "ask", "settle"]
 
 
 async def test_settlement_does_not_wait_for_ever(time_skipping: WorkflowEnvironment) -> None:

@@ -6,6 +6,7 @@ from holdfast.store.tables.contract_certificates import (
     OcspAnswer,
     TrustedRoot,
 )
+from holdfast.store.tables.evidence import MeterKey, SignedReading
 from holdfast.store.tables.inbox import FactKey, Frame, LateFact, MeterValue, Quarantined
 from holdfast.store.tables.local_lists import LocalList, LocalListEntry, LocalListRule
 from holdfast.store.tables.orders import Order
@@ -69,6 +70,7 @@ __all__ = [
     "LocalList",
     "LocalListEntry",
     "LocalListRule",
+    "MeterKey",
     "MeterValue",
     "ModelRefusal",
     "NetworkChange",
@@ -87,6 +89,7 @@ __all__ = [
     "SessionEvent",
     "SessionState",
     "Settlement",
+    "SignedReading",
     "Site",
     "Station",
     "StationCertificateRow",
