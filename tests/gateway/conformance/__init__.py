@@ -1,0 +1,1 @@
+"""What the specifications ask of a central system, each requirement a test on a real socket."""

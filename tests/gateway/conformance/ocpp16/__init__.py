@@ -1,0 +1,1 @@
+"""Requirements of OCPP 1.6 and its security whitepaper."""

@@ -1,0 +1,1 @@
+"""Requirements of OCPP 2.0.1."""

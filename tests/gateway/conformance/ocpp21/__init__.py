@@ -1,0 +1,1 @@
+"""Requirements of OCPP 2.1."""
