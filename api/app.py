@@ -21,6 +21,7 @@ from api.routes import (
     events,
     facts,
     messages,
+    monitors,
     ocpp_calls,
     orders,
     organizations,
@@ -33,6 +34,7 @@ from api.routes import (
     tariff_assignments,
     tariffs,
     tokens,
+    variables,
 )
 from api.temporal_link import TemporalLink
 from api.webhooks import stripe as stripe_webhooks
@@ -58,6 +60,8 @@ ROUTERS = (
     stations.router,
     commands.router,
     ocpp_calls.router,
+    variables.router,
+    monitors.router,
     orders.router,
     tokens.router,
     accounts.router,

@@ -36,6 +36,7 @@ from holdfast.services.station_commands import (
     start_session,
     stop_session,
 )
+from holdfast.services.station_settings import note_wanted
 
 router = APIRouter(
     prefix="/stations/{identity}/commands", tags=["commands"], route_class=IdempotentRoute
@@ -188,6 +189,14 @@ async def trigger(form: TriggerForm, asked: Asked) -> OrderShown:
 async def configure(form: ConfigureForm, asked: Asked) -> OrderShown:
     """Set variables. The audit log names them, not their values."""
     details = {"names": sorted(form.variables)}
+    await note_wanted(
+        asked.db,
+        asked.commander.organization_id,
+        asked.identity,
+        form.variables,
+        actor=asked.commander.actor,
+        now=datetime.now(UTC),
+    )
     return await asked.order(Command(kind="configure", payload=form.model_dump(), details=details))
 
 
