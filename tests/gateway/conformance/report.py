@@ -12,8 +12,8 @@ import pytest
 from tests.gateway.conformance.catalogue import (
     VERSIONS,
     Requirement,
-    requirements,
     names_of_tests,
+    requirements,
     shown_by,
 )
 

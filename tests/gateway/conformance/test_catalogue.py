@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.gateway.conformance.catalogue import VERSIONS, requirements, names_of_tests, shown_by
+from tests.gateway.conformance.catalogue import VERSIONS, names_of_tests, requirements, shown_by
 from tests.gateway.conformance.report import PAGE
 
 ROOT = Path(__file__).parents[3]
