@@ -30,6 +30,7 @@ from api.routes import (
     payments,
     sessions,
     sites,
+    station_events,
     stations,
     tariff_assignments,
     tariffs,
@@ -74,6 +75,7 @@ ROUTERS = (
     outbox.router,
     oversight.router,
     messages.router,
+    station_events.router,
     events.router,
 )
 
@@ -101,7 +103,9 @@ def create_app(
     app.state.sessions = sessions
     app.state.notices = notices or Notices(settings.database_url)
     app.state.temporal = temporal or TemporalLink()
-    app.state.order_wait = OrderWait(sessions, app.state.notices, app.state.temporal)
+    app.state.order_wait = OrderWait(
+        sessions, app.state.notices, app.state.temporal, settings.gateway_lease_s
+    )
     app.state.cards = None if stripe_client is None else StripeCards(stripe_client)
     app.state.rate_limits = RateLimits()
     app.state.closing = asyncio.Event()

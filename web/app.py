@@ -32,6 +32,7 @@ from web.dashboard import (
 from web.dashboard import session as session_page
 from web.dashboard import sessions as sessions_page
 from web.dashboard import station as station_page
+from web.dashboard import station_events as events_page
 from web.dashboard import stations as stations_page
 from web.guard import Guard
 from web.listening import Changes
@@ -126,6 +127,7 @@ def routes() -> list[BaseRoute]:
                 sessions_page.SESSIONS,
                 session_page.SESSION,
                 message_log.MESSAGES,
+                events_page.EVENTS,
             )
         ),
         Mount("/static", app=GZipMiddleware(VersionedFiles(directory=STATIC), minimum_size=1_024)),
@@ -141,6 +143,10 @@ def page_routes() -> list[Route]:
         Route(
             "/stations/{identity}/messages",
             visited(message_log.show_station_messages, Permission.READ_MESSAGES),
+        ),
+        Route(
+            "/stations/{identity}/events",
+            visited(events_page.show_events, Permission.READ_MESSAGES),
         ),
         Route("/messages", visited(message_log.show_messages, Permission.READ_MESSAGES)),
         Route("/sessions", visited(sessions_page.show_sessions)),
