@@ -6,13 +6,15 @@ came, so that editing a rule never makes a repeat look new. Names are those of O
 
 from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal, localcontext
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from gateway.dialect import Handler, Reading
 from gateway.quirks import Quirks
-from gateway.reading import number, objects
+from gateway.reading import Unreadable, digest, number, objects
 from holdfast.domain.quirks import Quirk
 
 Payload = dict[str, Any]
@@ -22,6 +24,24 @@ EXPORT = "Energy.Active.Export.Register"
 CURRENT, VOLTAGE, POWER = "Current.Import", "Voltage", "Power.Active.Import"
 _THOUSAND = Decimal(1_000)
 _MEANT_BY_ONE = ("Wh", "")
+
+
+def read(
+    handler: Handler, action: str, payload: Payload, received_at: datetime, quirks: Quirks
+) -> tuple[Reading, str | None]:
+    """What the handler makes of a payload without the station's quirks, and the finding about it.
+    Raises Unreadable."""
+    if not quirks:
+        return handler.read(payload, received_at), None
+    meant, finding = adjusted(payload, action, quirks)
+    reading = handler.read(meant, received_at)
+    if finding is None:
+        return reading, None
+    try:
+        sent = handler.read(payload, received_at)
+    except Unreadable:
+        return Reading(replace(reading.fact, key=f"adjusted|{action}|{digest(payload)}")), finding
+    return Reading(replace(reading.fact, key=sent.fact.key), twin=sent.twin), finding
 
 
 def adjusted(payload: Payload, action: str, quirks: Quirks) -> tuple[Payload, str | None]:

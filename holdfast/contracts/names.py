@@ -5,6 +5,7 @@ from uuid import UUID
 from temporalio.common import SearchAttributeKey
 
 NOTIFY_CHANNEL = "holdfast"  # something changed: its topics are the payload
+QUIRKS_CHANNEL = "holdfast_quirks"  # rules of quirks were changed
 REPLAY_CHANNEL = "holdfast_replay"  # a quarantined message is to be tried again: its id
 
 SESSIONS_QUEUE = "sessions"

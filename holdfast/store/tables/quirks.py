@@ -18,7 +18,9 @@ class QuirkRule(Table):
     __tablename__ = "quirk_rules"
     __table_args__ = (
         Index("ix_quirk_rules_organization_id_id", "organization_id", "id"),
-        Index("uq_quirk_rules_organization_id_replaces", "organization_id", "replaces", unique=True),
+        Index(
+            "uq_quirk_rules_organization_id_replaces", "organization_id", "replaces", unique=True
+        ),
     )
 
     id: Mapped[UUID] = id_column()
