@@ -5,7 +5,7 @@ import os
 import socket
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import psycopg
@@ -18,14 +18,18 @@ from temporalio.converter import PayloadCodec
 from temporalio.worker import PollerBehaviorAutoscaling, Worker, WorkerDeploymentConfig
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
+from activities.network_changes import NetworkChanges
 from activities.orders import Orders
+from activities.password_rotations import PasswordRotations
 from activities.payments import Payments
 from activities.sessions import Sessions as SessionActivities
+from activities.station_certificates import StationCertificates
 from holdfast.adapters.stripe import StripePayments
 from holdfast.adapters.temporal import connect_for_ever
 from holdfast.contracts.names import ORDERS_QUEUE, PAYMENTS_QUEUE, SESSIONS_QUEUE
 from holdfast.contracts.ports import PaymentProvider
 from holdfast.http.admin import Check, admin_app, admin_server
+from holdfast.services.station_certificates import ask_for_renewals
 from holdfast.settings import Settings
 from holdfast.store.database import Sessions, open_engine, open_sessions
 from holdfast.telemetry import new_registry
@@ -33,7 +37,10 @@ from workers import upkeep, wakes
 from workers.relay import Relay, RelayMetrics
 from workflows.charging_session import ChargingSession
 from workflows.late_truth import LateTruth
+from workflows.network_profile import NetworkProfile
+from workflows.password_rotation import PasswordRotation
 from workflows.payment import Payment
+from workflows.station_certificate import StationCertificate
 from workflows.station_order import StationOrder
 
 GRACE = timedelta(seconds=8)
@@ -63,6 +70,9 @@ def roles(
     sessions = SessionActivities(db_sessions, settings)
     payments = Payments(db_sessions, provider)
     orders = Orders(db_sessions, settings.gateway_lease_s)
+    certificates = StationCertificates(db_sessions, settings)
+    passwords = PasswordRotations(db_sessions)
+    network = NetworkChanges(db_sessions)
     return [
         Role(
             queue=SESSIONS_QUEUE,
@@ -98,8 +108,22 @@ def roles(
         ),
         Role(
             queue=ORDERS_QUEUE,
-            workflows=(StationOrder,),
-            activities=(orders.locate_station, orders.finish_order),
+            workflows=(StationOrder, StationCertificate, PasswordRotation, NetworkProfile),
+            activities=(
+                orders.locate_station,
+                orders.finish_order,
+                certificates.sign_certificate,
+                certificates.send_certificate,
+                certificates.look_at_request,
+                certificates.end_request,
+                passwords.send_password,
+                passwords.look_at_rotation,
+                passwords.reset_station,
+                passwords.end_rotation,
+                network.place_step,
+                network.look_at_change,
+                network.end_change,
+            ),
             activities_max=6,
         ),
     ]
@@ -247,6 +271,9 @@ class WorkersApp:
             return await wakes.fire_due(db) == wakes.BATCH
 
     async def _keep_up(self) -> bool:
+        async with self._sessions.begin() as db:
+            days = self._settings.certificate_renewal_days
+            await ask_for_renewals(db, datetime.now(UTC), days)
         return await upkeep.keep_up(self._engine, self._settings)
 
     async def _rest(self, pause_s: float) -> None:

@@ -40,7 +40,7 @@ class NetworkProfile:
         if start.reset:
             # Its answer may be lost with the restart itself: what counts is whether it comes back.
             await step(contract.place_step, self._of("reset"), summary="restart the station")
-        if await self._back():
+        if await self._back() and await self._new_slot():
             return await self._end("done", None)
         await self._ordered("restore")
         return await self._end("fallen_back", "the station did not come through the new profile")
@@ -64,6 +64,12 @@ class NetworkProfile:
                 self.start.deadline_at, lambda: False, f"until {self.start.station} is back"
             ):
                 return False
+
+    async def _new_slot(self) -> bool:
+        """Whether the station says so; one that does not say is taken at its connection."""
+        await self._ordered("active")
+        seen = await step(contract.look_at_change, self._of("active"), summary="which slot")
+        return seen.active_slot in (None, seen.slot)
 
     def _of(self, name: Step) -> ChangeStep:
         return ChangeStep(change_id=self.start.change_id, step=name)

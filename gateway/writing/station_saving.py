@@ -1,13 +1,15 @@
 """Save what stations said of themselves, the message log, and what could not be applied."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
+from gateway.redaction import redacted_frame
 from gateway.writing.applying import judged_at
 from gateway.writing.arrays import pack
 from gateway.writing.changes import Changes
-from gateway.writing.entry import Entry, LogLine
+from gateway.writing.entry import Entry, LogLine, transaction_of
 from gateway.writing.loading import Connection
 from holdfast.contracts.names import NOTIFY_CHANNEL
 
@@ -47,9 +49,9 @@ WHERE s.id = w.id AND (s.firmware_status_at IS NULL OR s.firmware_status_at <= w
 """
 _FRAMES = """
 INSERT INTO frames (received_at, organization_id, station_id, outbound, message_id, action, frame,
-                    finding)
+                    finding, transaction_id)
 SELECT * FROM unnest(%b::timestamptz[], %b::uuid[], %b::uuid[], %b::boolean[], %b::text[],
-                     %b::text[], %b::bytea[], %b::text[])
+                     %b::text[], %b::bytea[], %b::text[], %b::text[])
 """
 _QUARANTINE = """
 INSERT INTO quarantine (organization_id, station_id, received_at, protocol, action, frame, error)
@@ -131,8 +133,10 @@ async def _save_statuses(connection: Connection, changes: Changes) -> None:
         )
 
 
-def lines_of(entries: Sequence[Entry]) -> list[LogLine]:
-    """The log lines of messages that are recorded."""
+def lines_of(
+    entries: Sequence[Entry], answers: Sequence[Mapping[str, Any] | None]
+) -> list[LogLine]:
+    """The log lines of messages that are recorded, which are answered so."""
     return [
         LogLine(
             entry.peer,
@@ -142,9 +146,11 @@ def lines_of(entries: Sequence[Entry]) -> list[LogLine]:
             entry.action,
             entry.frame,
             entry.finding or entry.problem,
+            transaction_of(entry.fact, answer),
         )
-        for entry in entries
-        if entry.replay_of is None
+        for entry, answer in zip(entries, answers, strict=True)
+        # An answer to a call of ours is in the log as it came (gateway/order_facts.py).
+        if entry.replay_of is None and entry.frame
     ]
 
 
@@ -163,8 +169,9 @@ async def save_lines(connection: Connection, lines: Sequence[LogLine]) -> None:
                 "text", [line.message_id and line.message_id.replace("\x00", "") for line in lines]
             ),
             pack("text", [line.action and line.action.replace("\x00", "") for line in lines]),
-            pack("bytea", [line.frame for line in lines]),
+            pack("bytea", [redacted_frame(line.action, line.frame) for line in lines]),
             pack("text", [line.finding for line in lines]),
+            pack("text", [line.transaction_id for line in lines]),
         ),
     )
 

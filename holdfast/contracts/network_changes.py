@@ -1,6 +1,6 @@
 """NetworkChange: another way for a station to reach us, with the old one behind it (2.x B09, B10).
 
-Credentials of the profile are in no message and not in its row: they rest sealed in the order.
+A profile of ours carries no credentials: the station keeps the password that it has.
 """
 
 from datetime import datetime
@@ -13,7 +13,7 @@ from holdfast.contracts.message import Message, declared
 
 WORKFLOW = "NetworkProfile"
 
-Step = Literal["profile", "priority", "reset", "restore"]
+Step = Literal["profile", "priority", "reset", "active", "restore"]
 
 
 class StartChange(Message):
@@ -38,11 +38,14 @@ class ChangeStep(Message):
 
 
 class ChangeSeen(Message):
-    """As its rows are now: the change's state, the step's order, whether the station is back."""
+    """As its rows are now: the change's state, the step's order, whether the station has connected
+    anew with the profile's security; after the step `active`, which slot it says it uses."""
 
     state: str
     order: str | None = None
     back: bool = False
+    active_slot: int | None = None
+    slot: int = 0
 
 
 class EndChange(Message):

@@ -9,24 +9,44 @@ from sqlalchemy import Select, exists, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
-from holdfast.contracts import late_truth, orders, payments, sessions
+from holdfast.contracts import (
+    late_truth,
+    network_changes,
+    orders,
+    password_rotations,
+    payments,
+    sessions,
+    station_certificates,
+)
 from holdfast.contracts.message import Message
 from holdfast.contracts.names import (
+    certificate_workflow_id,
     late_truth_workflow_id,
+    network_workflow_id,
     order_workflow_id,
+    password_workflow_id,
     payment_workflow_id,
     session_workflow_id,
 )
 from holdfast.contracts.payments import AmountSignal, ReasonSignal, StartPayment
 from holdfast.services import payment_decisions
 from holdfast.services.charges import start_message as payment_start
+from holdfast.services.network_changes import OPEN_STATES as OPEN_CHANGES
+from holdfast.services.network_changes import start_message as network_start
 from holdfast.services.orders import OPEN_ORDER_STATES
 from holdfast.services.orders import start_message as order_start
+from holdfast.services.password_rotations import OPEN_STATES as OPEN_ROTATIONS
+from holdfast.services.password_rotations import start_message as password_start
 from holdfast.services.session_decisions import decided
+from holdfast.services.station_certificates import OPEN_STATES as OPEN_REQUESTS
+from holdfast.services.station_certificates import start_message as certificate_start
 from holdfast.store.tables import (
+    CertificateRequest,
     LateFact,
+    NetworkChange,
     Order,
     Organization,
+    PasswordRotation,
     Payment,
     Session,
     Settlement,
@@ -35,7 +55,7 @@ from holdfast.store.tables import (
 
 PAGE = 500
 
-Row = TypeVar("Row", Session, Payment, Order)
+Row = TypeVar("Row", Session, Payment, Order, CertificateRequest, PasswordRotation, NetworkChange)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +117,31 @@ async def order_message(db: AsyncSession, order: Order) -> orders.StartOrder:
     return order_start(order, organization, station, rebuilt=True)
 
 
+async def certificate_message(
+    db: AsyncSession, request: CertificateRequest
+) -> station_certificates.StartCertificate:
+    """What starts the workflow of a station's certificate again."""
+    organization = await db.get_one(Organization, request.organization_id)
+    station = await db.get_one(Station, request.station_id)
+    return certificate_start(request, organization, station, rebuilt=True)
+
+
+async def password_message(
+    db: AsyncSession, rotation: PasswordRotation
+) -> password_rotations.StartRotation:
+    """What starts a password's rotation again."""
+    organization = await db.get_one(Organization, rotation.organization_id)
+    station = await db.get_one(Station, rotation.station_id)
+    return password_start(rotation, organization, station, rebuilt=True)
+
+
+async def network_message(db: AsyncSession, change: NetworkChange) -> network_changes.StartChange:
+    """What starts a change of network profile again."""
+    organization = await db.get_one(Organization, change.organization_id)
+    station = await db.get_one(Station, change.station_id)
+    return network_start(change, organization, station, rebuilt=True)
+
+
 async def late_message(db: AsyncSession, session: Session) -> late_truth.StartLateTruth:
     """What starts LateTruth of a session."""
     start = await session_message(db, session)
@@ -154,6 +199,27 @@ _ORDERS = _Kind(
     key=Order.id,
     message=order_message,
 )
+_CERTIFICATES = _Kind(
+    name=station_certificates.WORKFLOW,
+    id_of=certificate_workflow_id,
+    rows=select(CertificateRequest).where(CertificateRequest.state.in_(OPEN_REQUESTS)),
+    key=CertificateRequest.id,
+    message=certificate_message,
+)
+_PASSWORDS = _Kind(
+    name=password_rotations.WORKFLOW,
+    id_of=password_workflow_id,
+    rows=select(PasswordRotation).where(PasswordRotation.state.in_(OPEN_ROTATIONS)),
+    key=PasswordRotation.id,
+    message=password_message,
+)
+_NETWORK = _Kind(
+    name=network_changes.WORKFLOW,
+    id_of=network_workflow_id,
+    rows=select(NetworkChange).where(NetworkChange.state.in_(OPEN_CHANGES)),
+    key=NetworkChange.id,
+    message=network_message,
+)
 _LATE = _Kind(
     name=late_truth.WORKFLOW,
     id_of=late_truth_workflow_id,
@@ -171,6 +237,9 @@ async def startables(db: AsyncSession) -> AsyncIterator[Startable]:
         _all(db, _SESSIONS),
         _all(db, _PAYMENTS),
         _all(db, _ORDERS),
+        _all(db, _CERTIFICATES),
+        _all(db, _PASSWORDS),
+        _all(db, _NETWORK),
         _all(db, _LATE),
     ):
         async for startable in kind:
@@ -191,7 +260,7 @@ async def startable_of(db: AsyncSession, workflow_id: str) -> Startable | None:
     LateTruth is not asked for here: whoever finds it gone starts it with the fact at hand.
     """
     key = UUID(workflow_id.partition("-")[2])
-    for kind in (_SESSIONS, _PAYMENTS, _ORDERS):
+    for kind in (_SESSIONS, _PAYMENTS, _ORDERS, _CERTIFICATES, _PASSWORDS, _NETWORK):
         if workflow_id == kind.id_of(key):
             row = await db.scalar(kind.rows.where(kind.key == key))
             return None if row is None else await kind.startable(db, row)

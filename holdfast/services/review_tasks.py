@@ -1,15 +1,18 @@
 """What a person must look at, until somebody has."""
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
+from sqlalchemy import func
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from holdfast.services import audit
 from holdfast.services.refusal import Conflict
 from holdfast.services.scope import find, owned
 from holdfast.services.slices import Slice, SliceAsked, take
-from holdfast.store.tables import ReviewTask
+from holdfast.store.tables import ReviewTask, Station
 
 
 async def list_review_tasks(
@@ -60,3 +63,22 @@ async def resolve_review_task(
         details={"kind": task.kind, "subject": task.subject},
     )
     return task
+
+
+async def open_station_review(
+    db: AsyncSession, station: Station, *, kind: str, details: dict[str, Any]
+) -> None:
+    """Ask a person to look at a station. An open task of the same kind gets the newer details."""
+    statement = insert(ReviewTask).values(
+        organization_id=station.organization_id,
+        kind=kind,
+        subject=f"station:{station.id}",
+        details={"station": station.identity, **details},
+    )
+    await db.execute(
+        statement.on_conflict_do_update(
+            index_elements=["subject", "kind"],
+            index_where=ReviewTask.resolved_at.is_(None),
+            set_={"details": statement.excluded.details, "created_at": func.now()},
+        )
+    )

@@ -1,0 +1,143 @@
+"""Steps of a station's certificate: rows by services, signatures by an authority of ours."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from sqlalchemy.ext.asyncio import AsyncSession
+from temporalio import activity
+from temporalio.exceptions import ApplicationError
+
+from holdfast.adapters.certificate_authority import LeafUse, subject_name
+from holdfast.adapters.organization_authority import organization_authority
+from holdfast.contracts.station_certificates import (
+    CertificateOrder,
+    EndRequest,
+    RequestOrder,
+    RequestSeen,
+)
+from holdfast.services import station_certificates
+from holdfast.services.outbox import notify
+from holdfast.services.refusal import NotFound
+from holdfast.services.review_tasks import open_station_review
+from holdfast.services.signing_requests import BadRequest, read_signing_request
+from holdfast.services.station_certificates import OPEN_STATES
+from holdfast.settings import Settings
+from holdfast.store.database import Sessions
+from holdfast.store.sealing import CannotUnseal
+from holdfast.store.tables import CertificateRequest, Organization, Station, StationCertificateRow
+
+# A station that charges by ISO 15118 is the TLS server of the car.
+LEAF_USES: dict[str, LeafUse] = {"station": "station", "v2g": "server", "v2g20": "server"}
+
+
+@dataclass(frozen=True)
+class StationCertificates:
+    """The certificates activities, with the database and settings that the worker hands in."""
+
+    sessions: Sessions
+    settings: Settings
+
+    @activity.defn(name="certificates.sign")
+    async def sign_certificate(self, order: RequestOrder) -> RequestSeen:
+        """Sign, once, unless a person must approve first: then the state is `approval`."""
+        try:
+            async with self.sessions.begin() as db:
+                return await self._sign(db, order)
+        except (NotFound, BadRequest, CannotUnseal) as error:
+            raise _never(error) from error
+
+    @activity.defn(name="certificates.send")
+    async def send_certificate(self, order: CertificateOrder) -> RequestSeen:
+        """Place the order that carries the certificate; a repeat of the attempt places nothing."""
+        try:
+            async with self.sessions.begin() as db:
+                return await station_certificates.hand_over(
+                    db, order.request_id, order.attempt, datetime.now(UTC)
+                )
+        except NotFound as error:
+            raise _never(error) from error
+
+    @activity.defn(name="certificates.look")
+    async def look_at_request(self, order: CertificateOrder) -> RequestSeen:
+        """How the request and the order of this attempt stand."""
+        try:
+            async with self.sessions() as db:
+                return await station_certificates.look(db, order.request_id, order.attempt)
+        except NotFound as error:
+            raise _never(error) from error
+
+    @activity.defn(name="certificates.end")
+    async def end_request(self, order: EndRequest) -> RequestSeen:
+        """Write how it ended; where it went wrong, open a task for a person."""
+        try:
+            async with self.sessions.begin() as db:
+                return await station_certificates.end(
+                    db, order.request_id, order.state, order.reason, datetime.now(UTC)
+                )
+        except NotFound as error:
+            raise _never(error) from error
+
+    async def _sign(self, db: AsyncSession, order: RequestOrder) -> RequestSeen:
+        request, station, organization = await station_certificates.open_request(
+            db, order.request_id
+        )
+        signed = await station_certificates.certificate_of(db, request)
+        if request.state not in OPEN_STATES or signed is not None:
+            return RequestSeen(state=request.state, reason=request.reason)
+        signing = read_signing_request(request.csr)
+        wrong = station_certificates.wrong_name(signing, request, station)
+        if wrong is not None:
+            raise BadRequest(wrong)
+        if await station_certificates.must_be_approved(
+            db, request, self.settings.certificate_approval
+        ):
+            await self._ask(db, request, station)
+            return RequestSeen(state=request.state)
+        await self._keep(db, request, organization)
+        return RequestSeen(state=request.state)
+
+    async def _ask(self, db: AsyncSession, request: CertificateRequest, station: Station) -> None:
+        request.state, request.attention = "approval", "a person must approve it"
+        await open_station_review(
+            db, station, kind="certificate_approval", details={"use": request.use}
+        )
+        await notify(db, ["stations"])
+
+    async def _keep(
+        self, db: AsyncSession, request: CertificateRequest, organization: Organization
+    ) -> None:
+        now = datetime.now(UTC)
+        signing = read_signing_request(request.csr)
+        purpose = "station" if request.use == "station" else "v2g"
+        authority_id, authority = await organization_authority(
+            db, organization, purpose, self.settings.secret_key.get_secret_value(), now
+        )
+        # O is the operator (A00.FR.404), whatever the station had put there at the factory.
+        issued = authority.sign(
+            signing.public_key,
+            subject_name(signing.common_name, organization.name),
+            LEAF_USES[request.use],
+            now=now,
+            valid_days=self.settings.certificate_days,
+        )
+        db.add(
+            StationCertificateRow(
+                organization_id=request.organization_id,
+                station_id=request.station_id,
+                authority_id=authority_id,
+                request_id=request.id,
+                use=request.use,
+                subject=issued.certificate.subject.rfc4514_string(),
+                serial=issued.serial,
+                fingerprint=issued.fingerprint,
+                chain_pem=issued.chain_pem,
+                not_before=issued.certificate.not_valid_before_utc,
+                not_after=issued.certificate.not_valid_after_utc,
+            )
+        )
+        request.state, request.attention = "signed", None
+        await notify(db, ["stations"])
+
+
+def _never(error: Exception) -> ApplicationError:
+    return ApplicationError(str(error), type=type(error).__name__, non_retryable=True)
