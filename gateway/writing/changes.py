@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from gateway.writing.entry import Entry, LogLine
@@ -18,6 +18,9 @@ from holdfast.contracts.facts import (
 from holdfast.contracts.message import Message
 from holdfast.contracts.orders import OrderKind
 from holdfast.domain.lane import lane
+
+if TYPE_CHECKING:
+    from gateway.writing.certificates import RequestChange
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +117,7 @@ class Changes:
     )
     boots: dict[UUID, tuple[Entry, StationBooted]] = field(default_factory=dict)
     firmware: dict[UUID, tuple[str, datetime]] = field(default_factory=dict)
+    certificate_requests: list["RequestChange"] = field(default_factory=list)
     events: list[tuple[Entry, EventReported]] = field(default_factory=list)
     # what is said of variables, settings and monitors, in the order of arrival
     variables: list[tuple[Entry, Fact]] = field(default_factory=list)

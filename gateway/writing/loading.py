@@ -16,6 +16,7 @@ from gateway.writing.arrays import pack
 from gateway.writing.entry import Entry
 from gateway.writing.session_row import SessionRow
 from holdfast.contracts.facts import (
+    CertificateRequested,
     MeterSampled,
     StationBooted,
     StatusReported,
@@ -172,7 +173,7 @@ class Wanted:
             return
         if isinstance(fact, TRANSACTION_FACTS):
             self._add_transaction(entry, fact)
-        elif isinstance(fact, StationBooted):
+        elif isinstance(fact, StationBooted | CertificateRequested):
             self.stations.add(entry.station_id)
         elif isinstance(fact, TokenPresented) or (isinstance(fact, StatusReported) and fact.evse):
             self.open_of.add(entry.station_id)
