@@ -8,9 +8,11 @@ from uuid import UUID
 from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from holdfast.services import local_lists
 from holdfast.services.refusal import Invalid
 from holdfast.services.scope import find, owned
 from holdfast.services.slices import Slice, SliceAsked, take
+from holdfast.services.token_caches import clear_after_block
 from holdfast.store.tables import Account
 from holdfast.store.tables.tokens import BILLINGS
 
@@ -64,6 +66,11 @@ async def update_account(
     elif blocked is False:
         account.blocked_at = None
     await db.flush()
+    if blocked is not None:
+        now = datetime.now(UTC)
+        await local_lists.tokens_changed(db, organization_id, now)
+        if blocked:
+            await clear_after_block(db, organization_id, now, account_id=account.id)
     return account
 
 

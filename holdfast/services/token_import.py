@@ -11,6 +11,7 @@ from uuid import UUID
 from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from holdfast.services import local_lists
 from holdfast.services.refusal import Invalid, TooMany
 from holdfast.services.scope import owned
 from holdfast.services.tokens import normal_status, normal_type, normal_uid
@@ -88,6 +89,9 @@ async def import_tokens(
         db.expunge_all()  # forget the changes: they were only tried
     elif fresh:
         await _insert(db, organization_id, fresh)
+    if not (result.error_count or dry_run) and result.created + result.updated:
+        await db.flush()
+        await local_lists.tokens_changed(db, organization_id, datetime.now(UTC))
     return result
 
 

@@ -9,9 +9,11 @@ from sqlalchemy import func, insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from holdfast.domain.token import TokenInvalid, TokenType, normalise_uid
+from holdfast.services import local_lists
 from holdfast.services.refusal import Conflict, Invalid
 from holdfast.services.scope import belongs, find, owned
 from holdfast.services.slices import Slice, SliceAsked, take
+from holdfast.services.token_caches import clear_after_block
 from holdfast.store.tables import Account, Session, Token
 from holdfast.store.tables.tokens import TOKEN_STATUSES
 
@@ -24,7 +26,9 @@ async def create_token(db: AsyncSession, organization_id: UUID, values: Mapping[
     row = await db.scalars(
         insert(Token).values(organization_id=organization_id, **columns).returning(Token)
     )
-    return row.one()
+    token = row.one()
+    await local_lists.tokens_changed(db, organization_id, datetime.now(UTC))
+    return token
 
 
 async def find_token(db: AsyncSession, organization_id: UUID, uid: str) -> Token | None:
@@ -65,10 +69,14 @@ async def update_token(
     """Change the given columns; the uid stays. Raises NotFound, Invalid."""
     columns = await _checked(db, organization_id, values)
     token = await find(db, Token, organization_id, token_id, "token", lock=True)
+    was_blocked = token.status == "blocked"
     for column, value in columns.items():
         setattr(token, column, value)
-    token.changed_at = datetime.now(UTC)
+    now = token.changed_at = datetime.now(UTC)
     await db.flush()
+    await local_lists.tokens_changed(db, organization_id, now)
+    if token.status == "blocked" and not was_blocked:
+        await clear_after_block(db, organization_id, now, token_id=token.id)
     return token
 
 
@@ -82,6 +90,7 @@ async def delete_token(db: AsyncSession, organization_id: UUID, token_id: UUID) 
         raise Conflict("sessions were charged with this token: block it instead")
     await db.delete(token)
     await db.flush()
+    await local_lists.tokens_changed(db, organization_id, datetime.now(UTC))
 
 
 def normal_uid(uid: str) -> str:
