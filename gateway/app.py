@@ -10,11 +10,14 @@ from temporalio.converter import PayloadCodec
 
 from gateway.lease import Lease, Listener
 from gateway.metrics import GatewayMetrics
+from gateway.order_facts import AnswerFacts
 from gateway.order_worker import OrderWorker
 from gateway.orders import Orders
+from gateway.passwords import pending_password
 from gateway.postgres import connect, open_pool
 from gateway.protocols import compile_schemas
 from gateway.questions import GatewayQuestions
+from gateway.quirks import QuirkBook
 from gateway.registry import Registry
 from gateway.replay import Replays
 from gateway.server import Port
@@ -54,9 +57,18 @@ class GatewayApp:
             task_queue=self.task_queue,
             lease_s=settings.gateway_lease_s,
         )
-        self.replays = Replays(self._pool, self.writer)
-        self._listener = Listener(self._database_url, self._pool, self.registry, self.replays.run)
-        self.orders = Orders(self._pool, self.registry, self.metrics)
+        self.quirks = QuirkBook(self._pool)
+        self.replays = Replays(self._pool, self.writer, self.quirks)
+        self._listener = Listener(
+            self._database_url,
+            self._pool,
+            self.registry,
+            self.replays.run,
+            lambda: self.quirks.reload(self.registry),
+        )
+        self.orders = Orders(
+            self._pool, self.registry, self.metrics, AnswerFacts(self.writer), self._secret
+        )
         self._orders = OrderWorker(settings, self.orders, self.task_queue, codec)
         self._port = Port(
             settings,
@@ -65,6 +77,7 @@ class GatewayApp:
             self.registry,
             self.metrics,
             self.boot_id,
+            book=self.quirks,
             questions=GatewayQuestions.opened(self._pool, settings),
         )
         self._background: list[asyncio.Task[None]] = []
@@ -96,6 +109,7 @@ class GatewayApp:
         await self._port.open()
         self._begin(self.lease.keep())
         self._begin(self.lease.release_closed())
+        self._begin(self._port.garbage.keep())
         self._begin(self._listener.listen())
         if self._port.trust is not None:
             self._begin(self._port.trust.keep())
@@ -119,6 +133,10 @@ class GatewayApp:
         finally:
             admin.should_exit = True
             await serving
+
+    async def _secret(self, station_id: UUID) -> str:
+        key = self.settings.secret_key.get_secret_value()
+        return await pending_password(self._pool, key, station_id)
 
     def stop(self) -> None:
         """Drain and return from `run`."""

@@ -17,6 +17,7 @@ from websockets.typing import Subprotocol
 from gateway.admission import Admission, Arrival, Known, Refused
 from gateway.connection import Connection
 from gateway.dialect import Questions
+from gateway.garbage import Garbage
 from gateway.gate import ComeLater, Gate
 from gateway.generations import Generations
 from gateway.guesses import Guesses
@@ -43,6 +44,7 @@ FRAMES_BUFFERED_MAX = 4  # read from the socket ahead of the connection, per sta
 SUBPROTOCOLS_MAX = 20
 DRAINING = 1012
 TRY_AGAIN = 1013
+NO_COMMON_PROTOCOL = 1002
 
 
 class Port:
@@ -67,6 +69,7 @@ class Port:
         self._registry = registry
         self._metrics = metrics
         self._generations = Generations(pool, boot_id)
+        self.garbage = Garbage()
         self._gate: Gate | None = None
         self._questions = questions
         self._events = SecurityEvents(pool, metrics)
@@ -149,13 +152,15 @@ class Port:
     ) -> Response | None:
         try:
             known, handshake = await self._known(connection, request)
-            protocol = choose(_offered(request), known.subprotocol)
-            if protocol is None:
+            offered = _offered(request)
+            protocol = choose(offered, known.subprotocol)
+            if protocol is None and not offered:
                 raise Refused(400, f"offer one of the subprotocols {', '.join(DIALECTS)}")
         except Refused as refused:
             self._metrics.refused.labels(str(refused.status)).inc()
             return _response(refused)
-        self._admitted[connection] = known.peer(protocol), handshake
+        if protocol is not None:
+            self._admitted[connection] = known.peer(protocol), handshake
         return None
 
     async def _known(
@@ -187,10 +192,18 @@ class Port:
         self, connection: ServerConnection, offered: object
     ) -> Subprotocol | None:
         # Chosen already, with the station's record; a station that offered none gets none back.
-        return Subprotocol(self._admitted[connection][0].dialect.protocol) if offered else None
+        admitted = self._admitted.get(connection)
+        return Subprotocol(admitted[0].dialect.protocol) if offered and admitted else None
 
     async def _handle(self, socket_: ServerConnection) -> None:
-        peer, handshake = self._admitted.pop(socket_)
+        admitted = self._admitted.pop(socket_, None)
+        if admitted is None:
+            # The handshake is completed without a subprotocol, and the socket closed at once:
+            # OCPP-J 1.6 section 3.2, 2.0.1 part 4 section 3.2.
+            speak = ", ".join(DIALECTS)
+            await socket_.close(NO_COMMON_PROTOCOL, f"none of the subprotocols {speak}")
+            return
+        peer, handshake = admitted
         with self._registry.taking(peer.station_id):
             try:
                 await self._book.describe(peer)
@@ -224,6 +237,7 @@ class Port:
             gauge.dec()
             self._connections.discard(connection)
             self._registry.remove(connection)
+            self.garbage.connection_closed()
 
     def stop_admitting(self) -> None:
         """New upgrades get 503 from now on, and frames are no longer taken."""
