@@ -11,7 +11,15 @@ from uuid import UUID
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from holdfast.contracts import late_truth, orders, payments, sessions
+from holdfast.contracts import (
+    late_truth,
+    network_changes,
+    orders,
+    password_rotations,
+    payments,
+    sessions,
+    station_certificates,
+)
 from holdfast.contracts.message import Message
 
 TARIFF_VERSION = UUID("00000000-0000-7000-8000-000000000001")
@@ -224,4 +232,124 @@ class SteppedOrders:
         answer: orders.OrderAnswer = self.script.take(
             "finish", order, orders.OrderAnswer(state=order.state)
         )
+        return answer
+
+
+@dataclass
+class SteppedCertificates:
+    """Certificates activities without a database: signed at once, taken at once."""
+
+    script: Script = field(default_factory=Script)
+
+    def activities(self) -> list[Callable[..., Any]]:
+        """For the worker."""
+        return [
+            self.sign_certificate,
+            self.send_certificate,
+            self.look_at_request,
+            self.end_request,
+        ]
+
+    def _take(
+        self, name: str, order: Message, state: str, placed: str | None = None
+    ) -> station_certificates.RequestSeen:
+        usual = station_certificates.RequestSeen(state=state, order=placed)
+        answer: station_certificates.RequestSeen = self.script.take(name, order, usual)
+        return answer
+
+    @activity.defn(name="certificates.sign")
+    async def sign_certificate(
+        self, order: station_certificates.RequestOrder
+    ) -> station_certificates.RequestSeen:
+        return self._take("sign", order, "signed")
+
+    @activity.defn(name="certificates.send")
+    async def send_certificate(
+        self, order: station_certificates.CertificateOrder
+    ) -> station_certificates.RequestSeen:
+        return self._take("send", order, "signed", "waiting")
+
+    @activity.defn(name="certificates.look")
+    async def look_at_request(
+        self, order: station_certificates.CertificateOrder
+    ) -> station_certificates.RequestSeen:
+        return self._take("look", order, "signed", "accepted")
+
+    @activity.defn(name="certificates.end")
+    async def end_request(
+        self, order: station_certificates.EndRequest
+    ) -> station_certificates.RequestSeen:
+        return self._take("end", order, order.state)
+
+
+@dataclass
+class SteppedRotations:
+    """Passwords activities without a database: the order waits, and the station does not come."""
+
+    script: Script = field(default_factory=Script)
+
+    def activities(self) -> list[Callable[..., Any]]:
+        """For the worker."""
+        return [self.send_password, self.look_at_rotation, self.reset_station, self.end_rotation]
+
+    def _take(
+        self, name: str, order: Message, state: str, placed: str | None = None
+    ) -> password_rotations.RotationSeen:
+        usual = password_rotations.RotationSeen(state=state, order=placed)
+        answer: password_rotations.RotationSeen = self.script.take(name, order, usual)
+        return answer
+
+    @activity.defn(name="passwords.send")
+    async def send_password(
+        self, order: password_rotations.RotationOrder
+    ) -> password_rotations.RotationSeen:
+        return self._take("send", order, "pending", "waiting")
+
+    @activity.defn(name="passwords.look")
+    async def look_at_rotation(
+        self, order: password_rotations.RotationOrder
+    ) -> password_rotations.RotationSeen:
+        return self._take("look", order, "accepted", "accepted")
+
+    @activity.defn(name="passwords.reset")
+    async def reset_station(
+        self, order: password_rotations.RotationOrder
+    ) -> password_rotations.RotationSeen:
+        return self._take("reset", order, "accepted", "accepted")
+
+    @activity.defn(name="passwords.end")
+    async def end_rotation(
+        self, order: password_rotations.EndRotation
+    ) -> password_rotations.RotationSeen:
+        return self._take("end", order, "failed")
+
+
+@dataclass
+class SteppedNetwork:
+    """Network activities without a database: every order is accepted, the station comes back."""
+
+    script: Script = field(default_factory=Script)
+
+    def activities(self) -> list[Callable[..., Any]]:
+        """For the worker."""
+        return [self.place_step, self.look_at_change, self.end_change]
+
+    @activity.defn(name="network.step")
+    async def place_step(self, order: network_changes.ChangeStep) -> network_changes.ChangeSeen:
+        usual = network_changes.ChangeSeen(state="writing", order="waiting", slot=2)
+        answer: network_changes.ChangeSeen = self.script.take(order.step, order, usual)
+        return answer
+
+    @activity.defn(name="network.look")
+    async def look_at_change(self, order: network_changes.ChangeStep) -> network_changes.ChangeSeen:
+        usual = network_changes.ChangeSeen(
+            state="returning", order="accepted", back=True, active_slot=2, slot=2
+        )
+        answer: network_changes.ChangeSeen = self.script.take(f"look:{order.step}", order, usual)
+        return answer
+
+    @activity.defn(name="network.end")
+    async def end_change(self, order: network_changes.EndChange) -> network_changes.ChangeSeen:
+        usual = network_changes.ChangeSeen(state=order.state, slot=2)
+        answer: network_changes.ChangeSeen = self.script.take("end", order, usual)
         return answer

@@ -8,20 +8,65 @@ from typing import Any, get_type_hints
 import pytest
 from temporalio import activity, workflow
 
+from activities.network_changes import NetworkChanges
 from activities.orders import Orders
+from activities.password_rotations import PasswordRotations
 from activities.payments import Payments
 from activities.sessions import Sessions
+from activities.station_certificates import StationCertificates
 from gateway import orders as gateway_orders
-from holdfast.contracts import late_truth, orders, payments, sessions
+from holdfast.contracts import (
+    late_truth,
+    network_changes,
+    orders,
+    password_rotations,
+    payments,
+    sessions,
+    station_certificates,
+)
 from holdfast.contracts.catalogue import BY_NAME
-from holdfast.testing import SteppedOrders, SteppedPayments, SteppedSessions
+from holdfast.testing import (
+    SteppedCertificates,
+    SteppedNetwork,
+    SteppedOrders,
+    SteppedPayments,
+    SteppedRotations,
+    SteppedSessions,
+)
 from workers.app import roles
 from workflows.charging_session import ChargingSession
 from workflows.late_truth import LateTruth
+from workflows.network_profile import NetworkProfile
+from workflows.password_rotation import PasswordRotation
 from workflows.payment import Payment
+from workflows.station_certificate import StationCertificate
 from workflows.station_order import StationOrder
 
-DECLARED = (sessions, payments, orders, late_truth)
+DECLARED = (
+    sessions,
+    payments,
+    orders,
+    late_truth,
+    station_certificates,
+    password_rotations,
+    network_changes,
+)
+IMPLEMENTED = (
+    Sessions,
+    Payments,
+    Orders,
+    StationCertificates,
+    PasswordRotations,
+    NetworkChanges,
+)
+FAKES = (
+    SteppedSessions,
+    SteppedPayments,
+    SteppedOrders,
+    SteppedCertificates,
+    SteppedRotations,
+    SteppedNetwork,
+)
 ELSEWHERE = {"orders.send"}  # implemented by the gateway, on its own queue
 
 
@@ -64,14 +109,14 @@ def shape(function: Callable[..., Any]) -> tuple[list[Any], Any]:
 
 
 def test_every_declared_activity_is_implemented_once_and_nothing_else_is() -> None:
-    ours = implementations(Sessions, Payments, Orders)
+    ours = implementations(*IMPLEMENTED)
 
     assert set(ours) == set(declarations()) - ELSEWHERE
 
 
 @pytest.mark.parametrize("name", sorted(set(declarations()) - ELSEWHERE))
 def test_an_implementation_has_the_declared_types(name: str) -> None:
-    implemented = implementations(Sessions, Payments, Orders)[name]
+    implemented = implementations(*IMPLEMENTED)[name]
 
     assert shape(implemented) == shape(declarations()[name])
     assert implemented.__name__ == declarations()[name].__name__
@@ -79,7 +124,7 @@ def test_an_implementation_has_the_declared_types(name: str) -> None:
 
 @pytest.mark.parametrize("name", sorted(declarations()))
 def test_a_fake_has_the_declared_types(name: str) -> None:
-    fake = implementations(SteppedSessions, SteppedPayments, SteppedOrders)[name]
+    fake = implementations(*FAKES)[name]
 
     assert shape(fake) == shape(declarations()[name])
 
@@ -98,8 +143,11 @@ def test_the_gateway_implements_sending_as_declared() -> None:
         (Payment, payments),
         (StationOrder, orders),
         (LateTruth, late_truth),
+        (StationCertificate, station_certificates),
+        (PasswordRotation, password_rotations),
+        (NetworkProfile, network_changes),
     ],
-    ids=["session", "payment", "order", "late truth"],
+    ids=["session", "payment", "order", "late truth", "certificate", "password", "network"],
 )
 def test_a_workflow_has_the_declared_name_input_result_and_signals(
     cls: type, module: ModuleType

@@ -16,10 +16,21 @@ from holdfast.contracts.message import Message
 from workers.app import workflow_runner
 from workflows.charging_session import ChargingSession
 from workflows.late_truth import LateTruth
+from workflows.network_profile import NetworkProfile
+from workflows.password_rotation import PasswordRotation
 from workflows.payment import Payment
+from workflows.station_certificate import StationCertificate
 from workflows.station_order import StationOrder
 
-WORKFLOWS = (ChargingSession, LateTruth, Payment, StationOrder)
+WORKFLOWS = (
+    ChargingSession,
+    LateTruth,
+    NetworkProfile,
+    PasswordRotation,
+    Payment,
+    StationCertificate,
+    StationOrder,
+)
 LIFE_MAX = timedelta(days=40)
 ORGANIZATION = UUID("00000000-0000-7000-8000-00000000000a")
 

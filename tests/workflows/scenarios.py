@@ -21,6 +21,7 @@ from holdfast.testing import (
     SteppedSessions,
 )
 from tests.workflows.running import ORGANIZATION, finished, pass_time, running
+from tests.workflows.security_scenarios import SECURITY_SCENARIOS
 
 AT = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 SESSION = UUID("00000000-0000-7000-8000-000000000051")
@@ -292,5 +293,6 @@ SCENARIOS: dict[str, Scenario] = {
         mended_charge,
         waiting_order,
         late_facts,
+        *SECURITY_SCENARIOS,
     )
 }
