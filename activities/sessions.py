@@ -12,6 +12,7 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from holdfast.contracts.late_truth import LateOrder, LateResult
+from holdfast.contracts.ports import SignatureChecker
 from holdfast.contracts.sessions import (
     Asked,
     AskOrder,
@@ -28,7 +29,9 @@ from holdfast.contracts.sessions import (
     SettleOrder,
     StopOrder,
 )
+from holdfast.domain.finding import Finding
 from holdfast.services import (
+    evidence,
     late_truth,
     session_decisions,
     session_steps,
@@ -55,6 +58,7 @@ class Sessions:
 
     sessions: DatabaseSessions
     settings: Settings
+    signatures: SignatureChecker | None = None  # null: signed values are kept, not verified
 
     @activity.defn(name="sessions.begin")
     async def begin_session(self, order: SessionOrder) -> SessionPlan:
@@ -104,7 +108,10 @@ class Sessions:
     async def settle_session(self, order: SettleOrder) -> Settled:
         """Price from the frozen version, write the one settlement, hand over to the payment."""
         async with self._locked(order.session_id) as (db, session):
-            return await settlement.settle(db, session, order, _now())
+            findings: tuple[Finding, ...] = ()
+            if self.signatures is not None:
+                findings = (await evidence.judge(db, session, self.signatures, _now())).findings
+            return await settlement.settle(db, session, order, _now(), findings)
 
     @activity.defn(name="sessions.reprice")
     async def reprice_session(self, order: LateOrder) -> LateResult:

@@ -19,6 +19,7 @@ from api.routes import (
     api_keys,
     commands,
     events,
+    evidence,
     facts,
     messages,
     monitors,
@@ -77,6 +78,7 @@ ROUTERS = (
     messages.router,
     station_events.router,
     events.router,
+    evidence.router,
 )
 
 

@@ -31,6 +31,8 @@ FINDINGS = {
     "meter_start_missing": "The start came without a meter reading",
     "meter_stop_missing": "The end came without a meter reading; the last one before it counts",
     "meter_stop_below_last": "The meter reading at the end is below an earlier one",
+    "signature_wrong": "A signed meter value does not fit its signature",
+    "signed_energy_differs": "The meter signed for another energy than was counted",
     "start_missing": "The station never reported the start",
     "clock": "The station's clock was wrong; the time of receipt counts",
     "token_not_accepted": "It charged although its token was not accepted",

@@ -24,6 +24,7 @@ from activities.password_rotations import PasswordRotations
 from activities.payments import Payments
 from activities.sessions import Sessions as SessionActivities
 from activities.station_certificates import StationCertificates
+from holdfast.adapters.ocmf import OcmfSignatures
 from holdfast.adapters.stripe import StripePayments
 from holdfast.adapters.temporal import connect_for_ever
 from holdfast.contracts.names import ORDERS_QUEUE, PAYMENTS_QUEUE, SESSIONS_QUEUE
@@ -67,7 +68,7 @@ def roles(
     settings: Settings, db_sessions: Sessions, provider: PaymentProvider | None
 ) -> list[Role]:
     """Every queue of this process, with its activities built on what is handed in."""
-    sessions = SessionActivities(db_sessions, settings)
+    sessions = SessionActivities(db_sessions, settings, OcmfSignatures())
     payments = Payments(db_sessions, provider)
     orders = Orders(db_sessions, settings.gateway_lease_s)
     certificates = StationCertificates(db_sessions, settings)

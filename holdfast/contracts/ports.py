@@ -1,6 +1,6 @@
 """What adapters must be able to do: the outside world as our rooms see it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
@@ -131,4 +131,37 @@ class CertificateProvider(Protocol):
 
     async def contract(self, asked: ContractAsked) -> ContractGiven:
         """Raises `ContractNotGiven`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignedRegister:
+    """A reading inside a signed record. `resolution_mwh` is the worth of its last digit."""
+
+    at: datetime
+    register_mwh: int
+    resolution_mwh: int
+    begins: bool = False
+    ends: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignatureCheck:
+    """`verified` is null where nothing could be decided; `problem` says why. `key` verified it."""
+
+    verified: bool | None
+    problem: str | None = None
+    key: str | None = None
+    registers: tuple[SignedRegister, ...] = ()
+
+
+class SignatureChecker(Protocol):
+    """Verifies signed meter records. Pure computation, milliseconds each."""
+
+    def check(self, record: str, keys: Sequence[str]) -> SignatureCheck:
+        """Read an OCMF record and verify it with any of these keys (DER in hex)."""
+        ...
+
+    def key_problem(self, key: str) -> str | None:
+        """Why this is no usable public key; None for one that is, or that nothing here can read."""
         ...

@@ -1,5 +1,6 @@
 """The one settlement of an ended session: priced once, settled by exactly one rail (M1)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -15,6 +16,7 @@ from holdfast.contracts.payments import (
     ReasonSignal,
 )
 from holdfast.contracts.sessions import Settled, SettleOrder
+from holdfast.domain.finding import Finding
 from holdfast.domain.quality import session_findings
 from holdfast.services.charges import charge_account
 from holdfast.services.outbox import notify, tell
@@ -62,8 +64,15 @@ class Rail:
     taken_minor: int = 0
 
 
-async def settle(db: AsyncSession, session: Session, order: SettleOrder, now: datetime) -> Settled:
+async def settle(
+    db: AsyncSession,
+    session: Session,
+    order: SettleOrder,
+    now: datetime,
+    evidence: Sequence[Finding] = (),
+) -> Settled:
     """Price and settle a locked session row; a repeat answers what was written the first time.
+    `evidence`: what its signed meter values say against it.
 
     Raises `SessionNotEnded`, and what pricing raises. Writes nothing where a rule objects
     (`blocked`), unless a person decided to settle anyway, or waived it: then it is settled whatever
@@ -80,6 +89,7 @@ async def settle(db: AsyncSession, session: Session, order: SettleOrder, now: da
     objections = blocking(
         (
             *bill.findings,
+            *evidence,
             *session_findings(
                 energy_wh=bill.energy_wh,
                 started_at=session.started_at or ended_at,

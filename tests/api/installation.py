@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -18,6 +18,7 @@ from holdfast.store.tables import (
     Evse,
     Frame,
     LateFact,
+    MeterKey,
     MeterValue,
     Order,
     OutboxRow,
@@ -28,6 +29,7 @@ from holdfast.store.tables import (
     Session,
     SessionEvent,
     Settlement,
+    SignedReading,
     Site,
     Station,
     Tariff,
@@ -36,6 +38,11 @@ from holdfast.store.tables import (
     Token,
 )
 
+METER_KEY = (  # of no meter: made for tests
+    "3059301306072a8648ce3d020106082a8648ce3d0301070342000450da6a6c6fc4549cdc79447985"
+    "9a1c99c13fef74a4e8b0ea6cda684aa13d469ec98ec9e9360ad8edd42284104dd7683dcd89929e4c"
+    "9ad8163e22516ef35afb7f"
+)
 STARTED = datetime(2026, 11, 1, 12, 0, tzinfo=UTC)
 
 
@@ -147,6 +154,20 @@ async def _charging(rows: Rows, prefix: str, ids: Mapping[str, Any]) -> dict[str
             power_w=7_000 + minute,
             samples=[],
         )
+    await rows.add(
+        SignedReading,
+        station_id=ids["station_id"],
+        session_id=session.id,
+        evse=1,
+        received_at=STARTED,
+        at=STARTED,
+        data=b"EDL|signed",
+        digest=uuid4(),
+    )
+    meter_key = await rows.add(
+        MeterKey, station_id=ids["station_id"], public_key=f"30{prefix.encode().hex()}",
+        source="data_transfer",
+    )  # fmt: skip
     payment = await rows.add(
         Payment, kind="hold", currency="EUR", asked_minor=6000, intent=f"pi_{prefix}"
     )
@@ -158,7 +179,11 @@ async def _charging(rows: Rows, prefix: str, ids: Mapping[str, Any]) -> dict[str
         idempotency_key=f"{prefix}:1",
         parameters={},
     )
-    return {"session_id": session.id, "payment_id": payment.id}
+    return {
+        "session_id": session.id,
+        "payment_id": payment.id,
+        "meter_key_id": meter_key.id,
+    }
 
 
 async def _oversight(rows: Rows, prefix: str, ids: Mapping[str, Any]) -> dict[str, Any]:

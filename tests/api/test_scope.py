@@ -20,7 +20,7 @@ from api.routes import events
 from holdfast.store.database import Sessions
 from holdfast.store.tables import ApiKey, AuditEntry, Table
 from tests.api.conftest import Clients
-from tests.api.installation import Installation, install
+from tests.api.installation import METER_KEY, Installation, install
 
 BECAUSE = {"reason": "a test of scope"}
 ELEMENTS = [{"price_components": [{"type": "ENERGY", "price": "0.5"}]}]
@@ -47,6 +47,10 @@ BODIES: dict[str, Any] = {
     "POST /stations/{identity}/commands/configure": {"variables": {"a": "b"}},
     "POST /stations/{identity}/commands/read-configuration": {},
     "POST /stations/{identity}/commands/data-transfer": {"vendor_id": "v"},
+    "POST /stations/{identity}/meter-keys": {"public_key": METER_KEY},
+    "POST /stations/{identity}/meter-keys/{meter_key_id}/confirm": BECAUSE,
+    "POST /stations/{identity}/meter-keys/{meter_key_id}/retire": BECAUSE,
+    "POST /sessions/{session_id}/signed-readings/verify": BECAUSE,
     "POST /stations/{identity}/ocpp-calls": {"action": "GetLog"},
     "POST /tokens": {"type": "RFID", "uid": "NEWUID", "account": "{account_id}"},
     "POST /tokens/import": "uid,type,account\nNEWUID2,RFID,{account_id}\n",
