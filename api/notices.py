@@ -10,7 +10,7 @@ from pydantic import SecretStr
 
 from holdfast.contracts.names import NOTIFY_CHANNEL
 
-TOPICS = frozenset({"sessions", "stations", "orders", "payments", "frames", "outbox"})
+TOPICS = frozenset({"sessions", "stations", "orders", "payments", "frames", "outbox", "variables"})
 SUBSCRIBERS_MAX = 2_000
 ALIVE_EVERY_S = 20.0
 RECONNECT_MAX_S = 5.0

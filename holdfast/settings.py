@@ -129,6 +129,9 @@ class Settings(BaseModel):
     retention_meter_values_days: int = Field(
         730, ge=30, description="days that meter values are kept; sessions and their energy stay"
     )
+    retention_variable_changes_days: int = Field(
+        365, ge=1, le=3_650, description="days that what variables of stations were is kept"
+    )
     retention_station_events_days: int = Field(
         400, ge=1, description="days that events which stations reported are kept"
     )

@@ -28,6 +28,7 @@ from web.dashboard import (
     power,
     registration,
     tariffs,
+    variables,
 )
 from web.dashboard import session as session_page
 from web.dashboard import sessions as sessions_page
@@ -127,6 +128,7 @@ def routes() -> list[BaseRoute]:
                 sessions_page.SESSIONS,
                 session_page.SESSION,
                 message_log.MESSAGES,
+                variables.VARIABLES,
                 events_page.EVENTS,
             )
         ),
@@ -148,6 +150,8 @@ def page_routes() -> list[Route]:
             "/stations/{identity}/events",
             visited(events_page.show_events, Permission.READ_MESSAGES),
         ),
+        Route("/stations/{identity}/variables", visited(variables.show_variables)),
+        Route("/stations/{identity}/variables/{id}", visited(variables.show_variable)),
         Route("/messages", visited(message_log.show_messages, Permission.READ_MESSAGES)),
         Route("/sessions", visited(sessions_page.show_sessions)),
         Route("/sessions/{id}", visited(session_page.show_session)),
@@ -168,6 +172,9 @@ def form_routes() -> list[Route]:
             commands.post_command,
             Permission.COMMAND,
         ),
+        ("/stations/{identity}/variables/refresh", variables.post_refresh, Permission.COMMAND),
+        ("/stations/{identity}/variables/{id}", variables.post_setting, Permission.COMMAND),
+        ("/stations/{identity}/monitors/refresh", variables.post_monitors, Permission.COMMAND),
         (
             "/stations/{identity}/registration",
             registration.decide_registration,

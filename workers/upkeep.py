@@ -32,6 +32,7 @@ SENT_KEPT = timedelta(days=7)
 EVENTS_KEPT = timedelta(days=90)
 KEYS_KEPT = timedelta(days=90)
 GATEWAYS_KEPT = timedelta(days=30)
+REPORTS_KEPT = timedelta(days=30)
 
 # Parked and unsent rows stay, however old.
 SENT_LONG_AGO = text(
@@ -61,6 +62,16 @@ GATEWAYS_LONG_GONE = text(
     "WHERE coalesce(g.ended_at, g.seen_at) < :before AND NOT EXISTS ("
     "SELECT FROM station_connections c WHERE c.boot_id = g.boot_id) "
     "LIMIT :most FOR UPDATE SKIP LOCKED))"
+)
+
+CHANGES_LONG_AGO = text(
+    "DELETE FROM station_variable_changes WHERE id = ANY(ARRAY("
+    "SELECT id FROM station_variable_changes WHERE created_at < :before "
+    "ORDER BY created_at LIMIT :most FOR UPDATE SKIP LOCKED))"
+)
+REPORTS_LONG_AGO = text(
+    "DELETE FROM station_reports WHERE id = ANY(ARRAY(SELECT id FROM station_reports "
+    "WHERE changed_at < :before LIMIT :most FOR UPDATE SKIP LOCKED))"
 )
 
 Delete = Callable[..., Awaitable[int]]
@@ -98,6 +109,11 @@ async def keep_up(
         (EVENTS_LONG_AGO, {"before": now - EVENTS_KEPT}),
         (WRITES_LONG_AGO, {"before": now - WRITES_KEPT, "below": _lowest_id(now - WRITES_KEPT)}),
         (GATEWAYS_LONG_GONE, {"before": now - GATEWAYS_KEPT}),
+        (REPORTS_LONG_AGO, {"before": now - REPORTS_KEPT}),
+        (
+            CHANGES_LONG_AGO,
+            {"before": now - timedelta(days=settings.retention_variable_changes_days)},
+        ),
     ):
         jobs.append(partial(_delete, statement=statement, values=values))
     unfinished = [await _in_batches(engine, job, batch, rounds_max) for job in jobs]

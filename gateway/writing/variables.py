@@ -159,7 +159,7 @@ async def save_variables(connection: Connection, changes: Changes) -> None:
         await save_monitors(connection, told)
         await _follow_reports(connection, told)
         await follow_settings(connection, changes, values.values())
-        changes.topics.add("stations")
+        changes.topics.add("variables")
     await monitored_events(connection, changes)
     if changes.orders:
         await place_orders(connection, changes)

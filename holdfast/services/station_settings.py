@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from holdfast.domain import variables as rules
 from holdfast.domain.variables import Characteristics, Place
 from holdfast.services import audit
+from holdfast.services.outbox import notify
 from holdfast.services.refusal import Conflict, Invalid, NotFound
 from holdfast.services.scope import belongs, find, owned
 from holdfast.services.station_commands import Command, Commanded, command_station
@@ -58,6 +59,7 @@ async def want_values(
         if name in variables:
             raise Invalid("settings", name, "name each variable once")
         variables[name] = sought
+    await notify(db, ["variables"])
     command = Command(
         kind="configure", payload={"variables": variables}, details={"names": sorted(variables)}
     )
@@ -96,6 +98,7 @@ async def drop_setting(
     if setting.station_id != station.id:
         raise NotFound("setting", setting_id)
     await db.execute(delete(StationSetting).where(StationSetting.id == setting.id))
+    await notify(db, ["variables"])
     await audit.record(
         db,
         organization_id,
