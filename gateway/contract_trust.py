@@ -2,8 +2,10 @@
 what responders said lately. Read by the gateway, on connections of its pool."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from cryptography import x509
@@ -21,13 +23,19 @@ _ROOTS = """
 SELECT pem FROM trusted_roots
 WHERE organization_id = %s AND retired_at IS NULL ORDER BY id LIMIT 500
 """
-_AUTHORITY = """
-SELECT root_pem, issuing_pem, root_key_sealed, issuing_key_sealed
-FROM contract_authorities WHERE organization_id = %s
+# Retired ones too: what they signed is still about.
+_AUTHORITIES = """
+SELECT purpose, root_pem, issuing_pem, root_key_sealed, issuing_key_sealed
+FROM authorities WHERE organization_id = %s AND purpose IN ('contract', 'v2g')
+ORDER BY id DESC LIMIT 20
 """
 _ISSUED = """
 SELECT emaid, chain_pem, revoked_at, cancelled_at
 FROM contract_certificates WHERE organization_id = %s AND serial = %s
+UNION ALL
+SELECT NULL, chain_pem, revoked_at, NULL
+FROM station_certificates WHERE organization_id = %s AND serial = %s
+LIMIT 1
 """
 _KNOWN = """
 SELECT status, response, this_update, next_update FROM ocsp_answers
@@ -46,31 +54,50 @@ ON CONFLICT (organization_id, certificate) DO UPDATE SET
 
 
 @dataclass(frozen=True, slots=True)
-class Trust:
-    """Roots that an organization trusts, and its own authority if it has one."""
+class OwnAuthority:
+    """One of the organization's own authorities, still sealed."""
 
-    roots: tuple[x509.Certificate, ...]
-    own: SealedAuthority | None
-    own_issuing: x509.Certificate | None
-    own_root: x509.Certificate | None
+    purpose: str
+    sealed: SealedAuthority
+    root: x509.Certificate
+    issuing: x509.Certificate
 
-    def is_own(self, asked: CertificateHash) -> bool:
-        """Whether our own authority issued what the hashes name."""
-        return self.own_issuing is not None and names(asked, self.own_issuing)
-
-    def is_own_issuing(self, asked: CertificateHash) -> bool:
-        """Whether the hashes name our issuing authority itself: good while it is in use."""
-        if self.own_issuing is None or self.own_root is None:
-            return False
-        serial = f"{self.own_issuing.serial_number:x}"
-        return asked.serial_number == serial and names(asked, self.own_root)
+    @classmethod
+    def of_row(cls, row: Sequence[Any]) -> "OwnAuthority":
+        """From a row of `_AUTHORITIES`."""
+        sealed = SealedAuthority(row[1], row[2], bytes(row[3]), bytes(row[4]))
+        return cls(
+            row[0],
+            sealed,
+            x509.load_pem_x509_certificate(sealed.root_pem.encode()),
+            x509.load_pem_x509_certificate(sealed.issuing_pem.encode()),
+        )
 
 
 @dataclass(frozen=True, slots=True)
-class IssuedContract:
-    """A contract certificate of our own authority."""
+class Trust:
+    """Roots that an organization trusts for contracts, and its own authorities if it has any."""
 
-    emaid: str
+    roots: tuple[x509.Certificate, ...]
+    own: tuple[OwnAuthority, ...]
+
+    def own_issuer(self, asked: CertificateHash) -> OwnAuthority | None:
+        """The authority of ours that issued what the hashes name."""
+        return next((one for one in self.own if names(asked, one.issuing)), None)
+
+    def is_own_issuing(self, asked: CertificateHash) -> bool:
+        """Whether the hashes name an issuing authority of ours itself: good while it is in use."""
+        return any(
+            asked.serial_number == f"{one.issuing.serial_number:x}" and names(asked, one.root)
+            for one in self.own
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class IssuedCertificate:
+    """A certificate that one of our own authorities issued. `emaid`: of a contract."""
+
+    emaid: str | None
     certificate: x509.Certificate
     revoked_at: datetime | None
     cancelled_at: datetime | None
@@ -91,36 +118,31 @@ class TrustRows:
             return known[1]
         async with self.pool.connection() as connection:
             roots = await (await connection.execute(_ROOTS, (organization_id,))).fetchall()
-            row = await (await connection.execute(_AUTHORITY, (organization_id,))).fetchone()
-        own = None if row is None else SealedAuthority(row[0], row[1], bytes(row[2]), bytes(row[3]))
+            rows = await (await connection.execute(_AUTHORITIES, (organization_id,))).fetchall()
+        own = tuple(OwnAuthority.of_row(row) for row in rows)
         found = [x509.load_pem_x509_certificate(pem.encode()) for (pem,) in roots]
-        issuing = root = None
-        if own is not None:
-            root = x509.load_pem_x509_certificate(own.root_pem.encode())
-            found.append(root)
-            issuing = x509.load_pem_x509_certificate(own.issuing_pem.encode())
-        trust = Trust(tuple(found), own, issuing, root)
+        found += [one.root for one in own if one.purpose == "contract"]
+        trust = Trust(tuple(found), own)
         if len(self._trusts) >= ORGANIZATIONS_MAX:
             self._trusts.clear()
         self._trusts[organization_id] = (time.monotonic() + TRUST_S, trust)
         return trust
 
-    async def issued(self, organization_id: UUID, serial: str) -> IssuedContract | None:
-        """What our own authority issued under this serial number."""
+    async def issued(self, organization_id: UUID, serial: str) -> IssuedCertificate | None:
+        """What our own authorities issued under this serial number."""
         async with self.pool.connection() as connection:
-            cursor = await connection.execute(_ISSUED, (organization_id, serial))
-            row = await cursor.fetchone()
+            values = (organization_id, serial, organization_id, serial)
+            row = await (await connection.execute(_ISSUED, values)).fetchone()
         if row is None:
             return None
         certificate = x509.load_pem_x509_certificates(row[1].encode())[0]
-        return IssuedContract(row[0], certificate, row[2], row[3])
+        return IssuedCertificate(row[0], certificate, row[2], row[3])
 
-    def own_answer(self, trust: Trust, contract: IssuedContract, now: datetime) -> bytes:
+    def own_answer(self, own: OwnAuthority, issued: IssuedCertificate, now: datetime) -> bytes:
         """An OCSP answer of our own authority, signed now. Raises `CannotUnseal`."""
-        assert trust.own is not None  # noqa: S101 - whoever found the contract looked
-        authority = CertificateAuthority.opened(trust.own, self.secret_key)
-        ended_at = contract.revoked_at or contract.cancelled_at
-        serial = f"{contract.certificate.serial_number:x}"
+        authority = CertificateAuthority.opened(own.sealed, self.secret_key)
+        ended_at = issued.revoked_at or issued.cancelled_at
+        serial = f"{issued.certificate.serial_number:x}"
         return authority.ocsp_response(
             serial, now, None if ended_at is None else Revoked(serial, ended_at)
         )

@@ -22,7 +22,7 @@ from gateway.certificate_answers import (
     STATUSES,
     StatusFound,
 )
-from gateway.contract_trust import Trust, TrustRows
+from gateway.contract_trust import OwnAuthority, Trust, TrustRows
 from gateway.dialect import Outcome
 from gateway.postgres import Pool
 from gateway.writing.entry import Peer
@@ -148,8 +148,9 @@ class GatewayQuestions:
     ) -> StatusFound:
         organization_id = peer.organization_id
         try:
-            if trust.is_own(asked):
-                return await self._own(peer, trust, asked, now)
+            own = trust.own_issuer(asked)
+            if own is not None:
+                return await self._own(peer, own, asked, now)
             if trust.is_own_issuing(asked):
                 return StatusFound(status="good")
             if asked.source == "crl":
@@ -164,7 +165,7 @@ class GatewayQuestions:
             return StatusFound(status="failed", text=str(error)[:200])
 
     async def _own(
-        self, peer: Peer, trust: Trust, asked: CertificateHash, now: datetime
+        self, peer: Peer, own: OwnAuthority, asked: CertificateHash, now: datetime
     ) -> StatusFound:
         contract = await self.rows.issued(peer.organization_id, asked.serial_number)
         if contract is None:
@@ -174,7 +175,7 @@ class GatewayQuestions:
         ended = contract.revoked_at or contract.cancelled_at
         der = None
         if asked.algorithm == "SHA256":  # the one in which our authority names certificates
-            der = await asyncio.to_thread(self.rows.own_answer, trust, contract, now)
+            der = await asyncio.to_thread(self.rows.own_answer, own, contract, now)
         return StatusFound(
             status="good" if ended is None else "revoked",
             der=der,
@@ -211,7 +212,7 @@ def _to_ask(
         hash_of(certificate, issuer, urls.get(f"{certificate.serial_number:x}"))
         for certificate, issuer in pairs
     ]
-    return [one for one in found if one.responder_url is not None or trust.is_own(one)]
+    return [one for one in found if one.responder_url is not None or trust.own_issuer(one)]
 
 
 def _verdict(found: Sequence[StatusFound], uid: str) -> CertificateStatus:

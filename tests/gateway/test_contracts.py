@@ -10,16 +10,18 @@ from uuid import UUID
 
 import pytest
 import uvicorn
+from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509 import ocsp
 from sqlalchemy import insert
 
 from gateway.app import GatewayApp
-from holdfast.adapters.certificate_authority import CertificateAuthority, new_key, subject_name
+from holdfast.adapters.certificate_authority import new_key, subject_name
+from holdfast.adapters.organization_authority import organization_authority
 from holdfast.settings import Settings
 from holdfast.store.database import Sessions
-from holdfast.store.tables import ContractAuthority, ContractCertificate, Token, TrustedRoot
+from holdfast.store.tables import ContractCertificate, Organization, Token, TrustedRoot
 from simulator.contracts.app import Provider, create_app
 from simulator.contracts.pki import Holder, Pki
 from tests.gateway.conftest import Network, StationClient, connect_station, free_port
@@ -232,20 +234,11 @@ async def own_contract(
 ) -> str:
     """A contract of the organization's own authority: its chain."""
     now = datetime.now(UTC)
-    authority = CertificateAuthority.founded("Acme", "Contracts", now)
-    issued = authority.sign(
-        new_key().public_key(), subject_name(EMAID), "contract", now=now, valid_days=30
-    )
-    stored = authority.sealed(secret_key)
     async with db_sessions.begin() as db:
-        await db.execute(
-            insert(ContractAuthority).values(
-                organization_id=organization_id,
-                root_pem=stored.root_pem,
-                issuing_pem=stored.issuing_pem,
-                root_key_sealed=stored.root_key_sealed,
-                issuing_key_sealed=stored.issuing_key_sealed,
-            )
+        organization = await db.get_one(Organization, organization_id)
+        _, authority = await organization_authority(db, organization, "contract", secret_key, now)
+        issued = authority.sign(
+            new_key().public_key(), subject_name(EMAID), "contract", now=now, valid_days=30
         )
         await db.execute(
             insert(ContractCertificate).values(
@@ -271,4 +264,14 @@ async def test_a_contract_of_our_own_is_looked_up_and_a_cancelled_one_says_so(
     )
     async with await connect_station(gateway.port, "CP1", PROTOCOL) as station:
         status = await judged(station, shown(certificate=chain))
+        good = await own_contract(db_sessions, network.organization_id, secret)
+        good_status = await judged(station, shown(certificate=good))
+        issued = x509.load_pem_x509_certificates(good.encode())
+        holders = [Holder(one, new_key()) for one in issued]
+        data = named(holders[0], holders[1], "http://unused.example/")
+        told = await station.call("GetCertificateStatus", {"ocspRequestData": data})
+
     assert status == ("ContractCancelled", "Invalid")
+    assert good_status == ("Accepted", "Accepted")
+    signed = ocsp.load_der_ocsp_response(b64decode(told["ocspResult"]))
+    assert signed.certificate_status is ocsp.OCSPCertStatus.GOOD

@@ -1,7 +1,6 @@
 """One module per noun; every row carries its organization. Import tables from here."""
 
 from holdfast.store.tables.contract_certificates import (
-    ContractAuthority,
     ContractCertificate,
     OcspAnswer,
     TrustedRoot,
@@ -59,7 +58,6 @@ __all__ = [
     "Authority",
     "CertificateRequest",
     "Connector",
-    "ContractAuthority",
     "ContractCertificate",
     "Evse",
     "FactKey",

@@ -41,21 +41,8 @@ class TrustedRoot(Table):
     retired_at: Mapped[datetime | None]
 
 
-class ContractAuthority(Table):
-    """The organization's own authority for contracts, the embedded default. Keys are sealed."""
-
-    __tablename__ = "contract_authorities"
-
-    organization_id: Mapped[UUID] = mapped_column(ForeignKey("organizations.id"), primary_key=True)
-    root_pem: Mapped[str]
-    issuing_pem: Mapped[str]
-    root_key_sealed: Mapped[bytes] = mapped_column(LargeBinary)
-    issuing_key_sealed: Mapped[bytes] = mapped_column(LargeBinary)
-    created_at: Mapped[datetime] = created_column()
-
-
 class ContractCertificate(Table):
-    """A contract certificate that our own authority issued for an eMAID."""
+    """A contract certificate that our own authority (`authorities`, purpose "contract") issued."""
 
     __tablename__ = "contract_certificates"
     __table_args__ = (

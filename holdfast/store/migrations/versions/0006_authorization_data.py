@@ -24,7 +24,6 @@ def upgrade() -> None:
     local_lists()
     local_list_entries()
     trusted_roots()
-    contract_authorities()
     contract_certificates()
     ocsp_answers()
 
@@ -32,7 +31,6 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.drop_table("ocsp_answers")
     op.drop_table("contract_certificates")
-    op.drop_table("contract_authorities")
     op.drop_table("trusted_roots")
     op.drop_table("local_list_entries")
     op.drop_table("local_lists")
@@ -205,29 +203,6 @@ def trusted_roots() -> None:
         ["organization_id", "use", "fingerprint"],
         unique=True,
         postgresql_where=sa.text("retired_at IS NULL"),
-    )
-
-
-def contract_authorities() -> None:
-    op.create_table(
-        "contract_authorities",
-        sa.Column("organization_id", sa.Uuid(), nullable=False),
-        sa.Column("root_pem", sa.Text(), nullable=False),
-        sa.Column("issuing_pem", sa.Text(), nullable=False),
-        sa.Column("root_key_sealed", sa.LargeBinary(), nullable=False),
-        sa.Column("issuing_key_sealed", sa.LargeBinary(), nullable=False),
-        sa.Column(
-            "created_at",
-            sa.DateTime(timezone=True),
-            server_default=sa.text("now()"),
-            nullable=False,
-        ),
-        sa.ForeignKeyConstraint(
-            ["organization_id"],
-            ["organizations.id"],
-            name=op.f("fk_contract_authorities_organization_id"),
-        ),
-        sa.PrimaryKeyConstraint("organization_id", name=op.f("pk_contract_authorities")),
     )
 
 
