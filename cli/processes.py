@@ -5,17 +5,12 @@ Each becomes the program it names, so that signals and exit codes are the progra
 
 import os
 import sys
-from enum import StrEnum
 from typing import Annotated, NoReturn
 
 import typer
 
-
-class Simulator(StrEnum):
-    """The independent witnesses that can be run alone."""
-
-    STATIONS = "stations"
-    STRIPE = "stripe"
+ALONE = frozenset({"stations", "stripe"})
+"""Simulators that run until they are stopped; any other name is a scenario."""
 
 
 def become(module: str, *arguments: str) -> NoReturn:
@@ -43,7 +38,20 @@ def worker() -> None:
 
 def simulate(
     context: typer.Context,
-    what: Annotated[Simulator, typer.Argument(help="Which simulator to run.")],
+    what: Annotated[
+        str | None,
+        typer.Argument(
+            help="A scenario's name or file; or `stations` or `stripe`, to run that simulator."
+        ),
+    ] = None,
+    list_: Annotated[bool, typer.Option("--list", help="The scenarios that come along.")] = False,
 ) -> None:
-    """Run a simulator alone; arguments after its name are its own (try -- --help)."""
-    become(f"simulator.{what.value}", *context.args)
+    """Play a scenario of charging stations against any OCPP server.
+
+    Its options follow its name: --url, --stations, --seed, --speed, --password, --report and more;
+    `holdfast simulate busy-day -- --help` explains them."""
+    if list_:
+        become("simulator.stations.console", "--list")
+    if what in ALONE:
+        become(f"simulator.{what}", *context.args)
+    become("simulator.stations.console", *([] if what is None else [what]), *context.args)

@@ -9,6 +9,7 @@ import hashlib
 import os
 import ssl as tls
 import tempfile
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -164,6 +165,14 @@ def hash_data(certificate: x509.Certificate, issuer: x509.Certificate | None = N
     }
 
 
+def security_profile(station: "SimulatedStation") -> int:
+    """0 to 3, as the line and the credentials are."""
+    if not station.line.is_tls:
+        return 0 if station.settings.text("password") is None else 1
+    has_own = station.memory.read("own_certificate", None) or station.config.certificate_file
+    return 3 if has_own else 2
+
+
 def tls_context(station: "SimulatedStation") -> tls.SSLContext:
     """For a wss dial: roots from the file or installed, the own certificate where there is one."""
     config = station.config
@@ -172,13 +181,25 @@ def tls_context(station: "SimulatedStation") -> tls.SSLContext:
         for one in station.memory.read("roots", [])
         if one["type"] in ("CSMSRootCertificate", "CentralSystemRootCertificate")
     ]
-    context = tls.create_default_context(cafile=config.ca_file)
-    context.minimum_version = tls.TLSVersion.TLSv1_2
-    context.set_ciphers(CIPHERS)
+    has_own = config.certificate_file or station.memory.read("own_certificate", None)
+    if not installed_roots and not has_own:
+        return _shared_context(config.ca_file)
+    context = _plain_context(config.ca_file)
     if installed_roots:
         context.load_verify_locations(cadata="\n".join(installed_roots))
     _load_own(context, station, config)
     return context
+
+
+def _plain_context(ca_file: str | None) -> tls.SSLContext:
+    context = tls.create_default_context(cafile=ca_file)
+    context.minimum_version = tls.TLSVersion.TLSv1_2
+    context.set_ciphers(CIPHERS)
+    return context
+
+
+# A context takes some 100 kB: stations without anything of their own share one.
+_shared_context = cache(_plain_context)
 
 
 def _load_own(

@@ -11,6 +11,7 @@ from simulator.stations.power import (
     PROFILES_MAX,
     PURPOSES,
     Profile,
+    Situation,
     composite,
     in_unit,
     profile_from,
@@ -148,7 +149,7 @@ def get_composite(station: "SimulatedStation", payload: Json) -> Answer:
     unit = payload.get("chargingRateUnit", "W")
     situation = concerned[0].situation(evse or 0)
     if not evse:
-        situation = station.whole_situation()
+        situation = _whole(station)
     schedule = composite(station.profiles.all, start, duration_s, situation)
     periods = [
         {"startPeriod": offset, "limit": in_unit(watts, unit, situation.phases)}
@@ -203,6 +204,11 @@ def use_priority(station: "SimulatedStation", payload: Json) -> Answer:
         station.tell(Message("NotifyPriorityCharging", told))
 
     return Answer({"status": "Accepted"}, switch)
+
+
+def _whole(station: "SimulatedStation") -> Situation:
+    total_w = sum(one.max_power_w for one in station.config.evses)
+    return Situation(evse=0, transaction_id=None, started_at=None, max_power_w=total_w)
 
 
 def _on(station: "SimulatedStation", evse: int) -> list[Connector]:

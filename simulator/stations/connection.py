@@ -7,6 +7,7 @@ import asyncio
 import base64
 import json
 import logging
+import random
 import ssl as tls
 from collections.abc import Callable
 from typing import Any
@@ -33,6 +34,7 @@ from simulator.stations.messages import (
     PayloadWrong,
 )
 from simulator.stations.quirks import Quirks
+from simulator.stations.weather import Weather
 
 FRAME_BYTES_MAX = 1 << 20
 OUTSTANDING_MAX = 64
@@ -61,8 +63,12 @@ class Connection:
         format_error: str,
         call_timeout_s: float,
         quirks: Quirks = AS_THE_BOOK_SAYS,
+        weather: Weather | None = None,
+        rng: random.Random | None = None,
     ) -> None:
         self._quirks = quirks
+        self._weather = weather or Weather()
+        self._rng = rng or random.Random()  # noqa: S311 - jitter, not secrets
         self._socket = socket
         self._answer = answer
         self._format_error = format_error
@@ -132,9 +138,11 @@ class Connection:
         text = orjson.dumps(envelope).decode()
         if self._quirks.spaced_json:
             text = json.dumps(envelope, separators=(" , ", " : "))
+        await self._weather.carry(len(text), self._rng)
         await self.send_raw(text)
 
     async def _take(self, frame: str | bytes) -> None:
+        await self._weather.carry(len(frame), self._rng)
         try:
             envelope = orjson.loads(frame)
         except orjson.JSONDecodeError:
@@ -151,6 +159,8 @@ class Connection:
                 logger.warning("a frame was no OCPP envelope")
 
     def _settle(self, message_id: str, outcome: Json | CallRefused) -> None:
+        if message_id in self._outstanding and self._weather.loses_answer():
+            return
         answered = self._outstanding.get(message_id)
         if answered is None or answered.done():
             self.late_answers += 1

@@ -73,6 +73,13 @@ class Connector:
             return ConnectorStatus.RESERVED if is_reserved else ConnectorStatus.AVAILABLE
         return ConnectorStatus.FINISHING if self.was_charged else ConnectorStatus.PREPARING
 
+    def set_register(self, register_mwh: int) -> None:
+        """The meter was reset, exchanged or has jumped: from now on this is its truth."""
+        self.register_mwh = register_mwh
+        self._station.ledger.save_register(self._station.identity, self.number, register_mwh)
+        if self.transaction is not None:
+            self.transaction.faults.append("meter_set")
+
     def reading(self) -> Reading:
         """What the meter shows now."""
         return read_meter(self.register_mwh, self.car, power_w=self._power_w(), is_dc=self.is_dc)

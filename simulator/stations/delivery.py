@@ -7,6 +7,7 @@ the socket.
 """
 
 import asyncio
+import time
 from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from simulator.stations.messages import (
     Json,
     Message,
 )
+from simulator.stations.tally import Watch
 
 ASIDE_MAX = 64
 """Messages outside transactions that may wait for the socket."""
@@ -62,6 +64,7 @@ class Delivery:
         self._news = asyncio.Event()
         self.idle = asyncio.Event()
         self.counters: Counter[str] = Counter()
+        self.watch: Watch | None = None
 
     def enqueue(self, waiting: Waiting, *, held: bool = False) -> None:
         """Put a transaction message on disk. Part of the caller's SQLite transaction."""
@@ -104,9 +107,25 @@ class Delivery:
                     self.idle.set()
                     await self._news.wait()
 
+    async def timed(self, connection: Connection, message: Message) -> Json:
+        """A call, and whoever watches hears what became of it. Raises as the call does."""
+        watch, began = self.watch, time.perf_counter()
+        if watch is None:
+            return await connection.call(message)
+        try:
+            answer = await connection.call(message)
+        except CallRefused as error:
+            watch.refused(self._station, message.action, error.code)
+            raise
+        except CallFailed:
+            watch.lost(self._station, message.action)
+            raise
+        watch.answered(self._station, message.action, answer, time.perf_counter() - began)
+        return answer
+
     async def _send_aside(self, connection: Connection, aside: _Aside) -> None:
         try:
-            answer = await connection.call(aside.message)
+            answer = await self.timed(connection, aside.message)
         except CallFailed as error:
             self._fail(aside, error)
             self.counters["failed"] += 1
@@ -144,7 +163,7 @@ class Delivery:
         message = Message(waiting.action, self._complete(waiting))
         self.counters["sent"] += 1
         try:
-            answer = await connection.call(message)
+            answer = await self.timed(connection, message)
         except CallTimedOut:
             self.counters["timed_out"] += 1
             await asyncio.sleep(self._retry_interval_s)

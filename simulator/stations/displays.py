@@ -5,6 +5,7 @@ Source: OCPP 2.0.1 part 2 blocks I (cost), N09 and N10 (customer information), O
 
 from typing import TYPE_CHECKING, Any
 
+from simulator.stations.certificates import security_profile
 from simulator.stations.dialect import stamp
 from simulator.stations.messages import Answer, Json, Message
 
@@ -114,7 +115,7 @@ def set_network(station: "SimulatedStation", payload: Json) -> Answer:
     slot, connection = payload["configurationSlot"], payload["connectionData"]
     is_good = connection["ocppTransport"] == "JSON"
     is_good &= connection["ocppCsmsUrl"].startswith(("ws://", "wss://"))
-    if not is_good or connection["securityProfile"] < station.security_profile:
+    if not is_good or connection["securityProfile"] < security_profile(station):
         return Answer({"status": "Rejected"})
     if not 1 <= slot <= SLOTS_MAX:
         return Answer({"status": "Failed"})

@@ -31,6 +31,7 @@ class Faults:
     pipeline_next: int = 0
     eager_boot: int = 0
     clock_offset: timedelta = timedelta()
+    clock_stopped_at: datetime | None = None
 
     def spend(self, name: str) -> bool:
         """Use one of a fault, if any is left."""
@@ -41,7 +42,7 @@ class Faults:
 
     def station_time(self, now: datetime) -> datetime:
         """What the station's own clock shows."""
-        return now + self.clock_offset
+        return self.clock_stopped_at or now + self.clock_offset
 
 
 _COUNTED = {

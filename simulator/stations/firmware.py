@@ -50,6 +50,13 @@ def update(station: "SimulatedStation", payload: Json) -> Answer:
     return Answer({"status": status}, lambda: _start(station, order))
 
 
+def update_locally(station: "SimulatedStation", version: str) -> None:
+    """A technician installs a version at the station; the states are told as for an order."""
+    now = datetime.now(UTC).isoformat()
+    order = {"location": f"local/fw-{version}", "retrieve": now, "action": _PLAIN}
+    _start(station, order)
+
+
 def publish(station: "SimulatedStation", payload: Json) -> Answer:
     """L03: a local controller takes an image and serves it to its neighbours."""
 

@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections import Counter
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -41,6 +42,7 @@ class Fleet:
         state_dir: Path | None,
         seed: int,
         demand: float = 1.0,
+        start_spread_s: float = START_SPREAD_S,
     ) -> None:
         """Raises `StateInUse` where another fleet has the state directory."""
         self.ledger = Ledger(None if state_dir is None else state_dir / STATE_FILE)
@@ -54,18 +56,30 @@ class Fleet:
         self.counters: Counter[str] = Counter()
         self._timing = timing
         self._demand = demand
+        self._start_spread_s = start_spread_s
         self._rng = random.Random(f"{seed}/drivers")  # noqa: S311 - figures, not secrets
         self._drivers: asyncio.Task[None] | None = None
         self._arrivals: set[asyncio.Task[None]] = set()
         self._began_at = datetime.now(UTC)
 
     async def __aenter__(self) -> Self:
-        for station in self.stations.values():
-            station.start()
-            await asyncio.sleep(START_SPREAD_S)
+        async for _ in self.start_all():
+            continue
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def start_all(self) -> AsyncIterator[SimulatedStation]:
+        """Switch them on one by one at the fleet's rate; yields each once it is on."""
+        began, loop = asyncio.get_running_loop().time(), asyncio.get_running_loop()
+        for number, station in enumerate(self.stations.values(), start=1):
+            station.start()
+            yield station
+            await asyncio.sleep(max(began + number * self._start_spread_s - loop.time(), 0))
+
+    async def close(self) -> None:
+        """Switch all off and let go of the disk."""
         await self.stop_drivers()
         await asyncio.gather(*(station.stop() for station in self.stations.values()))
         self.ledger.close()

@@ -12,6 +12,7 @@ from simulator.stations.certificates import tls_context
 from simulator.stations.connection import CannotConnect, Connection, open_socket
 from simulator.stations.displays import network_url
 from simulator.stations.messages import (
+    Answer,
     CallFailed,
     CallRefused,
     CallTimedOut,
@@ -49,6 +50,17 @@ class Line:
     def is_tls(self) -> bool:
         """The factory's address is wss."""
         return self._url.startswith("wss:")
+
+    async def send_raw(self, frame: str) -> None:
+        """Whatever this is, on the open socket; a lost line loses it."""
+        if self._connection is not None:
+            with contextlib.suppress(ConnectionGone):
+                await self._connection.send_raw(frame)
+
+    def _answer(self, action: str, payload: Json) -> Answer:
+        if self._station.watch is not None:
+            self._station.watch.ordered(self._station.identity, action, payload)
+        return self._station.dialect.answer(action, payload)
 
     async def send(self, message: Message) -> None:
         """A SEND of 2.1; a lost line loses it."""
@@ -139,10 +151,12 @@ class Line:
         )
         connection = Connection(
             socket,
-            station.dialect.answer,
+            self._answer,
             format_error=station.dialect.format_error,
             call_timeout_s=station.timing.call_timeout_s,
             quirks=station.quirks,
+            weather=station.weather,
+            rng=station.rng,
         )
         self._connection = connection
         station.counters["connected"] += 1
@@ -188,7 +202,8 @@ class Line:
             self._boot_now.clear()
             hasty = self._tell_hastily(connection)
             try:
-                answer = await connection.call(self._station.dialect.boot(self.boot_reason))
+                boot = self._station.dialect.boot(self.boot_reason)
+                answer = await self._station.delivery.timed(connection, boot)
             except (CallTimedOut, CallRefused):
                 answer = {}
             self._station.counters["boots"] += 1

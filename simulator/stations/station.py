@@ -27,12 +27,13 @@ from simulator.stations.line import Line
 from simulator.stations.memory import Memory
 from simulator.stations.messages import CallFailed, CallRefused, Json, Message
 from simulator.stations.orders import Orders
-from simulator.stations.power import Situation
 from simulator.stations.reservations import Reservations
 from simulator.stations.settings import Settings, factory_settings
+from simulator.stations.tally import Watch
 from simulator.stations.transaction import ConnectorStatus, StopReason, Transaction
 from simulator.stations.v16 import Dialect16
 from simulator.stations.v201 import Dialect201
+from simulator.stations.weather import Weather
 
 REGISTER_MWH_MAX = 24_800_000_000
 """Lifetime registers up to 24.8 MWh are seen in the field."""
@@ -70,6 +71,7 @@ class SimulatedStation:
         self.ledger = ledger or Ledger(None)
         self._owns_ledger = ledger is None
         self.faults = Faults()
+        self.weather = Weather()
         self.rng = random.Random(f"{seed}/{config.identity}")  # noqa: S311 - figures, not secrets
         self.settings = Settings(
             config.identity, self.ledger, factory_settings(config, self.timing)
@@ -186,17 +188,14 @@ class SimulatedStation:
         return self.ledger.queue_length(self.identity)
 
     @property
+    def watch(self) -> Watch | None:
+        """Who hears what passes on the line; nobody, unless a scenario runs."""
+        return self.delivery.watch
+
+    @property
     def firmware(self) -> str:
         """The version that runs: the factory's, or what was installed since."""
         return str(self.memory.read("firmware", self.config.firmware))
-
-    @property
-    def security_profile(self) -> int:
-        """0 to 3, as the line and the credentials are."""
-        if not self.line.is_tls:
-            return 0 if self.settings.text("password") is None else 1
-        has_own = self.memory.read("own_certificate", None) or self.config.certificate_file
-        return 3 if has_own else 2
 
     def charging_as(self, transaction_id: str) -> Connector | None:
         """The connector on which this transaction runs."""
@@ -204,11 +203,6 @@ class SimulatedStation:
             if one.transaction is not None and one.transaction.transaction_id == transaction_id:
                 return one
         return None
-
-    def whole_situation(self) -> Situation:
-        """What a composite schedule of the whole station is about."""
-        total_w = sum(one.max_power_w for one in self.config.evses)
-        return Situation(evse=0, transaction_id=None, started_at=None, max_power_w=total_w)
 
     def station_time(self) -> datetime:
         """What the station's own clock shows."""

@@ -189,7 +189,7 @@ class Orders16:
             "ChargingScheduleMaxPeriods": str(PERIODS_MAX),
             "MaxChargingProfilesInstalled": str(PROFILES_MAX),
             "ReserveConnectorZeroSupported": "true",
-            "SecurityProfile": str(self._station.security_profile),
+            "SecurityProfile": str(certificates.security_profile(self._station)),
         }
 
     def _change_configuration(self, payload: Json) -> Answer:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from simulator.stations.certificates import security_profile
 from simulator.stations.messages import Json
 
 if TYPE_CHECKING:
@@ -122,7 +123,7 @@ def value_of(station: "SimulatedStation", variable: Variable) -> str:
         "@list_chunk": station.quirks.local_list_chunk,
         "@list_entries": len(memory.read("local_list", {"entries": {}})["entries"]),
         "@identity": station.identity,
-        "@security_profile": station.security_profile,
+        "@security_profile": security_profile(station),
         "@certificate_entries": len(memory.read("roots", [])),
         "@clock": station.station_time().isoformat(timespec="seconds"),
         "@profile_entries": len(station.profiles.all),

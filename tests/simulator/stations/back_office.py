@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http import HTTPStatus
+from ssl import SSLContext
 from typing import Any
 from urllib.parse import unquote
 
@@ -57,8 +58,10 @@ class BackOffice:
     unauthorized: int = 0
     closings: list[int | None] = field(default_factory=list)
     outstanding_most: int = 0
+    strange_frames: int = 0
     transaction_ids: dict[str, int] = field(default_factory=dict)
     answers: dict[str, asyncio.Future[tuple[str, Any]]] = field(default_factory=dict)
+    requests: dict[str, str] = field(default_factory=dict)
     sockets: dict[str, ServerConnection] = field(default_factory=dict)
     accepted_sockets: int = 0
     _news: asyncio.Event = field(default_factory=asyncio.Event)
@@ -116,7 +119,14 @@ class BackOffice:
         pending: set[asyncio.Task[None]] = set()
         try:
             async for frame in socket:
-                task = asyncio.create_task(self._take(identity, socket, number, json.loads(frame)))
+                try:
+                    envelope = json.loads(frame)
+                except (json.JSONDecodeError, RecursionError):
+                    envelope = None
+                if not _is_message(envelope):
+                    self.strange_frames += 1
+                    continue
+                task = asyncio.create_task(self._take(identity, socket, number, envelope))
                 pending.add(task)
                 self.outstanding_most = max(self.outstanding_most, len(pending))
                 task.add_done_callback(pending.discard)
@@ -131,7 +141,10 @@ class BackOffice:
         self, identity: str, socket: ServerConnection, number: int, frame: list[Any]
     ) -> None:
         if frame[0] in (3, 4):
-            answered = self.answers.pop(frame[1])
+            answered = self.answers.pop(frame[1], None)
+            if answered is None:
+                self.strange_frames += 1
+                return
             answered.set_result(("answer" if frame[0] == 3 else "error", frame[2]))
             return
         kind, message_id, action, payload = frame
@@ -150,6 +163,9 @@ class BackOffice:
         if self.refusing[action] > 0:
             self.refusing[action] -= 1
             await socket.send(json.dumps([4, message_id, "InternalError", "", {}]))
+            return
+        if finding(str(socket.subprotocol), action, "request", payload) is not None:
+            await socket.send(json.dumps([4, message_id, "GenericError", "", {}]))
             return
         answer = self._answer(identity, action, payload)
         self._check(3, action, socket, answer)
@@ -182,6 +198,11 @@ class BackOffice:
                 return {"idTokenInfo": {"status": self._verdict(payload["idToken"]["idToken"])}}
             case "DataTransfer":
                 return {"status": "Accepted"}
+            case "SignCertificate":
+                self.requests[identity] = payload["csr"]
+                return {"status": "Accepted"}
+            case "NotifyEVChargingNeeds":
+                return {"status": "Accepted"}
         return {}
 
     def _transaction_id(self, identity: str, payload: Json) -> int:
@@ -204,8 +225,17 @@ class BackOffice:
         return socket.respond(HTTPStatus.UNAUTHORIZED, "no\n")
 
 
+def _is_message(envelope: Any) -> bool:
+    match envelope:
+        case [2 | 6, str(), str(), dict()] | [3, str(), dict()] | [4, str(), str(), *_]:
+            return True
+    return False
+
+
 @asynccontextmanager
-async def back_office(office: BackOffice | None = None) -> AsyncIterator[BackOffice]:
+async def back_office(
+    office: BackOffice | None = None, ssl: SSLContext | None = None
+) -> AsyncIterator[BackOffice]:
     """Serve on a free port (or the port the office had before) while the block runs."""
     office = office or BackOffice()
     async with serve(
@@ -216,6 +246,7 @@ async def back_office(office: BackOffice | None = None) -> AsyncIterator[BackOff
         process_request=office.check_password,
         compression=None,
         close_timeout=0.5,
+        ssl=ssl,
     ) as server:
         office.port = next(iter(server.sockets)).getsockname()[1]
         yield office
