@@ -25,6 +25,7 @@ from holdfast.store.tables import (
     Payment,
     PaymentOperation,
     Quarantined,
+    QuirkRule,
     ReviewTask,
     Session,
     SessionEvent,
@@ -226,6 +227,7 @@ async def _oversight(rows: Rows, prefix: str, ids: Mapping[str, Any]) -> dict[st
     fact = await rows.add(
         LateFact, session_id=session_id, outbox_id=outbox.id, name="meter_corrected", payload={}
     )
+    rule = await rows.add(QuirkRule, quirk="no_pings", value=True, vendor=f"{prefix} vendor")
     task = await rows.add(ReviewTask, kind="late_truth", subject=f"session:{session_id}")
     return {
         "order_id": order.id,
@@ -233,6 +235,7 @@ async def _oversight(rows: Rows, prefix: str, ids: Mapping[str, Any]) -> dict[st
         "fact_id": fact.id,
         "row_id": outbox.id,
         "task_id": task.id,
+        "rule_id": rule.id,
     }
 
 

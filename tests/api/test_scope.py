@@ -77,6 +77,9 @@ BODIES: dict[str, Any] = {
     "POST /outbox/{row_id}/retry": BECAUSE,
     "POST /outbox/{row_id}/drop": BECAUSE,
     "POST /review-tasks/{task_id}/resolve": {"resolution": "looked at it"},
+    "POST /quirk-rules": {"quirk": "no_pings", "value": True, "vendor": "Acme"},
+    "PATCH /quirk-rules/{rule_id}": {"enabled": False},
+    "DELETE /quirk-rules/{rule_id}": None,
 }
 # Making something of one's own works, whoever asks: what they name of others is below.
 OWN = {
@@ -87,6 +90,7 @@ OWN = {
     "POST /accounts",
     "POST /tariffs",
     "POST /payments",
+    "POST /quirk-rules",
 }
 # These change nothing, or nothing that the walk can reach without Stripe.
 UNAUDITED = {"POST /tariffs/{tariff_id}/estimate", "POST /accounts/{account_id}/cards"}
@@ -95,6 +99,7 @@ LAST = (
     "POST /quarantine/{message_id}/discard",
     "POST /late-facts/{fact_id}/discard",
     "POST /review-tasks/{task_id}/resolve",
+    "DELETE /quirk-rules/{rule_id}",
     "DELETE /tariff-assignments/{assignment_id}",
     "POST /tariffs/{tariff_id}/retire",
     "DELETE /tokens/{token_id}",
