@@ -18,8 +18,9 @@ QUESTION_TIMEOUT_S = 20.0
 class Asking:
     """The open questions of one connection."""
 
-    def __init__(self, questions: Questions | None) -> None:
+    def __init__(self, questions: Questions | None, timeout_s: float = QUESTION_TIMEOUT_S) -> None:
         self._questions = questions
+        self._timeout_s = timeout_s
         self._open = 0
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -54,7 +55,7 @@ class Asking:
         if questions is None or fact is None or outcome is None:
             return entry.answer  # it was quarantined, or not even that
         try:
-            async with asyncio.timeout(QUESTION_TIMEOUT_S):
+            async with asyncio.timeout(self._timeout_s):
                 found = await questions.answer(entry.peer, fact, outcome)
                 return entry.handler.answer(fact, found)
         except Exception as error:
