@@ -16,6 +16,7 @@ from api.temporal_link import TemporalLink
 from holdfast.contracts.names import order_workflow_id
 from holdfast.contracts.orders import WORKFLOW, StartOrder
 from holdfast.services.order_reads import Seen, see_order
+from holdfast.services.order_steps import whereabouts
 from holdfast.services.orders import OPEN_ORDER_STATES, start_message
 from holdfast.store.database import Sessions
 from holdfast.store.tables import Order, Organization, Station
@@ -45,10 +46,13 @@ class PlacedOrder:
 class OrderWait:
     """Waits for orders on behalf of requests."""
 
-    def __init__(self, sessions: Sessions, notices: Notices, temporal: TemporalLink) -> None:
+    def __init__(
+        self, sessions: Sessions, notices: Notices, temporal: TemporalLink, lease_s: float
+    ) -> None:
         self._sessions = sessions
         self._notices = notices
         self._temporal = temporal
+        self._lease_s = lease_s
         self._waiting = asyncio.Semaphore(WAITERS_MAX)
 
     @classmethod
@@ -60,12 +64,17 @@ class OrderWait:
     async def see_through(self, db: AsyncSession, placed: PlacedOrder, wait_s: float) -> Seen:
         """Commit, start, wait at most `wait_s`; the order as it is then."""
         with self._notices.subscribe() as subscription:
+            start = placed.start
+            if wait_s > 0:
+                # Read before the commit: the workflow's first attempt need not ask for it.
+                where = await whereabouts(db, start.station_id, self._lease_s)
+                start = start.model_copy(
+                    update={"task_queue": where.task_queue, "generation": where.generation}
+                )
             await db.commit()
             deadline = asyncio.get_running_loop().time() + wait_s
             if wait_s > 0:
-                await self._temporal.try_start(
-                    WORKFLOW, order_workflow_id(placed.order_id), placed.start
-                )
+                await self._temporal.try_start(WORKFLOW, order_workflow_id(placed.order_id), start)
             # With too many waiting already, this one gets its answer at once.
             if self._waiting.locked():
                 return await self._look(placed)

@@ -8,25 +8,26 @@ import asyncio
 import contextlib
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from typing import Any
 
 import structlog
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 
-from gateway import envelope
+from gateway import adjusting, envelope
 from gateway.asking import Asking
 from gateway.calls import Calls
 from gateway.dialect import Handler, Outcome, Payload, Questions, Reading
-from gateway.envelope import BadEnvelope, Call, CallError, CallResult, CallResultError
+from gateway.envelope import BadEnvelope, Call, CallResultError
 from gateway.metrics import GatewayMetrics
+from gateway.pinging import stop_pings
+from gateway.quirks import QuirkBook
 from gateway.reading import Unreadable, content_of
 from gateway.schemas import Violation, format_violation, violation
-from gateway.writing.entry import Entry, LogLine, Nobody, Peer, key_digest
+from gateway.writing.entry import Entry, LogLine, Nobody, Peer, key_digest, transaction_of
 from gateway.writing.writer import Writer
 from holdfast.contracts.facts import Fact, StationBooted
+from holdfast.domain.quirks import Described, Quirk
 
 logger = structlog.get_logger()
 
@@ -39,12 +40,13 @@ HEARTBEAT = "Heartbeat"
 class Slot:
     """An answer's place in the order of arrival; `frame` is None until it may leave."""
 
-    __slots__ = ("action", "frame", "message_id", "since")
+    __slots__ = ("action", "frame", "message_id", "since", "transaction_id")
 
     def __init__(self, message_id: str, action: str | None, frame: bytes | None = None) -> None:
         self.message_id = message_id
         self.action = action
         self.frame = frame
+        self.transaction_id: str | None = None
         self.since = time.perf_counter()
 
 
@@ -60,8 +62,10 @@ class Connection:
         metrics: GatewayMetrics,
         *,
         questions: Questions | None = None,
+        book: QuirkBook | None = None,
     ) -> None:
         self.peer = peer
+        self._book = book
         self.generation = generation
         self._socket = socket
         self._writer = writer
@@ -69,7 +73,7 @@ class Connection:
         self._pending: deque[Slot] = deque()
         self._room = asyncio.Event()
         self._sender: asyncio.Task[None] | None = None
-        self._calls = Calls(socket, peer, metrics, self._log)
+        self.calls = Calls(socket, peer, metrics, self._log)
         self._asking = Asking(questions)
         self._reading = True
         self._closed = False
@@ -81,6 +85,7 @@ class Connection:
 
     async def run(self) -> None:
         """Read until the socket closes."""
+        self.calls.begin()
         try:
             while self._reading:
                 frame = await self._receive()
@@ -95,8 +100,15 @@ class Connection:
         finally:
             self._closed = True
             self._room.set()
-            self._calls.close()
+            self.calls.close()
             self._asking.cancel()
+
+    def apply_quirks(self) -> None:
+        """The rules, or what it says of itself, may have changed."""
+        if self._book is not None:
+            self._book.apply(self.peer)
+        if self.peer.quirks.has(Quirk.NO_PINGS):
+            stop_pings(self._socket)
 
     def stop_reading(self) -> None:
         """Frames that come from now on are not taken; their senders will send them again."""
@@ -110,16 +122,6 @@ class Connection:
         """Wait until every answer that may leave has left."""
         if self._sender is not None and not self._sender.done():
             await asyncio.wait([self._sender])
-
-    async def call(
-        self,
-        action: str,
-        payload: dict[str, Any],
-        timeout_s: float,
-        before: Callable[[], Awaitable[None]],
-    ) -> CallResult | CallError:
-        """Send one call of ours and wait for its answer. See `Calls.call`."""
-        return await self._calls.call(action, payload, timeout_s, before)
 
     async def _receive(self) -> bytes:
         # Not decoded: the parser checks the encoding, and a bad one is answered, not punished.
@@ -140,7 +142,7 @@ class Connection:
             finding = f"the station refuses our answer: {message.code}"
             self._log(False, message.message_id, None, frame, finding)
         else:
-            self._calls.take_answer(message, frame)
+            self.calls.take_answer(message, frame)
 
     async def _take_bad(self, bad: BadEnvelope, frame: bytes) -> None:
         self._metrics.frames.labels("bad_envelope").inc()
@@ -198,15 +200,18 @@ class Connection:
             return False
         if action == BOOT:
             return False
-        return peer.registration != "pending" or action not in self._calls.asked_for
+        return peer.registration != "pending" or action not in self.calls.asked_for
 
     async def _enqueue(
         self, call: Call, frame: bytes, received_at: datetime, handler: Handler
     ) -> None:
         reading: Reading | None = None
         problem: str | None = None
+        finding: str | None = None
         try:
-            reading = handler.read(call.payload, received_at)
+            reading, finding = adjusting.read(
+                handler, call.action, call.payload, received_at, self.peer.quirks
+            )
         except Unreadable as unreadable:
             problem = str(unreadable)
         except Exception as error:
@@ -219,10 +224,10 @@ class Connection:
             if not call.unconfirmed:
                 await self._refuse(call.message_id, call.action, code, problem)
             return
-        finding = None
         if handler.lenient:
             found = violation(self.peer.dialect.protocol, call.action, call.payload)
-            finding = found.text if found else None
+            if found is not None:
+                finding = f"{finding}; {found.text}" if finding else found.text
         # What cannot be read has no natural key: its whole content stands for it.
         key = (
             (None if handler.asks else reading.fact.key)
@@ -274,9 +279,17 @@ class Connection:
         answer = entry.answer
         if isinstance(entry.fact, StationBooted):
             self.peer.registration = str(answer.get("status", "")).lower() or "pending"
+            self._booted(entry.fact)
+        slot.transaction_id = transaction_of(entry.fact, answer)
         slot.frame = envelope.call_result(slot.message_id, answer)
         self._metrics.answer_seconds.observe(time.perf_counter() - slot.since)
         self._flush()
+
+    def _booted(self, fact: StationBooted) -> None:
+        self.peer.described = Described(
+            vendor=fact.vendor, model=fact.model, firmware=fact.firmware_version
+        )
+        self.apply_quirks()
 
     def _tell(self, slot: Slot, answer: Payload) -> None:
         """The answer to a question: out of turn, since those behind it did not wait."""
@@ -301,8 +314,10 @@ class Connection:
                 slot = self._pending.popleft()
                 self._room.set()
                 await self._socket.send(frame, text=True)
-                self._log(True, slot.message_id, slot.action, frame)
-                self._calls.spoke()
+                self._log(
+                    True, slot.message_id, slot.action, frame, transaction_id=slot.transaction_id
+                )
+                self.calls.spoke(boot=slot.action == BOOT)
         except ConnectionClosed:
             self._pending.clear()
             self._room.set()
@@ -314,7 +329,10 @@ class Connection:
         action: str | None,
         frame: bytes,
         finding: str | None = None,
+        *,
+        transaction_id: str | None = None,
     ) -> None:
+        at = datetime.now(UTC)
         self._writer.log(
-            LogLine(self.peer, datetime.now(UTC), outbound, message_id, action, frame, finding)
+            LogLine(self.peer, at, outbound, message_id, action, frame, finding, transaction_id)
         )

@@ -1,200 +1,321 @@
 """Orders on their last step: from the row to the socket, and the answer back to the row.
 
-Runs as an activity on this process's own queue. `sent` is written before the frame leaves, so an
-order is never sent twice; whatever happens before that is NotConnectedHere: nothing was sent.
+Runs as an activity on this process's own queue. `sent` is written before the first frame leaves,
+so an order is never blindly sent twice; whatever happens before that is NotConnectedHere or
+NotAccepted: nothing was sent. An order may take several calls on one turn. Only a kind that may be
+repeated (`domain.order_policy`) waits to be sent again after an answer that did not come.
 """
 
 import asyncio
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-import orjson
 import structlog
-from psycopg.types.json import Jsonb
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
+from gateway import envelope
+from gateway.calls import WAITING_MAX as IN_HAND_MAX
 from gateway.calls import CallsWaiting, CallTimedOut, ConnectionLost, NotAccepted
 from gateway.connection import Connection
-from gateway.dialect import Call, NotInThisVersion, SessionOfOrder
+from gateway.dialect import Call, NotInThisVersion, OrderContext
 from gateway.envelope import CallError, CallResult
+from gateway.limits import CALLS_MAX, FRAME_BYTES_MAX, LIMITED_KINDS, Limits, read_limits
 from gateway.metrics import GatewayMetrics
+from gateway.order_answers import is_for_later, parts_of, verdict
+from gateway.order_facts import AnswerFacts
+from gateway.order_rows import Ending, OrderRows, OrderSeen, OrderTaken
 from gateway.postgres import Pool
 from gateway.registry import Registry
-from gateway.writing.station_saving import notify
+from gateway.sendable import sendable
 from holdfast.contracts.orders import OrderAnswer, SendOrder
+from holdfast.domain import order_policy
 
 logger = structlog.get_logger()
 
 NOT_CONNECTED_HERE = "NotConnectedHere"
+NOT_ACCEPTED = "NotAccepted"
 TURN_TIMEOUT_S = 4.0  # to be this station's one outstanding call; later another try is better
-WRITE_ATTEMPTS = 8
-WRITE_PAUSE_S = 0.5
+HEARTBEAT_S = 5.0
+MESSAGE_ID_LENGTH = 36
 
-_ORDER = """
-SELECT o.station_id, o.kind, o.payload, o.state, o.not_after <= now(), o.session_id IS NOT NULL,
-       s.evse, s.token_uid, s.token_type, s.remote_start_number
-FROM orders o LEFT JOIN sessions s ON s.id = o.session_id WHERE o.id = %s
-"""
-_EXPIRE = """
-UPDATE orders SET state = 'expired', answered_at = now() WHERE id = %s AND state = 'waiting'
-"""
-_SENT = """
-UPDATE orders o SET state = 'sent', sent_at = now(), attempts = attempts + 1
-WHERE o.id = %s AND o.state = 'waiting' AND o.not_after > now() AND EXISTS (
-    SELECT 1 FROM station_connections c
-    WHERE c.station_id = o.station_id AND c.generation = %s
-) RETURNING 1
-"""
-_ANSWERED = """
-UPDATE orders SET state = %s, answered_at = now(), answer = %s
-WHERE id = %s AND state IN ('waiting', 'sent', 'unknown')
-"""
+Secrets = Callable[[UUID], Awaitable[str]]
+Answers = list[CallResult | CallError]
 
 
-@dataclass(frozen=True, slots=True)
-class OrderRow:
-    """An order and, for a start, what it needs of its session."""
-
-    station_id: UUID
-    kind: str
-    payload: dict[str, Any]
-    state: str
-    late: bool
-    session: SessionOfOrder | None
+class NotSendable(Exception):
+    """The order cannot be put into frames for this station; the text says why."""
 
 
 @dataclass(frozen=True)
 class Orders:
-    """Sends orders on the sockets of this process."""
+    """Sends orders on the sockets of this process.
+
+    `facts` records what answers tell; `secrets` reads the pending password of a station.
+    """
 
     pool: Pool
     registry: Registry
     metrics: GatewayMetrics
+    facts: AnswerFacts | None = None
+    secrets: Secrets | None = None
+    _in_hand: dict[UUID, set[UUID]] = field(default_factory=dict)
+
+    @property
+    def rows(self) -> OrderRows:
+        """Where orders are."""
+        return OrderRows(self.pool)
 
     @activity.defn(name="orders.send")
     async def send(self, order: SendOrder) -> OrderAnswer:
-        """One call, answered or not. See contracts.orders.send_order."""
-        row = await self._read(order.order_id)
-        if row.state == "sent":
-            # A frame left and nobody wrote an answer: it is asked about, never sent again.
-            return await self._finish(order.order_id, "unknown", None, {"status": "timeout"})
-        if row.state != "waiting":
-            return OrderAnswer(state=row.state)
-        if row.late:
-            return await self._expire(order.order_id)
-        connection = self.registry.find(row.station_id, order.generation)
+        """One order, answered or not. See contracts.orders.send_order."""
+        station_id = order.station_id
+        if station_id is None:
+            station_id = (await self._look(order.order_id)).station_id
+        connection = self.registry.find(station_id, order.generation)
         if connection is None:
-            raise _not_here("no socket of this generation here")
+            return await self._not_taken(order.order_id, "no socket of this generation here")
+        in_hand = self._in_hand.setdefault(station_id, set())
+        in_hand.add(order.order_id)
         try:
-            call = connection.peer.dialect.translate_order(row.kind, row.payload, row.session)
-        except (NotInThisVersion, KeyError) as error:
-            answer = {"status": "error", "error": {"code": "NotSupported", "text": str(error)}}
-            return await self._finish(order.order_id, "rejected", "NotSupported", answer)
-        return await self._call(order, connection, call)
+            return await self._in_turn(order, connection)
+        finally:
+            in_hand.discard(order.order_id)
+            if not in_hand:
+                self._in_hand.pop(station_id, None)
 
-    async def _call(self, order: SendOrder, connection: Connection, call: Call) -> OrderAnswer:
-        turn = asyncio.get_running_loop().time() + TURN_TIMEOUT_S
-
-        async def before() -> None:
-            if asyncio.get_running_loop().time() > turn:
-                raise _not_here("the station was busy with other calls")
-            await self._mark_sent(order)
-
+    async def _in_turn(self, order: SendOrder, connection: Connection) -> OrderAnswer:
+        if connection.peer.registration != "accepted":
+            await self._check_acceptance(order, connection)
+        asked_at = asyncio.get_running_loop().time()
         try:
-            answer = await connection.call(call.action, call.payload, order.timeout_s, before)
+            async with connection.calls.turn(order.priority):
+                if asyncio.get_running_loop().time() > asked_at + TURN_TIMEOUT_S:
+                    raise _not_here("the station was busy with other calls")
+                return await self._with_turn(order, connection)
         except CallsWaiting:
             raise _not_here("too many orders wait for this station") from None
-        except NotAccepted:
-            raise _not_here("the station's registration allows no such call yet") from None
-        except CallTimedOut:
-            self.metrics.calls.labels("timeout").inc()
-            return await self._finish(order.order_id, "unknown", None, {"status": "timeout"})
-        except ConnectionLost:
-            self.metrics.calls.labels("lost").inc()
-            return await self._finish(order.order_id, "unknown", None, {"status": "timeout"})
-        if isinstance(answer, CallError):
-            self.metrics.calls.labels("error").inc()
-            error = {"code": answer.code, "text": answer.description, "details": answer.details}
-            wrong = {"status": "error", "error": error}
-            return await self._finish(order.order_id, "rejected", answer.code, wrong)
-        self.metrics.calls.labels("answered").inc()
-        word = status_of(answer)
-        accepted = word is None or word in connection.peer.dialect.accepted_statuses
-        if call.action in ("GetConfiguration", "DataTransfer") and word != "Rejected":
-            accepted = True
-        return await self._finish(
-            order.order_id,
-            "accepted" if accepted else "rejected",
-            word,
-            {"status": "accepted", "response": answer.payload},
-        )
 
-    async def _read(self, order_id: UUID) -> OrderRow:
-        async with self.pool.connection() as connection:
-            row = await (await connection.execute(_ORDER, (order_id,))).fetchone()
-        if row is None:
-            raise ApplicationError("no such order", type="OrderNotFound", non_retryable=True)
-        session = None
-        if row[5]:
-            session = SessionOfOrder(
-                evse=row[6], token_uid=row[7], token_type=row[8], remote_start_number=row[9]
-            )
-        return OrderRow(row[0], row[1], row[2], row[3], row[4], session)
-
-    async def _mark_sent(self, order: SendOrder) -> None:
+    async def _with_turn(self, order: SendOrder, connection: Connection) -> OrderAnswer:
         try:
-            async with self.pool.connection() as connection, connection.transaction():
-                cursor = await connection.execute(_SENT, (order.order_id, order.generation))
-                sent = await cursor.fetchone()
-                await notify(connection, {"orders"})
+            taken = await self.rows.take(order.order_id, order.generation)
         except Exception as error:
             # Should the commit have come through after all, the next attempt finds `sent`.
             raise _not_here(f"the order could not be marked: {type(error).__name__}") from error
-        if sent is None:
-            raise _not_here("the order is no longer waiting, or the socket is no longer newest")
+        if taken is None:
+            return await self._not_taken(
+                order.order_id, "it is no longer waiting, or the socket is no longer newest"
+            )
+        try:
+            calls = await self._calls(taken, connection)
+        except NotSendable as problem:
+            told = {"code": "NotSupported", "text": str(problem)[:500]}
+            ending = Ending(
+                state="rejected", answer={"status": "error", "error": told}, unsent=True
+            )
+            return await self._finish(order, connection, ending, "NotSupported")
+        answers: Answers = []
+        beating = asyncio.create_task(_heartbeat()) if len(calls) > 1 else None
+        try:
+            return await self._converse(order, connection, taken, (calls, answers))
+        except NotAccepted:
+            await self._put_back(order, connection)
+            raise _not_accepted() from None
+        except (CallTimedOut, ConnectionLost) as silence:
+            lost = isinstance(silence, ConnectionLost)
+            self.metrics.calls.labels("lost" if lost else "timeout").inc()
+            answer = {"status": "timeout"} | parts_of(calls, answers)
+            return await self._later(order, connection, taken, ("timed_out", answer))
+        finally:
+            if beating is not None:
+                beating.cancel()
 
-    async def _expire(self, order_id: UUID) -> OrderAnswer:
-        async with self.pool.connection() as connection, connection.transaction():
-            await connection.execute(_EXPIRE, (order_id,))
-            await notify(connection, {"orders"})
-        return OrderAnswer(state="expired")
+    async def _calls(self, taken: OrderTaken, connection: Connection) -> Sequence[Call]:
+        """The frames to be, checked. Raises NotSendable."""
+        station_id = connection.peer.station_id
+        context = OrderContext(
+            session=taken.session,
+            request_id=taken.request_id,
+            limits=await self._limits(taken.kind, station_id),
+            secret=await self._secret(taken.kind, station_id),
+        )
+        try:
+            calls = connection.peer.dialect.translate_order(taken.kind, taken.payload, context)
+        except NotInThisVersion as error:
+            raise NotSendable(str(error)) from error
+        except KeyError as error:
+            raise NotSendable(f"the order's payload lacks {error}") from error
+        except (ValueError, TypeError, AttributeError) as error:
+            # Placed by something that wrote another shape: it must not be tried for ever.
+            raise NotSendable(f"the order's payload has another shape: {error}") from error
+        calls = tuple(sendable(call, connection.peer.quirks) for call in calls)
+        if len(calls) > CALLS_MAX:
+            raise NotSendable(f"it would take {len(calls)} calls; at most {CALLS_MAX} are sent")
+        for call in calls:
+            size = len(envelope.call("x" * MESSAGE_ID_LENGTH, call.action, call.payload))
+            if size > FRAME_BYTES_MAX:
+                raise NotSendable(
+                    f"its {call.action} has {size} bytes; a frame has at most {FRAME_BYTES_MAX}"
+                )
+        return calls
+
+    async def _limits(self, kind: str, station_id: UUID) -> Limits:
+        if kind not in LIMITED_KINDS:
+            return Limits()
+        try:
+            return await read_limits(self.pool, station_id)
+        except Exception as error:
+            logger.warning("limits_not_read", error=type(error).__name__)
+            return Limits()
+
+    async def _secret(self, kind: str, station_id: UUID) -> str | None:
+        if kind != "password" or self.secrets is None:
+            return None
+        try:
+            return await self.secrets(station_id)
+        except Exception as error:
+            raise NotSendable(f"no new password to send: {type(error).__name__}") from error
+
+    async def _converse(
+        self,
+        order: SendOrder,
+        connection: Connection,
+        taken: OrderTaken,
+        talk: tuple[Sequence[Call], Answers],
+    ) -> OrderAnswer:
+        """Call after call, until one is refused."""
+        calls, answers = talk
+        accepted = connection.peer.dialect.accepted_statuses
+        for call in calls:
+            if len(calls) > 1:
+                await self.rows.progress(order.order_id, len(calls), len(answers))
+            connection.calls.check_registration(call.action)
+            answer = await connection.calls.call(call.action, call.payload, order.timeout_s)
+            answers.append(answer)
+            self.metrics.calls.labels(
+                "error" if isinstance(answer, CallError) else "answered"
+            ).inc()
+            so_far = verdict(calls, answers, accepted)
+            if isinstance(answer, CallResult) and self.facts is not None:
+                await self.facts.record(connection, call, answer, datetime.now(UTC))
+            if so_far.state == "rejected" and is_for_later(answer):
+                return await self._later(
+                    order, connection, taken, ("rejected", so_far.answer), so_far.status
+                )
+            if so_far.state == "rejected":
+                break
+        done = len(answers) - (so_far.state == "rejected")
+        ending = Ending(
+            state=so_far.state,
+            answer=so_far.answer,
+            parts=len(calls) if len(calls) > 1 else None,
+            parts_done=done,
+        )
+        return await self._finish(order, connection, ending, so_far.status)
+
+    async def _later(
+        self,
+        order: SendOrder,
+        connection: Connection,
+        taken: OrderTaken,
+        end: tuple[str, dict[str, Any]],
+        status: str | None = None,
+    ) -> OrderAnswer:
+        """Send it again after a pause, if its kind allows; else it ends so."""
+        state, answer = end
+        pause_s = order_policy.pause_before_next(taken.kind, taken.attempts)
+        if pause_s is not None and await self.rows.again(order.order_id, pause_s, answer):
+            self._wake_next(connection)
+            return OrderAnswer(state="waiting", status=status, again_s=pause_s)
+        ending = Ending(state=state, answer=answer, parts=answer.get("parts_total"))
+        return await self._finish(order, connection, ending, status)
 
     async def _finish(
-        self, order_id: UUID, state: str, word: str | None, answer: dict[str, Any]
+        self, order: SendOrder, connection: Connection, ending: Ending, status: str | None
     ) -> OrderAnswer:
-        """Write what came of it; a database that is away for a moment must not lose an answer."""
-        for attempt in range(1, WRITE_ATTEMPTS + 1):
-            try:
-                async with self.pool.connection() as connection, connection.transaction():
-                    await connection.execute(
-                        _ANSWERED, (state, Jsonb(answer, orjson.dumps), order_id)
-                    )
-                    await notify(connection, {"orders"})
-                break
-            except Exception as error:
-                logger.warning("answer_not_written", error=type(error).__name__, attempt=attempt)
-                if attempt == WRITE_ATTEMPTS:
-                    raise
-                await asyncio.sleep(WRITE_PAUSE_S)
-        return OrderAnswer(state=state, status=word)
+        if await self.rows.finish(order.order_id, ending):
+            self._wake_next(connection)
+        return OrderAnswer(state=ending.state, status=status)
+
+    async def _put_back(self, order: SendOrder, connection: Connection) -> None:
+        """Taken, and not sent after all: the registration changed meanwhile."""
+        await self.rows.again(order.order_id, 0.0, {})
+
+    def _wake_next(self, connection: Connection) -> None:
+        """Somebody else's turn may come now. In the background: this order is done."""
+        station_id = connection.peer.station_id
+        in_hand = set(self._in_hand.get(station_id, ()))
+        places = IN_HAND_MAX - len(in_hand) + 1
+        if places <= 0:
+            return
+        event = f"turn:{station_id}:{datetime.now(UTC).timestamp()}"
+        task = asyncio.create_task(self._wake(station_id, in_hand, places, event))
+        _WAKING.add(task)
+        task.add_done_callback(_WAKING.discard)
+
+    async def _wake(self, station_id: UUID, in_hand: set[UUID], places: int, event: str) -> None:
+        try:
+            await self.rows.wake_next(station_id, in_hand, places, event)
+        except Exception as error:
+            # Each workflow looks again by itself, only later.
+            logger.warning("next_order_not_woken", error=type(error).__name__)
+
+    async def _check_acceptance(self, order: SendOrder, connection: Connection) -> None:
+        seen = await self._look(order.order_id)
+        registration = connection.peer.registration
+        if not order_policy.allowed_before_acceptance(seen.kind, seen.payload, registration):
+            raise _not_accepted()
+
+    async def _not_taken(self, order_id: UUID, problem: str) -> OrderAnswer:
+        """Why it was not sent: it is over, nobody knows whether it was, or it is for elsewhere."""
+        seen = await self._look(order_id)
+        if seen.state == "sent":
+            # A frame left and nobody wrote an answer. What may be repeated is; the rest is asked
+            # about, never sent again.
+            return await self._orphaned(order_id, seen)
+        if seen.state != "waiting":
+            return OrderAnswer(state=seen.state)
+        if seen.late:
+            return OrderAnswer(state=await self.rows.expire(order_id))
+        raise _not_here(problem)
+
+    async def _orphaned(self, order_id: UUID, seen: OrderSeen) -> OrderAnswer:
+        answer = {"status": "timeout"}
+        pause_s = order_policy.pause_before_next(seen.kind, seen.attempts)
+        if pause_s is not None and await self.rows.again(order_id, pause_s, answer):
+            return OrderAnswer(state="waiting", again_s=pause_s)
+        await self.rows.finish(order_id, Ending(state="timed_out", answer=answer))
+        return OrderAnswer(state="timed_out")
+
+    async def _look(self, order_id: UUID) -> OrderSeen:
+        seen = await self.rows.look(order_id)
+        if seen is None:
+            raise ApplicationError("no such order", type="OrderNotFound", non_retryable=True)
+        return seen
 
 
-def status_of(answer: CallResult) -> str | None:
-    """The station's own word. Get/SetVariables answer per variable: the first that is not Accepted
-    stands for all."""
-    status = answer.payload.get("status")
-    if isinstance(status, str):
-        return status
-    for name in ("setVariableResult", "getVariableResult"):
-        results = answer.payload.get(name)
-        if isinstance(results, list):
-            words = [item.get("attributeStatus") for item in results if isinstance(item, dict)]
-            refused = [str(word) for word in words if word not in ("Accepted", "RebootRequired")]
-            return refused[0] if refused else "Accepted"
-    return None
+_WAKING: set[asyncio.Task[None]] = set()
+
+
+async def _heartbeat() -> None:
+    """A conversation of many calls: the server hears soon if this process is gone."""
+    with suppress(asyncio.CancelledError):
+        while True:
+            activity.heartbeat()
+            await asyncio.sleep(HEARTBEAT_S)
 
 
 def _not_here(text: str) -> ApplicationError:
     return ApplicationError(text, type=NOT_CONNECTED_HERE, non_retryable=True)
+
+
+def _not_accepted() -> ApplicationError:
+    return ApplicationError(
+        "the station's registration allows no such order yet",
+        type=NOT_ACCEPTED,
+        non_retryable=True,
+    )

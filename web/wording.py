@@ -85,8 +85,9 @@ ORDER = {
     "sent": Badge("Sent", "busy", "send"),
     "accepted": Badge("Accepted", "good", "check"),
     "rejected": Badge("Rejected", "bad", "alert"),
-    "unknown": Badge("No answer", "wait", "question"),
+    "timed_out": Badge("No answer", "wait", "question"),
     "expired": Badge("Expired", "calm", "clock"),
+    "superseded": Badge("Superseded", "calm", "ban"),
     "cancelled": Badge("Cancelled", "calm", "ban"),
 }
 REGISTRATION = {

@@ -18,7 +18,16 @@ from holdfast.services.order_reads import Seen
 
 router = APIRouter(prefix="/orders", tags=["orders"], route_class=IdempotentRoute)
 
-State = Literal["waiting", "sent", "accepted", "rejected", "unknown", "expired", "cancelled"]
+State = Literal[
+    "waiting",
+    "sent",
+    "accepted",
+    "rejected",
+    "timed_out",
+    "expired",
+    "superseded",
+    "cancelled",
+]
 
 
 class OrderShown(Output):

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from gateway.writing.applying import apply_all, plain_answer, quarantine_outcome
+from gateway.writing.certificates import save_requests
 from gateway.writing.changes import Changes
 from gateway.writing.course import billed, correct, recount
 from gateway.writing.entry import Entry, LogLine
@@ -21,6 +22,7 @@ from gateway.writing.station_saving import (
     save_stations,
 )
 from gateway.writing.variables import save_variables
+from gateway.writing.waking import wake_accepted
 
 Payload = dict[str, Any]
 
@@ -54,7 +56,11 @@ async def record(
         await save_meters(connection, changes.meters)
     if changes.signed or changes.meter_keys:
         await save_evidence(connection, changes)
+    if changes.certificate_requests:
+        await save_requests(connection, changes.certificate_requests)
     await save_stations(connection, changes)
+    if changes.boots:
+        await wake_accepted(connection, loaded, changes)
     if changes.boots or changes.variables or changes.events:
         await save_variables(connection, changes)
     if changes.events:
@@ -63,7 +69,7 @@ async def record(
     await save_answers(connection, changes.answers)
     await save_quarantine(connection, changes.quarantined)
     await save_replayed(connection, changes)
-    await save_lines(connection, [*lines, *lines_of(entries)])
+    await save_lines(connection, [*lines, *lines_of(entries, answers)])
     changes.topics.add("frames")
     return answers, changes.topics
 
@@ -85,7 +91,7 @@ async def quarantine(
     answer = plain_answer(entry, quarantine_outcome(entry, book))
     await save_quarantine(connection, [(entry, problem)])
     await save_answers(connection, [(entry, answer, None)] if answer else [])
-    await save_lines(connection, lines_of([entry]))
+    await save_lines(connection, lines_of([entry], [answer]))
     return answer
 
 

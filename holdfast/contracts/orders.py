@@ -35,6 +35,9 @@ OrderKind = Literal[
     #  "expires_at", "group_id"}]}; an entry without a status is taken off the list
     "local_list",
     "charging_profile",  # {"evse": int, "profile": {…}} (contracts.charging_profile)
+    "dynamic_schedule",  # 2.1: {"id": int, "limit" | "discharge_limit" | "setpoint": W or A}
+    "priority_charging",  # 2.1: {"transaction_id": str, "activate": bool}
+    "energy_transfer",  # 2.1: {"transaction_id": str, "modes": [str]}: what the driver may use
     "clear_charging_profile",  # {"id" | "evse" | "purpose" | "stack_level": …}
     "charging_profiles",  # {"evse": int | None, "purpose": str | None}: what is installed (2.x)
     "composite_schedule",  # {"evse": int, "duration_s": int, "unit": "A" | "W" | None}
@@ -54,6 +57,14 @@ OrderKind = Literal[
     "display_messages",  # {"ids": [int], "priority", "state"}
     "clear_display_message",  # {"id": int}
     "customer_information",  # {"token" | "customer" | "certificate", "report": bool, "clear": bool}
+    "default_tariff",  # 2.1: {"evse": int, "tariff": {…}} (TariffType of OCPP 2.1)
+    "tariffs",  # 2.1: {"evse": int}: which are installed
+    "clear_tariffs",  # 2.1: {"ids": [str], "evse": int | None}
+    "transaction_tariff",  # 2.1: {"transaction_id": str, "tariff": {…}}
+    "der_control",  # 2.1: {"id": str, "type": str, "default": bool, "settings": {…}}
+    "der_controls",  # 2.1: {"id": str | None, "type": str | None, "default": bool | None}
+    "clear_der_control",  # 2.1: {"id": str | None, "type": str | None, "default": bool}
+    "battery_swap",  # 2.1: {"token": {"uid", "type"}}
     "cost",  # {"transaction_id": str, "total_minor": int, "currency": str}
     "call",  # {"action": str, "payload": {...}}: any OCPP action, as it is
 ]
@@ -74,6 +85,11 @@ class StartOrder(Message):
     kind: str
     not_after: datetime
     rebuilt: bool = False
+    # Where the socket was when the order was placed: the first attempt goes there unasked, and the
+    # gateway itself checks the row and the generation.
+    task_queue: str | None = None
+    generation: int | None = None
+    priority: int = 5
 
 
 class OrderRef(Message):
@@ -96,18 +112,24 @@ class SendOrder(Message):
 
     order_id: UUID
     generation: int
-    timeout_s: float = 30.0
+    timeout_s: float = 30.0  # for each call that the order takes
+    station_id: UUID | None = None
+    priority: int = 5
 
 
 class OrderAnswer(Message):
-    """What came of it: state is one of store.tables.orders.ORDER_STATES."""
+    """What came of it: state is one of store.tables.orders.ORDER_STATES.
+
+    `waiting` is not the end: it is sent again `again_s` seconds later.
+    """
 
     state: str
     status: str | None = None  # the station's own word: Accepted, Rejected, …
+    again_s: float | None = None
 
 
 class FinishOrder(Message):
-    """Write the final state where the gateway could not: expired, unknown, cancelled."""
+    """Write the final state where the gateway could not: expired, timed_out, cancelled."""
 
     order_id: UUID
     state: str
@@ -130,7 +152,9 @@ async def send_order(order: SendOrder) -> OrderAnswer:
     """On the gateway's own queue: one call on the socket, its answer written to the row.
 
     Raises ApplicationError type NotConnectedHere (before anything was sent) where the socket is
-    not here or has another generation. An order already sent is not sent again: `unknown`.
+    not here or has another generation, and NotAccepted where the station's registration does not
+    allow the order yet. An order that was sent, and of which nobody knows, is `timed_out`; only one
+    that may be repeated is `waiting` again.
     """
     declared()
 
@@ -147,5 +171,5 @@ class StationOrderDeclaration:
 
     @workflow.run
     async def run(self, start: StartOrder) -> OrderAnswer:
-        """Wait for the station until `not_after`, send once, record what came of it."""
+        """Wait for the station until `not_after`, send, record what came of it."""
         declared()

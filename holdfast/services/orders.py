@@ -5,16 +5,21 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from holdfast.contracts import orders as contract
 from holdfast.contracts.names import order_workflow_id
+from holdfast.domain import order_policy
 from holdfast.services.outbox import notify, tell
+from holdfast.services.refusal import Conflict, NotFound, TooMany
+from holdfast.services.scope import belongs
 from holdfast.store.tables import Order, Organization, Station
+from holdfast.store.tables.orders import ORDER_REQUEST_NUMBERS
 
 OPEN_ORDER_STATES = ("waiting", "sent")
-PAYLOAD_CHARACTERS_MAX = 65_536
+PAYLOAD_CHARACTERS_MAX = 1_048_576  # a list of tokens is split over many frames
+WAITING_MAX = 200  # per station
 
 
 class UnknownOrderKind(ValueError):
@@ -22,7 +27,11 @@ class UnknownOrderKind(ValueError):
 
 
 class OrderTooLarge(ValueError):
-    """The payload would not fit into one frame to a station."""
+    """The payload is larger than any station could be told in reasonable time."""
+
+
+class TooManyWaiting(TooMany):
+    """So many orders wait for this station that no more are taken."""
 
 
 def start_message(
@@ -40,6 +49,7 @@ def start_message(
         kind=order.kind,
         not_after=order.not_after,
         rebuilt=rebuilt,
+        priority=order.priority,
     )
 
 
@@ -54,11 +64,17 @@ async def place_order(
     requested_by: str,
     session_id: UUID | None = None,
     order_id: UUID | None = None,
+    priority: int | None = None,
+    about: UUID | None = None,
+    relay_at: datetime | None = None,
 ) -> Order:
     """Insert the order and the start of its workflow. Does not commit.
 
     `order_id` makes placing repeatable: an order that is already there is returned as it is.
-    Raises `UnknownOrderKind`, `OrderTooLarge`.
+    Older orders that still wait to change the same thing are superseded. `priority`: 1 goes first,
+    9 last. `about`: the order whose outcome it asks about. `relay_at`: the caller starts the
+    workflow itself; the relay does it from then on, should the caller not have come to it.
+    Raises `UnknownOrderKind`, `OrderTooLarge`, `TooManyWaiting`.
     """
     if kind not in contract.ORDER_KINDS:
         raise UnknownOrderKind(f"{kind!r} is no kind of order")
@@ -68,6 +84,9 @@ async def place_order(
         placed = await db.scalar(select(Order).where(Order.id == order_id))
         if placed is not None:
             return placed
+    if kind != "stop":  # a car that must stop is never turned away
+        await _check_room(db, station)
+    thing = order_policy.object_of(kind, payload)
     order = Order(
         organization_id=organization.id,
         station_id=station.id,
@@ -76,7 +95,12 @@ async def place_order(
         payload=dict(payload),
         requested_by=requested_by,
         not_after=not_after,
+        priority=priority or order_policy.priority(kind),
+        object=None if thing is None else thing.key,
+        about=about,
     )
+    if kind in order_policy.NUMBERED:
+        order.request_id = await db.scalar(select(ORDER_REQUEST_NUMBERS.next_value()))
     if order_id is not None:
         order.id = order_id
     db.add(order)
@@ -89,6 +113,73 @@ async def place_order(
         operation="start",
         name=contract.WORKFLOW,
         message=start_message(order, organization, station),
+        due_at=relay_at,
     )
+    if thing is not None and thing.replaces:
+        await _supersede(db, order)
     await notify(db, ["orders", "outbox"])
     return order
+
+
+async def cancel_order(
+    db: AsyncSession, organization_id: UUID, order_id: UUID, now: datetime
+) -> Order:
+    """A person no longer wants it. Raises NotFound, and Conflict once it was sent or is over."""
+    order = await db.scalar(
+        select(Order)
+        .where(belongs(Order, organization_id), Order.id == order_id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+    if order is None:
+        raise NotFound("order", order_id)
+    if order.state != "waiting":
+        raise Conflict(f"only an order that waits can be cancelled; this one is {order.state}")
+    order.state, order.answered_at, order.retry_at = "cancelled", now, None
+    await db.flush()
+    await _wake(db, order, "cancelled")
+    await notify(db, ["orders", "outbox"])
+    return order
+
+
+async def _check_room(db: AsyncSession, station: Station) -> None:
+    waiting = await db.scalar(
+        select(func.count())
+        .select_from(Order)
+        .where(Order.station_id == station.id, Order.state == "waiting")
+    )
+    if (waiting or 0) >= WAITING_MAX:
+        raise TooManyWaiting(
+            f"{WAITING_MAX} orders wait for this station already: cancel some, or wait until it "
+            "has taken them"
+        )
+
+
+async def _supersede(db: AsyncSession, order: Order) -> None:
+    """Older orders for the same thing end here, unsent; their workflows look again and see it."""
+    older = await db.scalars(
+        update(Order)
+        .where(
+            Order.station_id == order.station_id,
+            Order.kind == order.kind,
+            Order.object == order.object,
+            Order.state == "waiting",
+            Order.id != order.id,
+        )
+        .values(state="superseded", superseded_by=order.id, answered_at=func.now(), retry_at=None)
+        .returning(Order)
+        .execution_options(synchronize_session=False)
+    )
+    for one in older.all():
+        await _wake(db, one, "superseded")
+
+
+async def _wake(db: AsyncSession, order: Order, why: str) -> None:
+    await tell(
+        db,
+        order.organization_id,
+        order_workflow_id(order.id),
+        operation="signal",
+        name=contract.STATION_CONNECTED,
+        message=contract.EventSignal(event_id=f"{why}:{order.id}"),
+    )

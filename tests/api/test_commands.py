@@ -209,7 +209,7 @@ async def test_a_call_to_a_station_without_a_socket_is_offline_and_never_sent(
                 "error": {"code": "NotImplemented", "text": ""},
             },
         ),
-        ("unknown", None, {"status": "timeout", "response": None, "error": None}),
+        ("timed_out", None, {"status": "timeout", "response": None, "error": None}),
         ("expired", None, {"status": "offline", "response": None, "error": None}),
     ],
     ids=["accepted", "a result that says no", "CALLERROR", "no answer", "gone meanwhile"],

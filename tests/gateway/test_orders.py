@@ -110,7 +110,7 @@ async def test_an_order_without_an_answer_is_unknown_and_a_late_one_is_dropped(
         order_id = await place("unlock", {"evse": 1, "connector": 1})
         sending = asyncio.create_task(send(temporal, app, order_id, timeout_s=0.3))
         call = await station.receive()
-        assert (await sending).state == "unknown"
+        assert (await sending).state == "timed_out"
         await station.send(orjson.dumps([3, call[1], {"status": "Unlocked"}]).decode())
         # The next call is not mixed up with the late answer.
         second = await place("reset", {"type": "soft"})
@@ -119,7 +119,7 @@ async def test_an_order_without_an_answer_is_unknown_and_a_late_one_is_dropped(
         assert await sending == OrderAnswer(state="rejected", status="Rejected")
 
     states = await database.rows("SELECT state FROM orders ORDER BY created_at")
-    assert [row["state"] for row in states] == ["unknown", "rejected"]
+    assert [row["state"] for row in states] == ["timed_out", "rejected"]
 
 
 async def test_nothing_is_sent_on_an_older_or_absent_socket(
@@ -154,7 +154,7 @@ async def test_an_order_that_was_sent_already_is_not_sent_again(
     order_id = await place("reset", {"type": "soft"}, state="sent")
     async with await connect_station(app.port, "CP1") as station:
         await station.call("Heartbeat", {})
-        assert (await send(temporal, app, order_id)).state == "unknown"
+        assert (await send(temporal, app, order_id)).state == "timed_out"
         with pytest.raises(TimeoutError):
             await station.receive(timeout_s=0.3)
 

@@ -213,11 +213,10 @@ async def test_g4_inbound_work_does_not_wait_for_an_outbound_answer(gateway: Gat
         (connection,) = gateway.registry
         marked: list[str] = []
 
-        def order(name: str) -> Any:
-            async def mark() -> None:
+        async def order(name: str) -> Any:
+            async with connection.calls.turn(5):
                 marked.append(name)
-
-            return connection.call("Reset", {"type": "Soft"}, 5.0, mark)
+                return await connection.calls.call("Reset", {"type": "Soft"}, 5.0)
 
         first = asyncio.create_task(order("first"))
         second = asyncio.create_task(order("second"))

@@ -141,7 +141,7 @@ async def test_an_order_whose_outcome_is_unknown_is_not_sent_again(
     ):
         answer = OrderAnswer.model_validate(await finished(handle))
 
-    assert answer.state == "unknown"
+    assert answer.state == "timed_out"
     assert fake.script.names() == ["locate", "send", "finish"]
 
 

@@ -1,0 +1,86 @@
+"""What OCPP 2.1 added to the control of energy: dynamic schedules (K28), priority charging (K21),
+allowed transfers (Q02), and controls of distributed energy resources (block R)."""
+
+from gateway.dialect import Call, NotInThisVersion, Order, OrderContext, Translate
+from gateway.limits import without_none
+from gateway.v16.orders_charging import tenths
+
+_SCHEDULE_FIELDS = {
+    "limit": "limit",
+    "limit_l2": "limit_L2",
+    "limit_l3": "limit_L3",
+    "discharge_limit": "dischargeLimit",
+    "discharge_limit_l2": "dischargeLimit_L2",
+    "discharge_limit_l3": "dischargeLimit_L3",
+    "setpoint": "setpoint",
+    "setpoint_l2": "setpoint_L2",
+    "setpoint_l3": "setpoint_L3",
+}
+
+
+def _dynamic_schedule(order: Order, _context: OrderContext) -> tuple[Call, ...]:
+    update = {
+        field: tenths(order[name])
+        for name, field in _SCHEDULE_FIELDS.items()
+        if order.get(name) is not None
+    }
+    if not update:
+        raise NotInThisVersion("say at least one of limit, discharge_limit and setpoint")
+    payload = {"chargingProfileId": order["id"], "scheduleUpdate": update}
+    return (Call("UpdateDynamicSchedule", payload),)
+
+
+def _priority_charging(order: Order, _context: OrderContext) -> tuple[Call, ...]:
+    payload = {
+        "transactionId": str(order["transaction_id"]),
+        "activate": bool(order.get("activate")),
+    }
+    return (Call("UsePriorityCharging", payload),)
+
+
+def _energy_transfer(order: Order, _context: OrderContext) -> tuple[Call, ...]:
+    payload = {
+        "transactionId": str(order["transaction_id"]),
+        "allowedEnergyTransfer": list(order["modes"]),
+    }
+    return (Call("NotifyAllowedEnergyTransfer", payload),)
+
+
+def _der_control(order: Order, _context: OrderContext) -> tuple[Call, ...]:
+    """`settings` is the one field of SetDERControlRequest that belongs to the type, as OCPP has it:
+    a curve, a droop, a limit."""
+    payload = {
+        "isDefault": bool(order.get("default")),
+        "controlId": order["id"],
+        "controlType": order["type"],
+    }
+    return (Call("SetDERControl", payload | dict(order.get("settings") or {})),)
+
+
+def _der_controls(order: Order, context: OrderContext) -> tuple[Call, ...]:
+    payload = {
+        "requestId": context.request_id or 0,
+        "isDefault": order.get("default"),
+        "controlType": order.get("type"),
+        "controlId": order.get("id"),
+    }
+    return (Call("GetDERControl", without_none(payload)),)
+
+
+def _clear_der_control(order: Order, _context: OrderContext) -> tuple[Call, ...]:
+    payload = {
+        "isDefault": bool(order.get("default")),
+        "controlType": order.get("type"),
+        "controlId": order.get("id"),
+    }
+    return (Call("ClearDERControl", without_none(payload)),)
+
+
+ENERGY: dict[str, Translate] = {
+    "dynamic_schedule": _dynamic_schedule,
+    "priority_charging": _priority_charging,
+    "energy_transfer": _energy_transfer,
+    "der_control": _der_control,
+    "der_controls": _der_controls,
+    "clear_der_control": _clear_der_control,
+}
