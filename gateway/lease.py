@@ -14,7 +14,7 @@ import structlog
 from gateway import generations
 from gateway.postgres import Pool, connect
 from gateway.registry import Registry
-from holdfast.contracts.names import REPLAY_CHANNEL
+from holdfast.contracts.names import QUIRKS_CHANNEL, REPLAY_CHANNEL
 
 logger = structlog.get_logger()
 
@@ -91,7 +91,7 @@ class Lease:
 
 
 class Listener:
-    """Hears of newer connections elsewhere, and of operators' decisions on the quarantine."""
+    """Hears of newer connections elsewhere, of decisions on the quarantine, and of new rules."""
 
     def __init__(
         self,
@@ -99,11 +99,13 @@ class Listener:
         pool: Pool,
         registry: Registry,
         replay: Callable[[], Awaitable[None]],
+        reload_quirks: Callable[[], Awaitable[None]],
     ) -> None:
         self._database_url = database_url
         self._pool = pool
         self._registry = registry
         self._replay = replay
+        self._reload_quirks = reload_quirks
 
     async def listen(self) -> None:
         """Until cancelled. Whatever was missed while not listening is asked for."""
@@ -119,16 +121,20 @@ class Listener:
         try:
             await connection.execute(f"LISTEN {generations.CHANNEL}")
             await connection.execute(f"LISTEN {REPLAY_CHANNEL}")
+            await connection.execute(f"LISTEN {QUIRKS_CHANNEL}")
             while True:
                 # Also without a notice: one may have been missed, or come while a claim of another
                 # gateway held.
                 overtaken = await generations.newer(self._pool, self._registry.held())
                 for station_id, generation in overtaken.items():
                     self._registry.overtaken(station_id, generation)
+                await self._reload_quirks()
                 await self._replay()
                 async for notice in connection.notifies(timeout=LISTEN_S):
                     if notice.channel == REPLAY_CHANNEL:
                         await self._replay()
+                    elif notice.channel == QUIRKS_CHANNEL:
+                        await self._reload_quirks()
                     else:
                         self._heard(notice.payload)
         finally:

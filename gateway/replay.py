@@ -10,10 +10,11 @@ from uuid import UUID
 
 import structlog
 
-from gateway import envelope
+from gateway import adjusting, envelope
 from gateway.dialect import Reading
 from gateway.postgres import Pool
 from gateway.protocols import DIALECTS
+from gateway.quirks import QuirkBook
 from gateway.reading import Unreadable
 from gateway.writing.entry import Entry, Nobody, Peer
 from gateway.writing.writer import Writer
@@ -45,8 +46,9 @@ WHERE id = %s AND state = 'open'
 class Replays:
     """Plays messages again, on demand."""
 
-    def __init__(self, pool: Pool, writer: Writer) -> None:
+    def __init__(self, pool: Pool, writer: Writer, book: QuirkBook) -> None:
         self._pool = pool
+        self._book = book
         self._writer = writer
 
     async def run(self) -> None:
@@ -62,6 +64,8 @@ class Replays:
                 dialect=DIALECTS[protocol],
             )
             try:
+                # By the rules of now: one may have been written for the sake of this message.
+                await self._book.describe(peer)
                 problem = await self._play(row_id, peer, at, frame)
             except Exception as error:
                 # One message must not hold up the others, nor end the listener that called.
@@ -80,7 +84,7 @@ class Replays:
             return "the action is not implemented"
         reading: Reading | None = None
         try:
-            reading = handler.read(message.payload, at)
+            reading, _ = adjusting.read(handler, message.action, message.payload, at, peer.quirks)
         except Unreadable as unreadable:
             return str(unreadable)
         done = asyncio.Event()

@@ -8,7 +8,9 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from gateway.dialect import Dialect, Handler, Outcome
+from gateway.quirks import NONE, Quirks
 from holdfast.contracts.facts import Fact
+from holdfast.domain.quirks import Described
 
 
 @dataclass(slots=True, kw_only=True)
@@ -20,8 +22,8 @@ class Peer:
     identity: str
     registration: str
     dialect: Dialect
-    # rules of its vendor, model and firmware (services/quirks.py): name to value
-    quirks: Mapping[str, Any] = field(default_factory=dict)
+    described: Described = field(default_factory=Described)  # by its last boot
+    quirks: Quirks = NONE
 
 
 class Owner(Protocol):
@@ -83,6 +85,15 @@ class LogLine:
     action: str | None
     frame: bytes
     finding: str | None = None
+    transaction_id: str | None = None
+
+
+def transaction_of(fact: Fact | None, answer: Mapping[str, Any] | None) -> str | None:
+    """The transaction that a message speaks of; of a start of OCPP 1.6 the id that we gave it."""
+    found = getattr(fact, "transaction_id", None)
+    if found is None and answer and "transactionId" in answer:
+        return str(answer["transactionId"])
+    return found if isinstance(found, str) else None
 
 
 def key_digest(text: str | None) -> UUID | None:
