@@ -7,10 +7,12 @@ import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from cli.child import Child, ChildSpec, Ready, Spawned, answers_http, answers_tcp
 from cli.embedded.postgres import EmbeddedPostgres
+from cli.embedded.server_certificate import server_certificate
 from cli.embedded.temporal import NAMESPACE, EmbeddedTemporal, TemporalPorts
 from cli.ports import LOOPBACK, Ports
 from cli.state import Secrets, StateDir
@@ -38,6 +40,13 @@ TOLD = frozenset(
     }
 )
 """Settings that are taken from the environment of `up` where they are set there."""
+TLS_FILES = (
+    "HOLDFAST_GATEWAY_TLS_CERTIFICATE",
+    "HOLDFAST_GATEWAY_TLS_KEY",
+    "HOLDFAST_GATEWAY_TLS_ROOT",
+    "HOLDFAST_GATEWAY_TLS_CLIENT_CA",
+)
+"""Files that may be given; the first three are made here where the first is not."""
 DEMO_SEED = 1
 DEMO_ACCELERATION = 20
 """A four-hour stay takes twelve minutes: long enough to watch, short enough to see it settle."""
@@ -63,7 +72,7 @@ class Plan:
 
     def listening(self) -> dict[str, int]:
         """The ports that this plan will use, by the server's name."""
-        unused = {"ocpp_tls"}  # reserved for TLS, nothing listens there yet
+        unused: set[str] = set()
         if self.database_url:
             unused.add("postgres")
         if self.temporal_address:
@@ -91,6 +100,7 @@ class Plan:
             "api_docs": f"{self.web_url}/api/docs",
             "openapi": f"{self.web_url}/api/openapi.json",
             "ocpp": ocpp,
+            "ocpp_tls": f"wss://{LOOPBACK}:{self.ports.ocpp_tls}/ocpp/",
             "temporal": self.temporal_address or f"{LOOPBACK}:{self.ports.temporal}",
             "temporal_ui": self.temporal_ui(),
             "stripe_simulator": self.stripe_url,
@@ -110,7 +120,8 @@ class Plan:
 
 
 def shared_environment(plan: Plan, secrets: Secrets, database_url: str) -> dict[str, str]:
-    """HOLDFAST_* settings that all our processes share."""
+    """HOLDFAST_* settings that all our processes share. Makes the gateway's TLS certificate where
+    none was given."""
     ours = {
         "HOLDFAST_DATABASE_URL": database_url,
         "HOLDFAST_TEMPORAL_ADDRESS": plan.urls()["temporal"],
@@ -130,7 +141,17 @@ def shared_environment(plan: Plan, secrets: Secrets, database_url: str) -> dict[
         "HOLDFAST_ONBOARDING_ORGANIZATION": "demo",
     }
     told = {name: os.environ[name] for name in ours if name in TOLD and os.environ.get(name)}
-    return ours | told
+    return ours | told | _tls(plan, (ours | told)["HOLDFAST_SECRET_KEY"])
+
+
+def _tls(plan: Plan, secret_key: str) -> dict[str, str]:
+    port = {"HOLDFAST_GATEWAY_TLS_PORT": str(plan.ports.ocpp_tls)}
+    given = {name: os.environ[name] for name in TLS_FILES if os.environ.get(name)}
+    if "HOLDFAST_GATEWAY_TLS_CERTIFICATE" in given:
+        return port | given
+    made = server_certificate(plan.state.path / "tls", secret_key, datetime.now(UTC))
+    files = (made.certificate, made.key, made.root)
+    return port | given | dict(zip(TLS_FILES, map(str, map(Path.absolute, files)), strict=False))
 
 
 def embedded_postgres(plan: Plan, on_spawn: Spawned) -> EmbeddedPostgres:

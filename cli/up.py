@@ -217,6 +217,7 @@ class Up:
                 "API docs": urls["api_docs"],
                 "Temporal UI": urls.get("temporal_ui", "(of the Temporal that you named)"),
                 "OCPP": f"{urls['ocpp']}{{station identity}}",
+                "OCPP, TLS": f"{urls['ocpp_tls']}{{station identity}}",
                 "API key": f"in {self._state.api_key_path}",
                 "logs": str(self._state.logs),
             }

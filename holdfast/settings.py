@@ -48,6 +48,9 @@ class Settings(BaseModel):
     gateway_tls_client_ca: str | None = Field(
         None, description="PEM file of further authorities whose station certificates are trusted"
     )
+    gateway_tls_root: str | None = Field(
+        None, description="PEM file of the root above the server's certificate, for download"
+    )
     certificate_approval: Literal["automatic", "first", "always"] = Field(
         "automatic",
         description="which certificate requests wait for a person: automatic (none), first (of a "
@@ -130,7 +133,10 @@ class Settings(BaseModel):
         730, ge=30, description="days that meter values are kept; sessions and their energy stay"
     )
     retention_variable_changes_days: int = Field(
-        365, ge=1, le=3_650, description="days that what variables of stations were is kept"
+        365,
+        ge=1,
+        le=3_650,
+        description="days that what variables of stations were is kept",
     )
     retention_station_events_days: int = Field(
         400, ge=1, description="days that events which stations reported are kept"
