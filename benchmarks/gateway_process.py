@@ -40,10 +40,10 @@ async def end(process: Process) -> None:
     await process.wait()
 
 
-async def start_gateway(url: str, port: int, admin_port: int) -> Process:
+async def start_gateway(url: str, port: int, admin_port: int, module: str = "gateway") -> Process:
     """The gateway on these ports, once it is ready. Raises TimeoutError."""
     process = await start(
-        "gateway",
+        module,
         HOLDFAST_DATABASE_URL=url,
         HOLDFAST_SECRET_KEY=SECRET,
         HOLDFAST_GATEWAY_PORT=str(port),
@@ -86,9 +86,11 @@ async def running_postgres() -> AsyncIterator[EmbeddedPostgres]:
 
 
 @asynccontextmanager
-async def running_gateway(url: str, port: int, admin_port: int) -> AsyncIterator[Process]:
+async def running_gateway(
+    url: str, port: int, admin_port: int, module: str = "gateway"
+) -> AsyncIterator[Process]:
     """A gateway on this database."""
-    process = await start_gateway(url, port, admin_port)
+    process = await start_gateway(url, port, admin_port, module)
     try:
         yield process
     finally:
