@@ -67,11 +67,15 @@ async def test_each_large_table_keeps_its_own_number_of_days(
     engine: AsyncEngine, settings: Settings
 ) -> None:
     settings = settings.model_copy(
-        update={"retention_frames_days": 2, "retention_meter_values_days": 40}
+        update={
+            "retention_frames_days": 2,
+            "retention_meter_values_days": 40,
+            "retention_station_events_days": 3,
+        }
     )
     made = {
         (table, days): await make_partition(engine, table, days_ago(days))
-        for table in ("frames", "meter_values")
+        for table in ("frames", "meter_values", "station_events")
         for days in (2, 3, 40, 41)
     }
 
@@ -87,6 +91,8 @@ async def test_each_large_table_keeps_its_own_number_of_days(
         3,
         40,
     ]
+    events = await partitions(engine, "station_events")
+    assert [days for days in (2, 3, 40, 41) if made["station_events", days] in events] == [2, 3]
     assert partition_name("frames", (NOW + timedelta(days=6)).date()) in frames
 
 
