@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from gateway.dialect import Dialect
 from gateway.schemas import validator
 from gateway.v16.dialect import OCPP16
+from gateway.v21.dialect import OCPP21
 from gateway.v201.dialect import OCPP201
 
-DIALECTS: dict[str, Dialect] = {dialect.protocol: dialect for dialect in (OCPP16, OCPP201)}
+DIALECTS: dict[str, Dialect] = {dialect.protocol: dialect for dialect in (OCPP16, OCPP201, OCPP21)}
 
 
 def choose(offered: Sequence[str], on_record: str | None) -> str | None:

@@ -8,6 +8,7 @@ from uuid import UUID
 from gateway.dialect import Outcome
 from gateway.writing import sessions
 from gateway.writing.authorizing import decide_token, find_token, ordered_session
+from gateway.writing.certificates import request_certificate
 from gateway.writing.course import change_state, keep_samples
 from gateway.writing.entry import Entry
 from gateway.writing.evidence import note_keys
@@ -15,7 +16,9 @@ from gateway.writing.keys import Claims
 from gateway.writing.loading import TRANSACTION_FACTS, TransactionFact
 from gateway.writing.session_row import SessionRow
 from gateway.writing.sessions import Book, CannotApply
+from gateway.writing.station_events import firmware_event, transaction_event
 from holdfast.contracts.facts import (
+    CertificateRequested,
     DataReceived,
     EventReported,
     Fact,
@@ -143,6 +146,8 @@ def _outcome(entry: Entry, book: Book) -> tuple[Outcome, UUID | None]:
         book.changes.boots[entry.station_id] = (entry, fact)
         registration = book.loaded.stations[entry.station_id].registration
         return Outcome(at=entry.received_at, registration=registration), None
+    if isinstance(fact, CertificateRequested):
+        return _certificate(entry, book, fact), None
     if isinstance(fact, TokenPresented):
         return Outcome(at=entry.received_at, decision=_authorize(entry, book, fact)), None
     _keep(entry, book, fact)
@@ -153,6 +158,7 @@ def _keep(entry: Entry, book: Book, fact: Fact | None) -> None:
     """What has no answer of its own, and is only kept."""
     if isinstance(fact, FirmwareReported):
         book.changes.firmware[entry.station_id] = (fact.status, fact.at)
+        book.changes.events.append((entry, firmware_event(fact)))
     elif isinstance(fact, EventReported):
         book.changes.events.append((entry, fact))
     elif isinstance(fact, FactsReported):
@@ -163,6 +169,8 @@ def _keep(entry: Entry, book: Book, fact: Fact | None) -> None:
 
 
 def _transaction(entry: Entry, book: Book, fact: TransactionFact) -> tuple[Outcome, UUID | None]:
+    if fact.extras:
+        book.changes.events.append((entry, transaction_event(fact)))
     if isinstance(fact, TransactionStarted):
         outcome, row = sessions.start(book, entry, fact)
         return outcome, row.id
@@ -171,6 +179,14 @@ def _transaction(entry: Entry, book: Book, fact: TransactionFact) -> tuple[Outco
     else:
         outcome, row = sessions.end(book, entry, fact)
     return outcome, row.id if row.new else None
+
+
+def _certificate(entry: Entry, book: Book, fact: CertificateRequested) -> Outcome:
+    outcome, change = request_certificate(entry, fact, book.loaded.stations[entry.station_id])
+    if change is not None:
+        book.changes.certificate_requests.append(change)
+        book.changes.outbox.append(change.start)
+    return outcome
 
 
 def _authorize(entry: Entry, book: Book, fact: TokenPresented) -> Decision:

@@ -11,14 +11,27 @@ from gateway.protocols import DIALECTS
 from holdfast.settings import Settings
 from tests.gateway.conftest import Database, Network, Start, connect_station
 
-CAPTURES = Path(__file__).resolve().parents[3] / "shared" / "vectors" / "ocpp" / "captures"
+VECTORS = Path(__file__).resolve().parents[3] / "shared" / "vectors" / "ocpp"
+CAPTURES = VECTORS / "captures"
+QUOTED = VECTORS / "issue-frames.jsonl"
 MESSAGES_MAX = 300
+VERSIONS = {"_16": "ocpp1.6", "_201": "ocpp2.0.1", "_21": "ocpp2.1"}
+TRANSACTIONS = ("StartTransaction", "StopTransaction", "MeterValues", "TransactionEvent")
+
+
+def protocol_of(path: Path) -> str:
+    """The version, from the file's name."""
+    return next(
+        name
+        for part, name in VERSIONS.items()
+        if path.stem.find(part + "_") >= 0 or path.stem.endswith(part)
+    )
 
 
 def calls_of(path: Path) -> list[list[Any]]:
     """Calls of the station that parse and that we implement."""
     found = []
-    protocol = "ocpp1.6" if "_16" in path.name else "ocpp2.0.1"
+    protocol = protocol_of(path)
     for line in path.read_text().splitlines():
         record = json.loads(line)
         if record["dir"] != "<<":
@@ -32,11 +45,7 @@ def calls_of(path: Path) -> list[list[Any]]:
     return found[:MESSAGES_MAX]
 
 
-FILES = [
-    path
-    for path in (*sorted(CAPTURES.glob("*_16*.jsonl")), *sorted(CAPTURES.glob("*_201*.jsonl")))
-    if calls_of(path)
-]
+FILES = [path for path in sorted(CAPTURES.glob("*.jsonl")) if calls_of(path)]
 
 pytestmark = pytest.mark.skipif(
     not FILES, reason="the shared OCPP captures are not beside this repository"
@@ -52,7 +61,7 @@ async def test_a_real_charger_is_understood(
     path: Path,
 ) -> None:
     app: GatewayApp = await start_gateway(gateway_settings)
-    protocol = "ocpp1.6" if "_16" in path.name else "ocpp2.0.1"
+    protocol = protocol_of(path)
     numbers: dict[int, int] = {}  # the capture's transaction ids to ours
     refused = []
     async with await connect_station(app.port, "CP1", protocol) as station:
@@ -77,3 +86,41 @@ async def test_a_real_charger_is_understood(
     )
     broken = await database.rows("SELECT error FROM quarantine WHERE error LIKE '%%Error%%'")
     assert broken == []
+
+
+def quoted_frames() -> list[str]:
+    """What real chargers sent, as people quoted it when it broke something."""
+    records = [json.loads(line) for line in QUOTED.read_text().splitlines()]
+    return [item["raw"] for item in records if item["dir"] == "cp>csms" and item["ocpp"] == "1.6"]
+
+
+async def test_no_frame_of_a_real_charger_closes_the_socket(
+    start_gateway: Start, gateway_settings: Settings, network: Network
+) -> None:
+    app: GatewayApp = await start_gateway(gateway_settings)
+    frames = quoted_frames()
+    assert len(frames) > 20
+    async with await connect_station(app.port, "CP1") as station:
+        for number, raw in enumerate(frames):
+            await station.send(raw)
+            await station.post("Heartbeat", {}, f"alive{number}")
+            # A heartbeat is answered at once, before older messages.
+            answers: dict[str, list[Any]] = {}
+            while len(answers) < 1 + raw.lstrip().startswith("[2"):
+                answer = await station.receive()
+                answers[answer[1]] = answer
+            assert answers.pop(f"alive{number}")[0] == 3
+            for message_id, answer in answers.items():
+                assert message_id in raw, (raw, answer)
+                readable = _parsed(raw)
+                if readable is not None and readable[2] in TRANSACTIONS:
+                    assert answer[0] == 3, (raw, answer)
+
+
+def _parsed(raw: str) -> list[Any] | None:
+    try:
+        found = json.loads(raw)
+    except ValueError:
+        return None
+    assert isinstance(found, list)
+    return found
