@@ -33,6 +33,9 @@ from holdfast.store.tables import (
     SignedReading,
     Site,
     Station,
+    StationMonitor,
+    StationSetting,
+    StationVariable,
     Tariff,
     TariffAssignment,
     TariffVersion,
@@ -165,6 +168,18 @@ async def _charging(rows: Rows, prefix: str, ids: Mapping[str, Any]) -> dict[str
         data=b"EDL|signed",
         digest=uuid4(),
     )
+    variable = await rows.add(
+        StationVariable, station_id=ids["station_id"], component="", variable=f"{prefix}Key",
+        reported_at=STARTED, source="get",
+    )  # fmt: skip
+    setting = await rows.add(
+        StationSetting, station_id=ids["station_id"], component="", variable=f"{prefix}Key",
+        wanted="1", wanted_by="system:test",
+    )  # fmt: skip
+    await rows.add(
+        StationMonitor, station_id=ids["station_id"], number=1, component="C", variable="V",
+        type="delta", value="1", severity=5, reported_at=STARTED,
+    )  # fmt: skip
     meter_key = await rows.add(
         MeterKey, station_id=ids["station_id"], public_key=f"30{prefix.encode().hex()}",
         source="data_transfer",
@@ -184,6 +199,8 @@ async def _charging(rows: Rows, prefix: str, ids: Mapping[str, Any]) -> dict[str
         "session_id": session.id,
         "payment_id": payment.id,
         "meter_key_id": meter_key.id,
+        "variable_id": variable.id,
+        "setting_id": setting.id,
     }
 
 

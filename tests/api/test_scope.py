@@ -24,6 +24,7 @@ from tests.api.installation import METER_KEY, Installation, install
 
 BECAUSE = {"reason": "a test of scope"}
 ELEMENTS = [{"price_components": [{"type": "ENERGY", "price": "0.5"}]}]
+MONITOR = {"component": "C", "variable": "V", "type": "delta", "value": 1, "severity": 5}
 # What each changing route takes; `{name}` is an id of the installation it is sent to.
 BODIES: dict[str, Any] = {
     "PATCH /organizations/current": {"name": "Renamed"},
@@ -51,6 +52,13 @@ BODIES: dict[str, Any] = {
     "POST /stations/{identity}/meter-keys/{meter_key_id}/confirm": BECAUSE,
     "POST /stations/{identity}/meter-keys/{meter_key_id}/retire": BECAUSE,
     "POST /sessions/{session_id}/signed-readings/verify": BECAUSE,
+    "POST /stations/{identity}/variables/refresh": None,
+    "PUT /stations/{identity}/settings": {"settings": [{"variable": "Free", "value": "1"}]},
+    "DELETE /stations/{identity}/settings/{setting_id}": None,
+    "POST /stations/{identity}/monitors": {"monitors": [MONITOR]},
+    "POST /stations/{identity}/monitors/clear": {"numbers": [1]},
+    "POST /stations/{identity}/monitors/refresh": None,
+    "PUT /stations/{identity}/monitoring": {"level": 4},
     "POST /stations/{identity}/ocpp-calls": {"action": "GetLog"},
     "POST /tokens": {"type": "RFID", "uid": "NEWUID", "account": "{account_id}"},
     "POST /tokens/import": "uid,type,account\nNEWUID2,RFID,{account_id}\n",
@@ -81,6 +89,8 @@ BODIES: dict[str, Any] = {
     "PATCH /quirk-rules/{rule_id}": {"enabled": False},
     "DELETE /quirk-rules/{rule_id}": None,
 }
+# Routes that wait for a station's answer.
+ORDERING = ("/commands/", "/settings", "/variables/", "/monitors", "/monitoring")
 # Making something of one's own works, whoever asks: what they name of others is below.
 OWN = {
     "PATCH /organizations/current",
@@ -133,7 +143,7 @@ async def call(
 ) -> httpx.Response:
     """One route with the ids and the body of the table."""
     url = PREFIX + filled(path, ids)
-    if "/commands/" in path:
+    if method in ("POST", "PUT") and any(part in path for part in ORDERING):
         url += "?wait=0"
     if method == "GET":
         return await client.get(url)

@@ -65,7 +65,7 @@ async def station(db_sessions: Sessions, organization: UUID) -> UUID:
                     | one
                 )
             )
-    return station_id
+    return UUID(str(station_id))
 
 
 def wanting(variable: str, value: str, **more: Any) -> dict[str, Any]:

@@ -46,12 +46,17 @@ async def test_no_address_leads_to_another_organization(
 
     for path in (
         "/stations/OTH-01",
+        "/stations/OTH-01/messages",
+        "/stations/OTH-01/events",
+        "/stations/OTH-01/quirks",
+        "/stations/OTH-01/variables",
+        "/stations/OTH-01/variables/01890000-0000-7000-8000-000000000000",
         f"/sessions/{foreign.running}",
         f"/sessions/{foreign.running}/power",
     ):
         assert (await browser.client.get(path)).status_code == 404
-    # A page that is added must be walked here too.
-    assert len(page_routes()) == len(PAGES) + 3
+    # A page that is added must be walked here too; /messages and /quirks are lists.
+    assert len(page_routes()) == len(PAGES) + 10
 
 
 async def test_no_form_reaches_another_organization(

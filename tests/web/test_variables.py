@@ -73,7 +73,7 @@ async def interval(network: Network, db_sessions: Sessions) -> UUID:
                 parts=[0, 2],
             )
         )
-    return found
+    return UUID(str(found))
 
 
 def rows(page: Element) -> list[Element]:

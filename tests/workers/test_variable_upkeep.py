@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from holdfast.settings import Settings
 from holdfast.store.database import Sessions
 from holdfast.store.tables import StationReport, StationVariable, VariableChange
-from tests.workers.conftest import Network
+from tests.activities.rows import Network
 from workers import upkeep
 
 NOW = datetime.now(UTC)
