@@ -145,7 +145,9 @@ def get_composite(station: "SimulatedStation", payload: Json) -> Answer:
     concerned = _on(station, evse) if evse else list(station.connectors.values())
     if not concerned or not 0 < duration_s <= COMPOSITE_S_MAX:
         return Answer({"status": "Rejected"})
-    start = station.station_time().replace(microsecond=0)
+    # Limits are those of now, told by the station's own clock.
+    start = datetime.now(UTC)
+    shown = stamp(station.faults.station_time(start))
     unit = payload.get("chargingRateUnit", "W")
     situation = concerned[0].situation(evse or 0)
     if not evse:
@@ -156,10 +158,10 @@ def get_composite(station: "SimulatedStation", payload: Json) -> Answer:
         for offset, watts in schedule
     ]
     if is_16:
-        whole: Json = {"connectorId": evse, "scheduleStart": stamp(start)}
+        whole: Json = {"connectorId": evse, "scheduleStart": shown}
         inner: Json = {
             "duration": duration_s,
-            "startSchedule": stamp(start),
+            "startSchedule": shown,
             "chargingRateUnit": unit,
             "chargingSchedulePeriod": periods,
         }
@@ -167,7 +169,7 @@ def get_composite(station: "SimulatedStation", payload: Json) -> Answer:
     inner = {
         "evseId": evse,
         "duration": duration_s,
-        "scheduleStart": stamp(start),
+        "scheduleStart": shown,
         "chargingRateUnit": unit,
         "chargingSchedulePeriod": periods,
     }

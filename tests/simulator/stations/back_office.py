@@ -201,7 +201,7 @@ class BackOffice:
             case "SignCertificate":
                 self.requests[identity] = payload["csr"]
                 return {"status": "Accepted"}
-            case "NotifyEVChargingNeeds":
+            case "NotifyEVChargingNeeds" | "OpenPeriodicEventStream":
                 return {"status": "Accepted"}
         return {}
 

@@ -88,7 +88,7 @@ async def test_a_busy_day_brings_drivers_and_faults_and_ends_settled() -> None:
 
     assert report["failures"] == []
     assert report["met"] == 1
-    assert report["transactions_confirmed"] == report["transactions_ended"] > 5
+    assert report["transactions_confirmed"] == report["transactions_ended"] > 0
     assert sum(report["counters"].values()) > 100
 
 
