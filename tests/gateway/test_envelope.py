@@ -84,6 +84,7 @@ def test_nothing_answers_a_bad_message_that_wanted_no_answer(frame: str) -> None
 @given(st.binary(max_size=200) | st.text(max_size=200))
 def test_nothing_that_a_station_sends_raises(frame: bytes | str) -> None:
     parse(frame)
+    parse(frame, sends=True)
 
 
 @given(
@@ -95,6 +96,8 @@ def test_nothing_that_a_station_sends_raises(frame: bytes | str) -> None:
 )
 def test_no_json_raises(value: object) -> None:
     parse(orjson.dumps(value))
+    parse(orjson.dumps([5, "a", value]), sends=True)
+    parse(orjson.dumps([6, "a", "X", value]), sends=True)
 
 
 def test_what_we_send_is_compact_and_keeps_the_order_of_keys() -> None:
