@@ -116,3 +116,6 @@ class CallForm(Input):
 
     action: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]{1,64}$")]
     payload: dict[str, Any] = Field(default_factory=dict)
+    validate_payload: bool = Field(
+        True, alias="validate", description="Check the payload against the version's schema first."
+    )

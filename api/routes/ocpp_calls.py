@@ -13,6 +13,7 @@ from holdfast.http.database import Db
 from holdfast.http.idempotency import IdempotentRoute
 from holdfast.http.principal import Expert
 from holdfast.services import audit, organizations, stations
+from holdfast.services.ocpp_actions import check_call
 from holdfast.services.orders import place_order
 from holdfast.settings import Settings
 from holdfast.store.tables import Order
@@ -44,10 +45,15 @@ async def call_station(
         float, Query(gt=0, le=WAIT_MAX_S, description="Seconds to wait for the answer.")
     ] = 30,
 ) -> CallAnswered:
-    """Send one CALL. It is never sent later: without a socket the answer is `offline`."""
+    """Send one CALL. It is never sent later: without a socket the answer is `offline`.
+
+    The action must be one that a central system sends in the station's OCPP version, and its
+    payload must keep the schema; `"validate": false` sends any payload.
+    """
     settings: Settings = request.app.state.settings
     organization = await organizations.get_organization(db, expert.organization_id)
     station = await stations.usable_station(db, expert.organization_id, identity)
+    check_call(station.protocol, form.action, form.payload, validate=form.validate_payload)
     online = await stations.station_is_online(db, station, settings.gateway_lease_s)
     order: Order | None = None
     if online:
@@ -56,7 +62,7 @@ async def call_station(
             organization=organization,
             station=station,
             kind="call",
-            payload=form.model_dump(),
+            payload={"action": form.action, "payload": form.payload},
             not_after=datetime.now(UTC) + timedelta(seconds=wait),
             requested_by=expert.actor,
         )

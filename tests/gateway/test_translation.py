@@ -9,10 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway import schemas
-from gateway.dialect import NotInThisVersion, SessionOfOrder
 from gateway.protocols import DIALECTS
 from gateway.reading import Unreadable, milliwatthours, number, transaction_id, whole
-from gateway.v16.dialect import OCPP16
 from gateway.v16.meter import meter_values
 from gateway.v16.transactions import start_transaction, stop_transaction
 from gateway.v201.dialect import OCPP201
@@ -199,37 +197,3 @@ def test_lenient_numbers_are_exact() -> None:
     assert whole(12.5) is None
     assert whole(True) is None
     assert transaction_id(7.0) == "7"
-
-
-SESSION = SessionOfOrder(evse=2, token_uid="HF0123", token_type="RFID", remote_start_number=9)  # noqa: S106
-ORDERS: list[tuple[str, dict[str, Any]]] = [
-    ("start", {}),
-    ("stop", {"transaction_id": "17"}),
-    ("reset", {"type": "hard"}),
-    ("unlock", {"evse": 1, "connector": 1}),
-    ("availability", {"evse": 1, "connector": None, "operative": False}),
-    ("trigger", {"message": "StatusNotification", "evse": 1}),
-    ("configure", {"variables": {"OCPPCommCtrlr.HeartbeatInterval": 60}}),
-    ("read_configuration", {"names": ["OCPPCommCtrlr.HeartbeatInterval"]}),
-    ("data_transfer", {"vendor_id": "acme", "message_id": "x", "data": "y"}),
-]
-
-
-@pytest.mark.parametrize("dialect", [OCPP16, OCPP201], ids=lambda dialect: dialect.protocol)
-@pytest.mark.parametrize(("kind", "order"), ORDERS, ids=lambda value: str(value)[:20])
-def test_every_order_becomes_a_call_that_the_schema_allows(
-    dialect: Any, kind: str, order: dict[str, Any]
-) -> None:
-    call = dialect.translate_order(kind, order, SESSION)
-
-    assert schemas.validator(dialect.protocol, call.action) is not None
-    assert schemas.violation(dialect.protocol, call.action, call.payload) is None
-
-
-def test_an_order_that_a_version_cannot_express_is_named() -> None:
-    with pytest.raises(NotInThisVersion):
-        OCPP16.translate_order("stop", {"transaction_id": "T-1"}, None)
-    with pytest.raises(NotInThisVersion):
-        OCPP201.translate_order("configure", {"variables": {"HeartbeatInterval": 60}}, None)
-    with pytest.raises(NotInThisVersion):
-        OCPP16.translate_order("start", {}, None)
