@@ -36,7 +36,7 @@ _VERSIONS: dict[str, Protocol] = {
 _TEXTS = ("vendor", "model", "firmware", "token_type", "password")
 _FILES = ("ca_file", "certificate_file", "key_file")
 _FLAGS = ("boot_on_reconnect", "remote_plug_in")
-_STATION_KEYS = frozenset(
+STATION_KEYS = frozenset(
     {"count", "identity", "version", "tokens", "evses", "transaction_start", "quirks"}
     | {*_TEXTS, *_FILES, *_FLAGS}
 )
@@ -154,7 +154,7 @@ class _Reader:
     def all_stations(self, blocks: list[Any], count: int | None) -> tuple[StationConfig, ...]:
         wheres = [f"stations[{at}]" for at in range(len(blocks))]
         for block, where in zip(blocks, wheres, strict=True):
-            self.known(block, where, _STATION_KEYS)
+            self.known(block, where, STATION_KEYS)
         counts = [
             self.whole(block, "count", where, 1, STATIONS_MAX, default=1)
             for block, where in zip(blocks, wheres, strict=True)
