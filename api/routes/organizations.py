@@ -5,9 +5,10 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Request
-from pydantic import StringConstraints
+from pydantic import Field, StringConstraints
 
 from api.routes.fields import Input, Name, Output
+from holdfast.domain.authorization import CONCURRENT_MAX
 from holdfast.http.database import Db
 from holdfast.http.idempotency import IdempotentRoute
 from holdfast.http.pagination import Page
@@ -26,6 +27,7 @@ class OrganizationShown(Output):
     id: UUID
     slug: str
     name: str
+    token_concurrent_max: int | None
     created_at: datetime
 
 
@@ -44,9 +46,11 @@ class OrganizationMade(Output):
 
 
 class OrganizationChange(Input):
-    """What may be changed."""
+    """What may be changed. `token_concurrent_max`: how many transactions a token may have at once
+    unless it says itself; null is no limit."""
 
-    name: Name
+    name: Name | None = None
+    token_concurrent_max: Annotated[int, Field(ge=1, le=CONCURRENT_MAX)] | None = None
 
 
 @router.get("")
@@ -67,15 +71,18 @@ async def read_organization(db: Db, reader: Reader) -> OrganizationShown:
 async def change_organization(
     change: OrganizationChange, db: Db, administrator: Administrator
 ) -> OrganizationShown:
-    """Rename it."""
-    row = await organizations.rename_organization(db, administrator.organization_id, change.name)
+    """Only the fields that are sent are changed."""
+    values = change.model_dump(exclude_unset=True)
+    if values.get("name", "") is None:
+        del values["name"]
+    row = await organizations.change_organization(db, administrator.organization_id, values)
     await audit.record(
         db,
         administrator.organization_id,
         actor=administrator.actor,
         action="organization.change",
         subject=f"organization:{row.id}",
-        details={"name": change.name},
+        details=values,
     )
     return OrganizationShown.model_validate(row)
 

@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
+from pydantic import Field, StringConstraints
 
 from api.routes.fields import Input, Instant, Line, Output, TokenUid
+from holdfast.domain.authorization import CONCURRENT_MAX
 from holdfast.http.database import Db
 from holdfast.http.idempotency import IdempotentRoute
 from holdfast.http.pagination import Asked, Page, page
@@ -19,6 +21,7 @@ from holdfast.store.tables import Token
 router = APIRouter(prefix="/tokens", tags=["tokens"], route_class=IdempotentRoute)
 
 Status = Literal["accepted", "blocked", "expired"]
+Language = Annotated[str, StringConstraints(pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{1,4})?$")]
 CSV = "text/csv"
 CSV_TYPES = (CSV, "application/csv", "application/vnd.ms-excel", "text/plain")
 
@@ -35,11 +38,30 @@ class TokenShown(Output):
     group_id: str | None
     valid_until: datetime | None
     note: str | None
+    language: str | None
+    message: str | None
+    charging_priority: int | None
+    sites: list[UUID] | None
+    current_type: str | None
+    concurrent_max: int | None
     created_at: datetime
     changed_at: datetime
 
 
-class NewToken(Input):
+class TokenRules(Input):
+    """How stations of OCPP 2.x speak to the driver (`language`, `message`, `charging_priority`),
+    and where and how often the token may charge: `sites` by id, only AC or DC, at most
+    `concurrent_max` transactions at once. What is left out is no limit."""
+
+    language: Language | None = None
+    message: Line | None = None
+    charging_priority: Annotated[int, Field(ge=-9, le=9)] | None = None
+    sites: Annotated[list[UUID], Field(max_length=1_000)] | None = None
+    current_type: Literal["AC", "DC"] | None = None
+    concurrent_max: Annotated[int, Field(ge=1, le=CONCURRENT_MAX)] | None = None
+
+
+class NewToken(TokenRules):
     """`type` as in OCPI or OCPP 2.x: RFID, ISO14443, APP_USER, eMAID and so on."""
 
     type: Line
@@ -52,7 +74,7 @@ class NewToken(Input):
     note: Line | None = None
 
 
-class TokenChange(Input):
+class TokenChange(TokenRules):
     """Only the fields that are sent are changed; the uid stays."""
 
     type: Line | None = None
@@ -157,8 +179,7 @@ async def import_tokens(
 @router.post("", status_code=201)
 async def make_token(new: NewToken, db: Db, writer: DriverWriter) -> TokenShown:
     """Make a token. Its uid is unique in any case."""
-    values = new.model_dump()
-    values["account_id"] = values.pop("account")
+    values = _columns(new.model_dump())
     row = await tokens.create_token(db, writer.organization_id, values)
     await _audit(db, writer, "create", f"token:{row.id}", {"status": row.status})
     return to_token(row)
@@ -175,9 +196,7 @@ async def change_token(
     token_id: UUID, change: TokenChange, db: Db, writer: DriverWriter
 ) -> TokenShown:
     """Only the fields that are sent are changed."""
-    values = change.model_dump(exclude_unset=True)
-    if "account" in values:
-        values["account_id"] = values.pop("account")
+    values = _columns(change.model_dump(exclude_unset=True))
     for name in ("type", "status"):
         if values.get(name, "") is None:
             del values[name]
@@ -196,8 +215,21 @@ async def delete_token(token_id: UUID, db: Db, writer: DriverWriter) -> None:
 
 def to_token(row: Token) -> TokenShown:
     """The answer."""
-    columns = {name: getattr(row, name) for name in TokenShown.model_fields if name != "account"}
-    return TokenShown(**columns, account=row.account_id)
+    elsewhere = {"account": row.account_id, "sites": row.site_ids}
+    columns = {
+        name: getattr(row, name) for name in TokenShown.model_fields if name not in elsewhere
+    }
+    return TokenShown(**columns, **elsewhere)
+
+
+def _columns(values: dict[str, Any]) -> dict[str, Any]:
+    """Fields as the table calls them."""
+    if "account" in values:
+        values["account_id"] = values.pop("account")
+    if "sites" in values:
+        sites = values.pop("sites")
+        values["site_ids"] = None if sites is None else [str(site) for site in sites]
+    return values
 
 
 async def _audit(

@@ -165,3 +165,14 @@ class SignatureChecker(Protocol):
     def key_problem(self, key: str) -> str | None:
         """Why this is no usable public key; None for one that is, or that nothing here can read."""
         ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignedContract:
+    """A contract certificate that was just made. `key_pem` is shown once and kept nowhere."""
+
+    serial: str
+    chain_pem: str
+    not_before: datetime
+    not_after: datetime
+    key_pem: str = field(repr=False)

@@ -1,5 +1,7 @@
 """Organizations: read and rename one's own, make another."""
 
+from collections.abc import Mapping
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import insert, select
@@ -28,9 +30,12 @@ async def create_organization(db: AsyncSession, *, slug: str, name: str) -> Orga
     return row.one()
 
 
-async def rename_organization(db: AsyncSession, organization_id: UUID, name: str) -> Organization:
-    """The slug stays: workflows are found by it. Raises NotFound."""
+async def change_organization(
+    db: AsyncSession, organization_id: UUID, values: Mapping[str, Any]
+) -> Organization:
+    """Its name, its rules. The slug stays: workflows are found by it. Raises NotFound."""
     organization = await get_organization(db, organization_id)
-    organization.name = name
+    for column, value in values.items():
+        setattr(organization, column, value)
     await db.flush()
     return organization

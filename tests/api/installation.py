@@ -15,6 +15,7 @@ from holdfast.store.database import Sessions
 from holdfast.store.tables import (
     Account,
     Connector,
+    ContractCertificate,
     Evse,
     Frame,
     LateFact,
@@ -40,6 +41,7 @@ from holdfast.store.tables import (
     TariffAssignment,
     TariffVersion,
     Token,
+    TrustedRoot,
 )
 
 METER_KEY = (  # of no meter: made for tests
@@ -101,6 +103,13 @@ async def _network(rows: Rows, prefix: str) -> dict[str, Any]:
     token = await rows.add(
         Token, type="RFID", uid=f"{prefix}UID", account_id=account.id, status="accepted"
     )
+    life = {"not_before": STARTED, "not_after": STARTED + timedelta(days=3650)}
+    root = await rows.add(
+        TrustedRoot, use="mo", subject=f"CN={prefix} root", pem="-", fingerprint=b"-", **life
+    )
+    contract = await rows.add(
+        ContractCertificate, emaid="DE8AA1A2B3C4D5", serial=prefix, chain_pem="-", **life
+    )
     tariff = await rows.add(Tariff, name=f"{prefix} tariff", currency="EUR")
     body = {
         "id": f"{prefix} version",
@@ -116,6 +125,8 @@ async def _network(rows: Rows, prefix: str) -> dict[str, Any]:
     )
     assignment = await rows.add(TariffAssignment, tariff_id=tariff.id)
     return {
+        "root_id": root.id,
+        "contract_id": contract.id,
         "site_id": site.id,
         "identity": station.identity,
         "station_id": station.id,

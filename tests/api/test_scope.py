@@ -6,6 +6,7 @@ walked too, or the test fails because it has no body for it.
 
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -17,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from api.app import PREFIX, ROUTERS
 from api.routes import events
+from holdfast.adapters.certificate_authority import CertificateAuthority, pem_of
 from holdfast.store.database import Sessions
 from holdfast.store.tables import ApiKey, AuditEntry, Table
 from tests.api.conftest import Clients
@@ -24,6 +26,7 @@ from tests.api.installation import METER_KEY, Installation, install
 
 BECAUSE = {"reason": "a test of scope"}
 ELEMENTS = [{"price_components": [{"type": "ENERGY", "price": "0.5"}]}]
+ROOT = pem_of(CertificateAuthority.founded("Test", "Roaming", datetime.now(UTC)).root)
 MONITOR = {"component": "C", "variable": "V", "type": "delta", "value": 1, "severity": 5}
 # What each changing route takes; `{name}` is an id of the installation it is sent to.
 BODIES: dict[str, Any] = {
@@ -88,6 +91,15 @@ BODIES: dict[str, Any] = {
     "POST /quirk-rules": {"quirk": "no_pings", "value": True, "vendor": "Acme"},
     "PATCH /quirk-rules/{rule_id}": {"enabled": False},
     "DELETE /quirk-rules/{rule_id}": None,
+    "PUT /local-list-rules": {"rule": "off"},
+    "PUT /sites/{site_id}/local-list": {"rule": "own"},
+    "PUT /stations/{identity}/local-list": {"rule": "all"},
+    "POST /stations/{identity}/local-list/resync": None,
+    "POST /trusted-roots": {"use": "mo", "certificate": ROOT},
+    "POST /trusted-roots/{root_id}/retire": None,
+    "POST /contracts": {"emaid": "DE-8AA-1A2B3C4D5"},
+    "POST /contracts/{contract_id}/revoke": None,
+    "POST /contracts/{contract_id}/cancel": None,
 }
 # Routes that wait for a station's answer.
 ORDERING = ("/commands/", "/settings", "/variables/", "/monitors", "/monitoring")
@@ -101,6 +113,9 @@ OWN = {
     "POST /tariffs",
     "POST /payments",
     "POST /quirk-rules",
+    "PUT /local-list-rules",
+    "POST /trusted-roots",
+    "POST /contracts",
 }
 # These change nothing, or nothing that the walk can reach without Stripe.
 UNAUDITED = {"POST /tariffs/{tariff_id}/estimate", "POST /accounts/{account_id}/cards"}
@@ -322,6 +337,9 @@ async def make_ready(sessions: Sessions, name: str) -> None:
         "DELETE /tokens/{token_id}": "UPDATE sessions SET token_id = NULL",
         "POST /sites/{site_id}/retire": "UPDATE stations SET site_id = NULL",
         "POST /quarantine/{message_id}/discard": "UPDATE quarantine SET state = 'open'",
+        "POST /contracts/{contract_id}/cancel": (
+            "UPDATE contract_certificates SET revoked_at = NULL"
+        ),
         "POST /outbox/{row_id}/drop": "UPDATE outbox SET parked_at = now()",
         "POST /payments/{payment_id}/decision": "UPDATE payments SET attention = 'provider: x'",
     }.get(name)

@@ -55,7 +55,6 @@ class ContractCertificate(Table):
     emaid: Mapped[str]  # without separators, upper case
     serial: Mapped[str]  # hex
     chain_pem: Mapped[str]
-    key_sealed: Mapped[bytes | None] = mapped_column(LargeBinary)  # null: the key is elsewhere
     not_before: Mapped[datetime]
     not_after: Mapped[datetime]
     created_at: Mapped[datetime] = created_column()
