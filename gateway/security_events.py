@@ -16,6 +16,7 @@ from psycopg.types.json import Jsonb
 
 from gateway.metrics import GatewayMetrics
 from gateway.postgres import Pool
+from gateway.writing.alarms import raise_alarms
 from gateway.writing.station_saving import notify
 
 logger = structlog.get_logger()
@@ -33,6 +34,7 @@ _SAVE = """
 INSERT INTO station_events (received_at, organization_id, station_id, at, kind, name, details)
 VALUES (now(), %s, %s, now(), 'security', %s, %s)
 """
+_IDENTITY = "SELECT identity FROM stations WHERE id = %s"
 # By the address that a station came from last, if it is only one station's.
 _AT_ADDRESS = """
 SELECT c.organization_id, c.station_id FROM station_connections c
@@ -75,6 +77,9 @@ class SecurityEvents:
                 await connection.execute(
                     _SAVE, (organization_id, station_id, name, Jsonb(details, orjson.dumps))
                 )
+                row = await (await connection.execute(_IDENTITY, (station_id,))).fetchone()
+                identity = str(row[0]) if row is not None else ""
+                await raise_alarms(connection, [(organization_id, station_id, identity, name)])
                 await notify(connection, {"stations"})
         except Exception as error:
             # The refusal itself stands; only its line is missing.

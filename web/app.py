@@ -28,6 +28,7 @@ from web.dashboard import (
     power,
     quirks,
     registration,
+    station_security,
     tariffs,
     variables,
 )
@@ -42,7 +43,7 @@ from web.live import Live
 from web.rendering import STATIC, Pages
 from web.sign_in import Door, sign_out
 from web.viewer import Cookies
-from web.visit import Desk, desk_of, visited
+from web.visit import Desk, Handler, desk_of, visited
 
 log = structlog.get_logger()
 
@@ -154,6 +155,7 @@ def page_routes() -> list[Route]:
         Route("/stations/{identity}/variables", visited(variables.show_variables)),
         Route("/stations/{identity}/variables/{id}", visited(variables.show_variable)),
         Route("/stations/{identity}/quirks", visited(quirks.show_station_quirks)),
+        Route("/stations/{identity}/security", visited(station_security.show_security)),
         Route("/quirks", visited(quirks.show_quirks)),
         Route("/messages", visited(message_log.show_messages, Permission.READ_MESSAGES)),
         Route("/sessions", visited(sessions_page.show_sessions)),
@@ -188,6 +190,7 @@ def form_routes() -> list[Route]:
             payment_decisions.decide_payment,
             Permission.DECIDE_PAYMENTS,
         ),
+        *security_forms(),
         ("/quirks", quirks.add_rule, Permission.WRITE_NETWORK),
         (
             "/quirks/shipped/{name}/disable",
@@ -216,6 +219,23 @@ def form_routes() -> list[Route]:
         Route(path, visited(handler, permission), methods=["POST"])
         for path, handler, permission in forms
     ]
+
+
+def security_forms() -> tuple[tuple[str, Handler, Permission], ...]:
+    """Forms of a station's security page."""
+    forms: tuple[tuple[str, Handler], ...] = (
+        ("profile", station_security.set_profile),
+        ("block", station_security.set_blocked),
+        ("password", station_security.rotate_password),
+        ("certificate", station_security.ask_certificate),
+        ("requests/{id}/{decision}", station_security.decide_request),
+        ("certificates/{id}/revoke", station_security.revoke_certificate),
+        ("network", station_security.change_network),
+    )
+    return tuple(
+        (f"/stations/{{identity}}/security/{path}", handler, Permission.WRITE_NETWORK)
+        for path, handler in forms
+    )
 
 
 async def show_http_error(request: Request, error: Exception) -> Response:

@@ -60,6 +60,11 @@ PROVIDER = {
     "PaymentNotFound": "it does not know the payment",
 }
 REVIEWS = {
+    "certificate": "A station's certificate request failed",
+    "certificate_approval": "A station's certificate request waits for approval",
+    "password_rotation": "A station did not come with its new password",
+    "network_profile": "A station did not come through its new network profile",
+    "security_event": "A security event of a station",
     "unknown_token": "Energy was given to an unknown token",
     "token_without_account": "The token has no account to charge",
     "account_without_card": "The account has no card",

@@ -38,7 +38,7 @@ PEM = "application/x-pem-file"
 Reason = Annotated[str, StringConstraints(min_length=1, max_length=500, strip_whitespace=True)]
 
 
-class ConnectionShown(Output):
+class LastConnectionShown(Output):
     """How the station came last."""
 
     security_profile: int | None
@@ -115,7 +115,7 @@ class SecurityShown(Output):
     wanted_profile: int | None
     blocked_at: datetime | None
     has_password: bool
-    connection: ConnectionShown | None
+    connection: LastConnectionShown | None
     certificates: list[CertificateShown]
     requests: list[RequestShown]
     rotation: RotationShown | None
@@ -144,7 +144,7 @@ class RotationForm(Input):
     reset: bool = False
 
 
-class DecisionForm(Input):
+class CertificateDecisionForm(Input):
     """Approve or refuse a certificate request."""
 
     approve: bool
@@ -194,7 +194,7 @@ async def read_security(identity: Identity, db: Db, reader: Reader) -> SecurityS
         wanted_profile=station.wanted_security_profile,
         blocked_at=station.blocked_at,
         has_password=station.password_hash is not None,
-        connection=_shown(ConnectionShown, seen.connection) if seen.connection else None,
+        connection=_shown(LastConnectionShown, seen.connection) if seen.connection else None,
         certificates=[_certificate(row) for row in seen.certificates],
         requests=[_request(row) for row in seen.requests],
         rotation=_rotation(seen.rotation) if seen.rotation else None,
@@ -264,7 +264,7 @@ async def ask_for_certificate_request(identity: Identity, db: Db, writer: Networ
 
 @router.post("/certificate-requests/{request_id}/decision")
 async def decide_certificate_request(
-    request_id: UUID, form: DecisionForm, db: Db, writer: NetworkWriter
+    request_id: UUID, form: CertificateDecisionForm, db: Db, writer: NetworkWriter
 ) -> RequestShown:
     """Approve or refuse a request that waits for a person."""
     row = await station_certificates.decide(
@@ -334,7 +334,7 @@ async def read_authority(purpose: str, db: Db, reader: Reader) -> Response:
     return Response(row.issuing_pem + row.root_pem, media_type=PEM)
 
 
-def _shown(form: type[ConnectionShown], row: object) -> ConnectionShown:
+def _shown(form: type[LastConnectionShown], row: object) -> LastConnectionShown:
     return form(**{name: getattr(row, name) for name in form.model_fields})
 
 

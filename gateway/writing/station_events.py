@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from gateway.writing.alarms import raise_alarms
 from gateway.writing.arrays import pack
 from gateway.writing.entry import Entry
 from gateway.writing.loading import Connection, TransactionFact
@@ -57,4 +58,12 @@ async def save_events(
             pack("text", [fact.transaction_id for fact in facts]),
             pack("jsonb", [fact.details for fact in facts]),
         ),
+    )
+    await raise_alarms(
+        connection,
+        [
+            (entry.peer.organization_id, entry.station_id, entry.peer.identity, fact.name)
+            for entry, fact in events
+            if fact.kind == "security"
+        ],
     )
