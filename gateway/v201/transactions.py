@@ -75,7 +75,7 @@ def _fact(
         return TransactionStarted(
             **common,
             evse=evse or 0,
-            meter_start_mwh=_register(common, BEGIN),
+            meter_start_mwh=_first_register(common),
             remote_start_number=remote_start,
             reservation_id=whole(payload.get("reservationId")),
             charging_state=state,
@@ -96,6 +96,15 @@ def _fact(
             reason=text(said, "stoppedReason", 64),
         )
     raise Unreadable("eventType is none of Started, Updated and Ended")
+
+
+def _first_register(common: dict[str, Any]) -> int | None:
+    """What is marked as the begin, else the first that the start carries: not all stations mark."""
+    named = _register(common, BEGIN)
+    if named is not None:
+        return named
+    registers = (sample.energy_mwh for sample in common["samples"])
+    return next((register for register in registers if register is not None), None)
 
 
 def _register(common: dict[str, Any], context: str) -> int | None:

@@ -4,6 +4,7 @@ import asyncio
 import base64
 import itertools
 import json
+import os
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from psycopg.rows import dict_row
 from sqlalchemy import insert
 from websockets.asyncio.client import ClientConnection, connect
 
+from cli.embedded.databases import create_database, drop_database
 from gateway.app import GatewayApp
 from holdfast.services.passwords import hash_password
 from holdfast.settings import Settings
@@ -224,3 +226,15 @@ def database(database_url: str) -> Database:
 def password_hash(settings: Settings) -> Callable[[str], bytes]:
     """Hashes a password with the test's secret."""
     return lambda password: hash_password(settings.secret_key.get_secret_value(), password)
+
+
+@pytest.fixture(scope="module")
+async def field(postgres_url: str) -> AsyncIterator[Any]:
+    """One gateway for all tests of a module (`tests.gateway.field.Field`)."""
+    from tests.gateway.field import open_field
+
+    name = f"field_{os.getpid()}_{next(MESSAGE_IDS)}"
+    url = await create_database(postgres_url, name, template="template_holdfast")
+    async with open_field(url) as opened:
+        yield opened
+    await drop_database(postgres_url, name)
