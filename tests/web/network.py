@@ -200,9 +200,9 @@ async def _outlets(
 async def _messages(db: AsyncSession, organization_id: UUID, station: UUID, now: datetime) -> None:
     call = [2, "41", "MeterValues", {"connectorId": 1, "meterValue": [{"sampledValue": []}]}]
     frames = (
-        (True, "RemoteStopTransaction", [2, "c-1", "RemoteStopTransaction", {"transactionId": 7}]),
-        (False, "MeterValues", call),
         (True, "MeterValues", [3, "41", {}]),
+        (False, "MeterValues", call),
+        (True, "RemoteStopTransaction", [2, "c-1", "RemoteStopTransaction", {"transactionId": 7}]),
     )
     for age, (outbound, action, frame) in enumerate(frames):
         await db.execute(

@@ -47,7 +47,7 @@ async def test_a_call_stands_beside_its_answer_with_the_time_between(
     pair = page.one("div", class_="log-pair")
     assert '"meterValue"' in pair.text
     assert '"41"' in pair.text
-    assert re.search(r"Result, 1\D?000 ms before", pair.text)
+    assert re.search(r"Result, 1\D?000 ms after", pair.text)
     assert "Breaks the schema" in page.text
     assert "'timestamp' is a required property" in page.text
 
