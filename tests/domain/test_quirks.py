@@ -18,6 +18,7 @@ from holdfast.domain.quirks import (
     text_matches,
     version_numbers,
 )
+from tests.domain.quirks_reference import PAGE, reference
 
 WORDS = st.text(st.sampled_from("abAB12.-_[]! "), min_size=1, max_size=8)
 VERSIONS = st.lists(st.integers(0, 30), min_size=1, max_size=4)
@@ -194,3 +195,7 @@ def test_a_pattern_that_cannot_match_anything_is_refused(field: str, pattern: st
     with pytest.raises(BadRule) as refused:
         checked_pattern(field, pattern)
     assert refused.value.field == field
+
+
+def test_the_reference_page_says_what_the_code_says() -> None:
+    assert PAGE.read_text() == reference(), "run python -m tests.domain.quirks_reference"
