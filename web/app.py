@@ -19,6 +19,7 @@ from holdfast.settings import Settings
 from holdfast.store.database import Sessions
 from web.dashboard import (
     attention,
+    authorization,
     commands,
     decisions,
     lists,
@@ -156,6 +157,7 @@ def page_routes() -> list[Route]:
         Route("/stations/{identity}/variables/{id}", visited(variables.show_variable)),
         Route("/stations/{identity}/quirks", visited(quirks.show_station_quirks)),
         Route("/stations/{identity}/security", visited(station_security.show_security)),
+        Route("/stations/{identity}/authorization", visited(authorization.show_authorization)),
         Route("/quirks", visited(quirks.show_quirks)),
         Route("/messages", visited(message_log.show_messages, Permission.READ_MESSAGES)),
         Route("/sessions", visited(sessions_page.show_sessions)),
@@ -191,6 +193,21 @@ def form_routes() -> list[Route]:
             Permission.DECIDE_PAYMENTS,
         ),
         *security_forms(),
+        (
+            "/stations/{identity}/authorization/rule",
+            authorization.set_rule,
+            Permission.WRITE_NETWORK,
+        ),
+        (
+            "/stations/{identity}/authorization/resync",
+            authorization.resync,
+            Permission.COMMAND,
+        ),
+        (
+            "/stations/{identity}/authorization/clear-cache",
+            authorization.clear_cache,
+            Permission.COMMAND,
+        ),
         ("/quirks", quirks.add_rule, Permission.WRITE_NETWORK),
         (
             "/quirks/shipped/{name}/disable",

@@ -10,6 +10,7 @@ from gateway.v21.certificate_chains import (
 from gateway.v21.events import EVENTS
 from gateway.v21.orders import ACCEPTED_STATUSES, translate_order
 from gateway.v21.transactions import transaction_event
+from gateway.v201.contracts import contract_certificate_answer21, get_contract_certificate
 from gateway.v201.dialect import OCPP201
 from gateway.v201.transactions import transaction_answer
 
@@ -19,6 +20,9 @@ OCPP21 = replace(
     handlers={
         **OCPP201.handlers,
         **EVENTS,
+        "Get15118EVCertificate": Handler(
+            get_contract_certificate, contract_certificate_answer21, asks=True
+        ),
         "GetCertificateChainStatus": Handler(
             get_certificate_chain_status, certificate_chain_status_answer, asks=True
         ),

@@ -48,6 +48,7 @@ async def test_no_address_leads_to_another_organization(
         "/stations/OTH-01",
         "/stations/OTH-01/messages",
         "/stations/OTH-01/events",
+        "/stations/OTH-01/authorization",
         "/stations/OTH-01/quirks",
         "/stations/OTH-01/variables",
         "/stations/OTH-01/variables/01890000-0000-7000-8000-000000000000",
