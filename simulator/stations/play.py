@@ -47,6 +47,7 @@ class Progress:
     met: int = 0
     failures: list[str] = field(default_factory=list)
     failure_count: int = 0
+    was_cut_off: bool = False
 
     def fail(self, text: str) -> None:
         """Remember the first of them, count all."""
@@ -81,12 +82,21 @@ class Play:
         """Until every timeline has ended, and the mix; or the time is up."""
         asking = asyncio.create_task(self._run())
         try:
-            await asyncio.wait({asking}, timeout=self._conditions.for_s)
+            _, cut_off = await asyncio.wait({asking}, timeout=self._conditions.for_s)
+            self._judge_absentees(was_cut_off=bool(cut_off))
         finally:
             asking.cancel()
             outcome = await asyncio.gather(asking, return_exceptions=True)
         if isinstance(outcome[0], Exception):
             raise outcome[0]
+
+    def _judge_absentees(self, *, was_cut_off: bool) -> None:
+        """A run that was cut off passes only if its stations were there at all."""
+        self.progress.was_cut_off = was_cut_off
+        if was_cut_off:
+            for station in self.fleet.stations.values():
+                if station.counters["boots"] == 0:
+                    self.progress.fail(f"{station.identity} was never there")
 
     def report(self) -> dict[str, Any]:
         """Figures of the run so far, for JSON."""
@@ -98,6 +108,7 @@ class Play:
         return {
             "scenario": self.scenario.title,
             "passed": self.progress.failure_count == 0,
+            "complete": not self.progress.was_cut_off,
             "stations": self.progress.stations,
             "online": sum(one.is_online for one in self.fleet.stations.values()),
             "expected": self.progress.expected,
