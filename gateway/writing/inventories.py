@@ -17,12 +17,16 @@ from gateway.writing.entry import Entry
 from gateway.writing.loading import Connection
 from holdfast.domain.variables import written_name
 
-ASK_AFTER_S: Final = 10  # the station says first what it has to say
-ASK_WITHIN_S: Final = 120
+ASK_AFTER_S: Final = 3  # the station says first what it has to say
+ASK_WITHIN_S: Final = 20  # and a second more for each that boots in the same batch
+ASK_WITHIN_MOST_S: Final = 600
+# Nothing is left waiting for a station that went away again: it is asked after its next boot.
+ASK_KEPT: Final = timedelta(seconds=30)
 READ_BACK_AFTER_S: Final = 5
 READ_BACK_WITHIN_S: Final = 30
 
-# The claim and the question in one: whoever gets a row back asks.
+# The claim and the question in one: whoever gets a row back asks. A question that never left is
+# put again at the next boot; one that the station did not answer, a day later.
 _ASK = """
 INSERT INTO station_inventories AS i (station_id, organization_id, firmware_version, asked_at)
 SELECT *, now() FROM unnest(%b::uuid[], %b::uuid[], %b::text[])
@@ -30,6 +34,9 @@ ON CONFLICT (station_id) DO UPDATE
 SET firmware_version = excluded.firmware_version, asked_at = now(), completed_at = NULL
 WHERE i.asked_at IS NULL OR i.firmware_version IS DISTINCT FROM excluded.firmware_version
    OR (i.completed_at IS NULL AND i.asked_at < now() - interval '1 day')
+   OR (i.completed_at IS NULL AND i.asked_at < now() - interval '1 minute' AND NOT EXISTS (
+        SELECT FROM orders o WHERE o.station_id = i.station_id AND o.kind = 'base_report'
+        AND o.created_at >= i.asked_at AND (o.sent_at IS NOT NULL OR o.state = 'waiting')))
 RETURNING i.station_id
 """
 # What was to take effect by this boot, and what must not be another value than wanted.
@@ -62,9 +69,11 @@ async def ask_after_boots(connection: Connection, changes: Changes) -> None:
     back = await connection.execute(
         _READ_BACK, (pack("uuid", [entry.station_id for entry, _ in rows]),)
     )
-    for (station_id,) in await asked.fetchall():
+    unknown = await asked.fetchall()
+    within_s = min(ASK_WITHIN_S + len(unknown), ASK_WITHIN_MOST_S)
+    for (station_id,) in unknown:
         entry = boots[station_id][0]
-        changes.orders.append(inventory_order(entry, _spread(ASK_AFTER_S, ASK_WITHIN_S)))
+        changes.orders.append(inventory_order(entry, _spread(ASK_AFTER_S, within_s)))
     names: dict[UUID, list[str]] = defaultdict(list)
     for station_id, *place in await back.fetchall():
         names[station_id].append(written_name(*place))
@@ -82,6 +91,7 @@ def inventory_order(entry: Entry, delay: timedelta) -> PlacedOrder:
         payload={"base": "full"},
         now=entry.received_at,
         delay=delay,
+        kept=delay + ASK_KEPT,
     )
 
 

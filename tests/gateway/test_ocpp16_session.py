@@ -66,7 +66,9 @@ async def test_a_session_is_recorded_from_boot_to_stop(
     assert session["site_id"] == network.site_id
     assert session["authorization"] == "accepted"
     assert session["evse"] == 1
-    outbox = await database.rows("SELECT operation, name, payload FROM outbox ORDER BY id")
+    outbox = await database.rows(
+        "SELECT operation, name, payload FROM outbox WHERE name <> 'StationOrder' ORDER BY id"
+    )
     assert [(row["operation"], row["name"]) for row in outbox] == [
         ("start", "ChargingSession"),
         ("signal", "transaction_ended"),

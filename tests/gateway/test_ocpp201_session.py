@@ -77,7 +77,12 @@ async def test_a_transaction_becomes_a_session(gateway: GatewayApp, database: Da
     assert (session["sequence_last"], session["sequence_gaps"]) == (3, 0)
     states = await database.rows("SELECT state FROM session_states ORDER BY at")
     assert [row["state"] for row in states] == ["connected", "charging"]
-    names = [row["name"] for row in await database.rows("SELECT name FROM outbox ORDER BY id")]
+    names = [
+        row["name"]
+        for row in await database.rows(
+            "SELECT name FROM outbox WHERE name <> 'StationOrder' ORDER BY id"
+        )
+    ]
     # The charging state was still held back when the end came, and no longer matters.
     assert names == ["ChargingSession", "transaction_ended"]
 

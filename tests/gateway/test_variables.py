@@ -326,7 +326,7 @@ async def test_a_reboot_is_waited_for_and_then_the_value_is_read_back(
             {"configurationKey": [{"key": "WebSocketPingInterval", "value": 30}]},
         )
         assert (await database.row("SELECT state FROM station_settings"))["state"] == "in_force"
-        await database.rows("UPDATE orders SET state = 'accepted'")
+        await database.rows("UPDATE orders SET state = 'accepted', sent_at = now()")
         await station.call("BootNotification", boot)
         assert await database.rows("SELECT 1 FROM orders WHERE state = 'waiting'") == []
         await station.call("BootNotification", boot | {"firmwareVersion": "1.1"})
