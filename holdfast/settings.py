@@ -99,8 +99,8 @@ class Settings(BaseModel):
     contract_provider_key: SecretStr | None = Field(
         None, description="bearer key for the contract provider"
     )
-    outbound_hosts: str = Field(
-        "", description="hosts or host:port, comma separated, asked (OCSP) though they are private"
+    outbound_hosts: str | None = Field(
+        None, description="hosts or host:port, comma separated, asked (OCSP) though they are private"
     )
     session_start_timeout_s: int = Field(
         300, ge=1, description="a remote start without a transaction is given up after this"

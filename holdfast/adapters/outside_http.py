@@ -37,9 +37,10 @@ class OutsideHttp:
     answer_bytes_max: int = ANSWER_BYTES_MAX
 
     @classmethod
-    def from_setting(cls, hosts: str) -> "OutsideHttp":
+    def from_setting(cls, hosts: str | None) -> "OutsideHttp":
         """`hosts`: comma separated."""
-        return cls(frozenset(item.strip().lower() for item in hosts.split(",") if item.strip()))
+        named = (hosts or "").split(",")
+        return cls(frozenset(item.strip().lower() for item in named if item.strip()))
 
     async def post(self, url: str, content: bytes, headers: Mapping[str, str]) -> bytes:
         """The body of a 200. Raises `OutsideUnreachable`."""
