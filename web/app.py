@@ -22,6 +22,7 @@ from web.dashboard import (
     authorization,
     commands,
     decisions,
+    evidence,
     lists,
     message_log,
     overview,
@@ -33,6 +34,7 @@ from web.dashboard import (
     tariffs,
     variables,
 )
+from web.dashboard import orders as orders_page
 from web.dashboard import session as session_page
 from web.dashboard import sessions as sessions_page
 from web.dashboard import station as station_page
@@ -145,6 +147,7 @@ def page_routes() -> list[Route]:
         Route("/", visited(overview.show_overview)),
         Route("/stations", visited(stations_page.show_stations)),
         Route("/stations/{identity}", visited(station_page.show_station)),
+        Route("/stations/{identity}/orders", visited(orders_page.show_orders)),
         Route(
             "/stations/{identity}/messages",
             visited(message_log.show_station_messages, Permission.READ_MESSAGES),
@@ -158,6 +161,9 @@ def page_routes() -> list[Route]:
         Route("/stations/{identity}/quirks", visited(quirks.show_station_quirks)),
         Route("/stations/{identity}/security", visited(station_security.show_security)),
         Route("/stations/{identity}/authorization", visited(authorization.show_authorization)),
+        Route("/stations/{identity}/meter-keys", visited(evidence.show_meter_keys)),
+        Route("/sessions/{id}/signed-readings", visited(evidence.show_signed_readings)),
+        Route("/sessions/{id}/signed-readings.json", visited(evidence.download_signed_readings)),
         Route("/quirks", visited(quirks.show_quirks)),
         Route("/messages", visited(message_log.show_messages, Permission.READ_MESSAGES)),
         Route("/sessions", visited(sessions_page.show_sessions)),
@@ -179,6 +185,7 @@ def form_routes() -> list[Route]:
             commands.post_command,
             Permission.COMMAND,
         ),
+        ("/stations/{identity}/orders/{id}/cancel", orders_page.cancel, Permission.COMMAND),
         ("/stations/{identity}/variables/refresh", variables.post_refresh, Permission.COMMAND),
         ("/stations/{identity}/variables/{id}", variables.post_setting, Permission.COMMAND),
         ("/stations/{identity}/monitors/refresh", variables.post_monitors, Permission.COMMAND),
@@ -215,6 +222,13 @@ def form_routes() -> list[Route]:
             Permission.WRITE_NETWORK,
         ),
         ("/quirks/{id}/{decision}", quirks.decide_rule, Permission.WRITE_NETWORK),
+        ("/stations/{identity}/meter-keys", evidence.add_key, Permission.WRITE_NETWORK),
+        (
+            "/stations/{identity}/meter-keys/{id}/{decision}",
+            evidence.decide_key,
+            Permission.WRITE_NETWORK,
+        ),
+        ("/sessions/{id}/signed-readings/verify", evidence.verify, Permission.DECIDE_SESSIONS),
         ("/sessions/{id}/stop", decisions.stop, Permission.COMMAND),
         ("/sessions/{id}/force-end", decisions.force_end, Permission.DECIDE_SESSIONS),
         ("/sessions/{id}/waive", decisions.waive, Permission.DECIDE_SESSIONS),

@@ -1,6 +1,6 @@
 """Orders: what was asked of stations and what came of it."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -12,8 +12,8 @@ from holdfast.contracts.orders import OrderKind
 from holdfast.http.database import Db
 from holdfast.http.idempotency import IdempotentRoute
 from holdfast.http.pagination import Asked, Page, page
-from holdfast.http.principal import Reader
-from holdfast.services import order_reads
+from holdfast.http.principal import Commander, Reader
+from holdfast.services import order_reads, station_commands
 from holdfast.services.order_reads import Seen
 
 router = APIRouter(prefix="/orders", tags=["orders"], route_class=IdempotentRoute)
@@ -32,6 +32,10 @@ State = Literal[
 
 class OrderShown(Output):
     """An order. What it carried is not shown: it may be a password for the station.
+
+    `parts`: how many calls it takes, where it is more than one. `retry_at`: when it is sent again.
+    `request_id`: the number in the station's messages that follow. `about`: the order whose outcome
+    this one asks about.
 
     `status` is the station's own word (Accepted, Rejected, or the code of an error), `response` and
     `error` are what it answered.
@@ -52,6 +56,13 @@ class OrderShown(Output):
     answered_at: datetime | None
     created_at: datetime
     workflow_id: str
+    priority: int = 5
+    superseded_by: UUID | None = None
+    about: UUID | None = None
+    request_id: int | None = None
+    retry_at: datetime | None = None
+    parts: int | None = None
+    parts_done: int = 0
 
 
 @router.get("")
@@ -83,6 +94,19 @@ async def read_order(order_id: UUID, db: Db, reader: Reader) -> OrderShown:
     return to_order(await order_reads.see_order(db, reader.organization_id, order_id))
 
 
+@router.post("/{order_id}/cancel")
+async def cancel_order(order_id: UUID, db: Db, commander: Commander) -> OrderShown:
+    """Take an order back while it waits. One that was sent cannot be: 409."""
+    await station_commands.cancel_order(
+        db,
+        commander.organization_id,
+        order_id,
+        actor=commander.actor,
+        now=datetime.now(UTC),
+    )
+    return to_order(await order_reads.see_order(db, commander.organization_id, order_id))
+
+
 def to_order(seen: Seen) -> OrderShown:
     """The answer."""
     order, station = seen
@@ -104,6 +128,13 @@ def to_order(seen: Seen) -> OrderShown:
         answered_at=order.answered_at,
         created_at=order.created_at,
         workflow_id=order_workflow_id(order.id),
+        priority=order.priority,
+        superseded_by=order.superseded_by,
+        about=order.about,
+        request_id=order.request_id,
+        retry_at=order.retry_at,
+        parts=order.parts,
+        parts_done=order.parts_done,
     )
 
 

@@ -21,7 +21,7 @@ from holdfast.domain.currency import UnknownCurrency
 from holdfast.domain.money import MoneyInvalid
 from holdfast.domain.tariff import TariffInvalid
 from holdfast.domain.token import TokenInvalid
-from holdfast.services.orders import OrderTooLarge, UnknownOrderKind
+from holdfast.services.orders import OrderTooLarge, TooManyWaiting, UnknownOrderKind
 from holdfast.services.refusal import Conflict, Invalid, NotFound, Refusal, TooMany
 
 MEDIA_TYPE = "application/problem+json"
@@ -93,6 +93,8 @@ def from_refusal(refusal: Refusal) -> Problem:
             return Problem(404, "not-found", str(refusal))
         case Invalid():
             return invalid(refusal.field, refusal.value, refusal.expected)
+        case TooManyWaiting():
+            return Problem(429, "too-many-orders", str(refusal), headers={"Retry-After": "30"})
         case TooMany():
             return Problem(409, "limit-reached", str(refusal))
         case Conflict():

@@ -12,7 +12,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from holdfast.contracts.orders import OrderKind
-from holdfast.services import audit
+from holdfast.services import audit, orders
 from holdfast.services.orders import place_order
 from holdfast.services.organizations import get_organization
 from holdfast.services.refusal import Conflict
@@ -124,6 +124,23 @@ async def stop_session(
     return await command_station(
         db, organization_id, seen.station, command, actor=actor, not_after=not_after
     )
+
+
+async def cancel_order(
+    db: AsyncSession, organization_id: UUID, order_id: UUID, *, actor: str, now: datetime
+) -> Order:
+    """Take an order back while it waits. Raises NotFound, Conflict (sent, or over)."""
+    order = await orders.cancel_order(db, organization_id, order_id, now)
+    station = await db.get_one(Station, order.station_id)
+    await audit.record(
+        db,
+        organization_id,
+        actor=actor,
+        action="station.order_cancel",
+        subject=f"station:{station.identity}",
+        details={"order": str(order.id), "kind": order.kind},
+    )
+    return order
 
 
 async def _target(

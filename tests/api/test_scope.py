@@ -21,6 +21,7 @@ from api.routes import events
 from holdfast.adapters.certificate_authority import CertificateAuthority, pem_of
 from holdfast.store.database import Sessions
 from holdfast.store.tables import ApiKey, AuditEntry, Table
+from tests.api.command_bodies import BODIES
 from tests.api.conftest import Clients
 from tests.api.installation import METER_KEY, Installation, install
 
@@ -62,7 +63,9 @@ BODIES: dict[str, Any] = {
     "POST /stations/{identity}/monitors/clear": {"numbers": [1]},
     "POST /stations/{identity}/monitors/refresh": None,
     "PUT /stations/{identity}/monitoring": {"level": 4},
+    **{f"POST /stations/{{identity}}/commands/{name}": body for name, body in BODIES.items()},
     "POST /stations/{identity}/ocpp-calls": {"action": "GetLog"},
+    "POST /orders/{order_id}/cancel": None,
     "POST /tokens": {"type": "RFID", "uid": "NEWUID", "account": "{account_id}"},
     "POST /tokens/import": "uid,type,account\nNEWUID2,RFID,{account_id}\n",
     "PATCH /tokens/{token_id}": {"note": "taken"},
@@ -88,6 +91,17 @@ BODIES: dict[str, Any] = {
     "POST /outbox/{row_id}/retry": BECAUSE,
     "POST /outbox/{row_id}/drop": BECAUSE,
     "POST /review-tasks/{task_id}/resolve": {"resolution": "looked at it"},
+    "PUT /stations/{identity}/security/profile": {"profile": 1, **BECAUSE},
+    "PUT /stations/{identity}/security/block": {"blocked": True, **BECAUSE},
+    "POST /stations/{identity}/security/password-rotations": {"reset": True},
+    "POST /stations/{identity}/security/certificate-requests": None,
+    "POST /stations/{identity}/security/network-changes": {
+        "slot": 2,
+        "priority": "1",
+        "profile": {"url": "wss://csms.example/ocpp", "security_profile": 1},
+    },
+    "POST /certificate-requests/{request_id}/decision": {"approve": False, **BECAUSE},
+    "POST /station-certificates/{certificate_id}/revoke": BECAUSE,
     "POST /quirk-rules": {"quirk": "no_pings", "value": True, "vendor": "Acme"},
     "PATCH /quirk-rules/{rule_id}": {"enabled": False},
     "DELETE /quirk-rules/{rule_id}": None,
@@ -339,6 +353,9 @@ async def make_ready(sessions: Sessions, name: str) -> None:
         "POST /quarantine/{message_id}/discard": "UPDATE quarantine SET state = 'open'",
         "POST /contracts/{contract_id}/cancel": (
             "UPDATE contract_certificates SET revoked_at = NULL"
+        ),
+        "POST /stations/{identity}/security/network-changes": (
+            "UPDATE stations SET protocol = 'ocpp2.0.1'"
         ),
         "POST /outbox/{row_id}/drop": "UPDATE outbox SET parked_at = now()",
         "POST /payments/{payment_id}/decision": "UPDATE payments SET attention = 'provider: x'",
