@@ -54,10 +54,13 @@ async def test_no_address_leads_to_another_organization(
         "/stations/OTH-01/variables/01890000-0000-7000-8000-000000000000",
         f"/sessions/{foreign.running}",
         f"/sessions/{foreign.running}/power",
+        f"/sessions/{foreign.running}/signed-readings",
+        f"/sessions/{foreign.running}/signed-readings.json",
+        "/stations/OTH-01/meter-keys",
     ):
         assert (await browser.client.get(path)).status_code == 404
     # A page that is added must be walked here too; /messages and /quirks are lists.
-    assert len(page_routes()) == len(PAGES) + 10
+    assert len(page_routes()) == len(PAGES) + 13
 
 
 async def test_no_form_reaches_another_organization(

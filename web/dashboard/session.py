@@ -28,6 +28,7 @@ from holdfast.store.tables import (
 )
 from web.dashboard.actors import key_names
 from web.dashboard.decisions import RESOLUTIONS
+from web.dashboard.evidence import signed_words
 from web.dashboard.payment_decisions import PAYMENT_DECISIONS
 from web.dashboard.price import Price, explain
 from web.dashboard.session_rows import SessionLine, select_sessions, session_line
@@ -213,6 +214,7 @@ async def show_session(visit: Visit) -> Response:
         resolutions=RESOLUTIONS,
         fitting_resolution=fitting_resolution,
         payment_decisions=PAYMENT_DECISIONS,
+        signed=await signed_words(visit.db, visit.viewer.organization_id, asked.id),
     )
 
 
