@@ -17,6 +17,8 @@ PAGES = (
     "/tokens",
     "/tariffs",
     "/attention",
+    "/quirks",
+    "/messages",
     "/audit",
 )
 

@@ -59,8 +59,8 @@ async def test_no_address_leads_to_another_organization(
         "/stations/OTH-01/meter-keys",
     ):
         assert (await browser.client.get(path)).status_code == 404
-    # A page that is added must be walked here too; /messages and /quirks are lists.
-    assert len(page_routes()) == len(PAGES) + 13
+    # A page that is added must be walked here too.
+    assert len(page_routes()) == len(PAGES) + 14
 
 
 async def test_no_form_reaches_another_organization(
