@@ -63,17 +63,10 @@ def simulate(
     if list_:
         _list()
         return
-    if scenario is None:
-        typer.echo("which scenario? --list names those that come along", err=True)
-        raise typer.Exit(WRONG_CALL)
-    try:
-        wanted = read_scenario(scenario, stations=stations)
-    except ScenarioWrong as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(WRONG_CALL) from error
     if not url.startswith(("ws://", "wss://")):
         typer.echo(f"--url {url} must begin with ws:// or wss://", err=True)
         raise typer.Exit(WRONG_CALL)
+    wanted = _read(scenario, stations)
     credentials = {
         "password": password,
         "ca_file": None if ca is None else str(ca),
@@ -92,6 +85,17 @@ def simulate(
         report.write_bytes(orjson.dumps(figures, option=orjson.OPT_INDENT_2))
     _say_end(figures)
     raise typer.Exit(0 if figures["passed"] else 1)
+
+
+def _read(name: str | None, stations: int | None) -> Scenario:
+    if name is None:
+        typer.echo("which scenario? --list names those that come along", err=True)
+        raise typer.Exit(WRONG_CALL)
+    try:
+        return read_scenario(name, stations=stations)
+    except ScenarioWrong as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(WRONG_CALL) from error
 
 
 def _list() -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -38,7 +39,7 @@ async def test_scenarios_of_bad_lines_and_hostile_stations_pass(open_gateway: Ga
     assert all(one["met"] == one["expected"] > 0 for one in reports)
 
 
-async def _played(name: str, port: int) -> dict[str, object]:
+async def _played(name: str, port: int) -> dict[str, Any]:
     scenario = read_scenario(name)
     stations = tuple(replace(one, tokens=("CARD0001",)) for one in scenario.stations)
     conditions = Conditions(
