@@ -229,6 +229,56 @@ async def test_m01_a_cars_request_for_a_contract_goes_to_the_provider_and_back(
     ]
 
 
+@pytest.mark.usefixtures("trusted")
+async def test_m07_a_21_station_asks_about_a_chain_by_ocsp_and_by_list(
+    gateway: GatewayApp, provider: Provider, db_sessions: Sessions, network: Network
+) -> None:
+    pki = provider.pki
+    sub2 = pki.sub2.certificate
+    async with db_sessions.begin() as db:
+        await db.execute(
+            insert(TrustedRoot).values(
+                organization_id=network.organization_id,
+                use="mo",
+                subject="Example MO Sub2",
+                pem=pki.sub2.pem,
+                fingerprint=sub2.fingerprint(hashes.SHA256()),
+                not_before=sub2.not_valid_before_utc,
+                not_after=sub2.not_valid_after_utc,
+            )
+        )
+    good, revoked = pki.contract(EMAID), pki.contract(EMAID)
+    pki.revoke(revoked.certificate.serial_number)
+    crl = pki.responder_url.replace("/ocsp", "/crl")
+    asked = []
+    for holder, source, urls in (
+        (good, "OCSP", [pki.responder_url]),
+        (revoked, "OCSP", [pki.responder_url]),
+        (revoked, "CRL", ["http://127.0.0.1:1/crl", crl]),
+        (good, "CRL", ["http://127.0.0.1:1/crl"]),
+    ):
+        data = named(holder, pki.sub2, "")
+        del data["responderURL"]
+        asked.append({"certificateHashData": data, "source": source, "urls": urls})
+    async with await connect_station(gateway.port, "CP1", "ocpp2.1") as station:
+        answer = await station.call(
+            "GetCertificateChainStatus", {"certificateStatusRequests": asked}
+        )
+        request = {
+            "iso15118SchemaVersion": "urn:iso:15118:-20:CommonMessages",
+            "action": "Install",
+            "exiRequest": b64encode(b"EXI").decode(),
+            "maximumContractCertificateChains": 2,
+        }
+        contract = await station.call("Get15118EVCertificate", request)
+
+    told = answer["certificateStatus"]
+    assert [one["status"] for one in told] == ["Good", "Revoked", "Revoked", "Failed"]
+    assert [one["source"] for one in told] == ["OCSP", "OCSP", "CRL", "CRL"]
+    assert contract["remainingContracts"] == 1
+    assert provider.asked[0]["contracts_max"] == 2
+
+
 async def own_contract(
     db_sessions: Sessions, organization_id: UUID, secret_key: str, **ended: datetime
 ) -> str:

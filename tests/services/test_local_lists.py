@@ -62,7 +62,7 @@ class ListStation:
     def _do(self, call: Call) -> dict[str, Any]:
         if call.action == "GetLocalListVersion":
             return {"listVersion": self.version}  # also in 2.0.1, as MicroOcpp does (quirk 15)
-        version = call.payload.get("listVersion", call.payload.get("versionNumber"))
+        version = int(call.payload.get("listVersion") or call.payload["versionNumber"])
         entries = call.payload.get("localAuthorizationList") or []
         assert len(entries) <= self.items_max
         if call.payload["updateType"] == "Full":

@@ -1,0 +1,1 @@
+"""Adapters, beside the independent programs that they speak to."""
