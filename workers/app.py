@@ -24,12 +24,12 @@ from activities.password_rotations import PasswordRotations
 from activities.payments import Payments
 from activities.sessions import Sessions as SessionActivities
 from activities.station_certificates import StationCertificates
-from holdfast.adapters.ocmf import OcmfSignatures
 from holdfast.adapters.stripe import StripePayments
 from holdfast.adapters.temporal import connect_for_ever
 from holdfast.contracts.names import ORDERS_QUEUE, PAYMENTS_QUEUE, SESSIONS_QUEUE
 from holdfast.contracts.ports import PaymentProvider
 from holdfast.http.admin import Check, admin_app, admin_server
+from holdfast.services.ocmf import OcmfSignatures
 from holdfast.services.station_certificates import ask_for_renewals
 from holdfast.settings import Settings
 from holdfast.store.database import Sessions, open_engine, open_sessions

@@ -8,13 +8,13 @@ from fastapi import APIRouter
 from pydantic import Field, StringConstraints
 
 from api.routes.fields import Because, Identity, Input, Output
-from holdfast.adapters.ocmf import OcmfSignatures
 from holdfast.http.database import Db
 from holdfast.http.idempotency import IdempotentRoute
 from holdfast.http.pagination import Page
 from holdfast.http.principal import NetworkWriter, Reader, SessionDecider
 from holdfast.services import audit, evidence, meter_keys
 from holdfast.services.evidence import Judgement
+from holdfast.services.ocmf import OcmfSignatures
 from holdfast.store.tables import MeterKey, SignedReading
 
 router = APIRouter(tags=["evidence"], route_class=IdempotentRoute)

@@ -9,9 +9,9 @@ import pytest
 from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from holdfast.adapters.ocmf import NOT_INSTALLED, OcmfSignatures
 from holdfast.contracts.ports import SignatureCheck
 from holdfast.services import evidence, meter_keys
+from holdfast.services.ocmf import NOT_INSTALLED, OcmfSignatures
 from holdfast.services.refusal import Conflict, Invalid
 from holdfast.store.database import Sessions
 from holdfast.store.tables import MeterKey, ReviewTask, Session, SignedReading, Station

@@ -8,8 +8,8 @@ from sqlalchemy import func
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import JSONResponse, Response
 
-from holdfast.adapters.ocmf import OcmfSignatures
 from holdfast.services import audit, evidence, meter_keys
+from holdfast.services.ocmf import OcmfSignatures
 from holdfast.services.refusal import Invalid, NotFound
 from holdfast.services.scope import find, owned
 from holdfast.store.tables import MeterKey, Session, SignedReading
