@@ -48,6 +48,9 @@ def simulate(
         str | None,
         typer.Option(envvar="SIMULATE_PASSWORD", help="Basic auth of stations without their own."),
     ] = None,
+    token: Annotated[
+        list[str] | None, typer.Option(help="What drivers carry instead of the file's; repeatable.")
+    ] = None,
     ca: Annotated[Path | None, typer.Option(help="Roots to trust for wss.")] = None,
     certificate: Annotated[Path | None, typer.Option(help="A client certificate.")] = None,
     key: Annotated[Path | None, typer.Option(help="Its key.")] = None,
@@ -66,7 +69,7 @@ def simulate(
     if not url.startswith(("ws://", "wss://")):
         typer.echo(f"--url {url} must begin with ws:// or wss://", err=True)
         raise typer.Exit(WRONG_CALL)
-    wanted = _read(scenario, stations)
+    wanted = _with_tokens(_read(scenario, stations), token)
     credentials = {
         "password": password,
         "ca_file": None if ca is None else str(ca),
@@ -102,6 +105,13 @@ def _list() -> None:
     for name, _ in shipped().items():
         one = read_scenario(name)
         typer.echo(f"{name:20} {len(one.stations):5} stations  {one.title}")
+
+
+def _with_tokens(scenario: Scenario, tokens: list[str] | None) -> Scenario:
+    if not tokens:
+        return scenario
+    stations = tuple(replace(one, tokens=tuple(tokens)) for one in scenario.stations)
+    return replace(scenario, stations=stations)
 
 
 def _with_credentials(scenario: Scenario, given: dict[str, str | None]) -> Scenario:

@@ -30,7 +30,9 @@ async def test_a_scenario_that_passes_ends_with_zero_and_a_report(
     office: BackOffice, tmp_path: Path
 ) -> None:
     report = tmp_path / "report.json"
-    options = ("--url", office.url, "--speed", "300", "--report", str(report))
+    office.refused_tokens.add("SIMTOKEN0001")
+    told = ("--url", office.url, "--speed", "300", "--report", str(report))
+    options = (*told, "--token", "MYTOKEN01")
 
     code, out, err = await simulate("all-versions", *options)
 
