@@ -19,7 +19,7 @@ LIST_ITEMS_MAX: Final = 50
 
 # AuthorizationKey (1.6 security extension), BasicAuthPassword (2.x), and what vendors call theirs.
 _SECRET: Final = re.compile(
-    r"password|passwd|passphrase|secret|authorizationkey|private_?key|(^|[^a-z])psk$", re.IGNORECASE
+    r"password|passwd|passphrase|secret|authorizationkey|private_?key|psk$", re.IGNORECASE
 )
 _NAME: Final = re.compile(
     r"(?P<component>[^\[\]@.]+)(\[(?P<instance>[^\[\]]+)\])?"

@@ -65,6 +65,18 @@ async def interval(network: Network, db_sessions: Sessions) -> UUID:
             )
         )
         await db.execute(
+            insert(t.StationEvent).values(
+                organization_id=network.organization_id,
+                station_id=network.stations["HAM-01"],
+                received_at=datetime.now(UTC),
+                at=datetime.now(UTC),
+                kind="monitor",
+                name="Connector.Temperature",
+                severity=2,
+                details={"value": "75"},
+            )
+        )
+        await db.execute(
             insert(t.StationReport).values(
                 organization_id=network.organization_id,
                 station_id=network.stations["HAM-01"],
@@ -93,6 +105,7 @@ async def test_a_long_inventory_is_paged_searched_and_shows_a_report_under_way(
 
     assert len(rows(first)) == 50
     assert "Page 1 of 3" in first.text
+    assert "Connector.Temperature: 75, severity 2" in first.text
     assert "part 2 of an unknown number" in first.text
     assert len(rows(last)) == 20
     (row,) = rows(found)

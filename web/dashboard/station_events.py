@@ -33,6 +33,7 @@ URGENCIES: dict[str, Badge] = {
 KINDS = {
     "security": "Security",
     "monitor": "Monitored variable",
+    "drift": "Setting that did not stay",
     "firmware": "Firmware",
     "firmware_publication": "Firmware publication",
     "log": "Log upload",

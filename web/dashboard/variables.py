@@ -25,6 +25,7 @@ from holdfast.services.variables import (
     page_of_variables,
 )
 from holdfast.store.tables import (
+    StationEvent,
     StationMonitor,
     StationSetting,
     StationVariable,
@@ -140,6 +141,7 @@ class VariablesView:
     unreported: tuple[StationSetting, ...]
     monitors: tuple[StationMonitor, ...]
     monitoring: bool
+    alarms: tuple[StationEvent, ...]
 
 
 def parse_variables(_viewer: Viewer, parameters: Mapping[str, str]) -> VariablesFilter:
@@ -152,7 +154,7 @@ def parse_variables(_viewer: Viewer, parameters: Mapping[str, str]) -> Variables
 
 
 async def read_variables(
-    _desk: Desk, db: AsyncSession, organization_id: UUID, asked: VariablesFilter
+    desk: Desk, db: AsyncSession, organization_id: UUID, asked: VariablesFilter
 ) -> VariablesView:
     """Raises NotFound."""
     component = asked.value("component")
@@ -187,6 +189,9 @@ async def read_variables(
         unreported=tuple(found.unreported),
         monitors=tuple(monitors.items),
         monitoring=found.station.protocol not in (None, "ocpp1.6"),
+        alarms=tuple(
+            await monitoring.list_alarms(db, organization_id, found.station.id, desk.pages.now())
+        ),
     )
 
 
