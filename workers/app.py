@@ -71,9 +71,6 @@ def roles(
     sessions = SessionActivities(db_sessions, settings, OcmfSignatures())
     payments = Payments(db_sessions, provider)
     orders = Orders(db_sessions, settings.gateway_lease_s)
-    certificates = StationCertificates(db_sessions, settings)
-    passwords = PasswordRotations(db_sessions)
-    network = NetworkChanges(db_sessions)
     return [
         Role(
             queue=SESSIONS_QUEUE,
@@ -113,20 +110,30 @@ def roles(
             activities=(
                 orders.locate_station,
                 orders.finish_order,
-                certificates.sign_certificate,
-                certificates.send_certificate,
-                certificates.look_at_request,
-                certificates.end_request,
-                passwords.send_password,
-                passwords.look_at_rotation,
-                passwords.reset_station,
-                passwords.end_rotation,
-                network.place_step,
-                network.look_at_change,
-                network.end_change,
+                *security_activities(settings, db_sessions),
             ),
             activities_max=6,
         ),
+    ]
+
+
+def security_activities(settings: Settings, db_sessions: Sessions) -> list[Callable[..., Any]]:
+    """Steps of certificates, passwords and network profiles: each places an order, or looks."""
+    certificates = StationCertificates(db_sessions, settings)
+    passwords = PasswordRotations(db_sessions)
+    network = NetworkChanges(db_sessions)
+    return [
+        certificates.sign_certificate,
+        certificates.send_certificate,
+        certificates.look_at_request,
+        certificates.end_request,
+        passwords.send_password,
+        passwords.look_at_rotation,
+        passwords.reset_station,
+        passwords.end_rotation,
+        network.place_step,
+        network.look_at_change,
+        network.end_change,
     ]
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Request
 from pydantic import Field, StringConstraints
 
 from api.routes.fields import Identity, Input, Output
@@ -20,7 +20,6 @@ from holdfast.services import (
     station_security,
     stations,
 )
-from holdfast.services.refusal import NotFound
 from holdfast.services.scope import owned
 from holdfast.settings import Settings
 from holdfast.store.tables import (
@@ -33,7 +32,6 @@ from holdfast.store.tables import (
 )
 
 router = APIRouter(tags=["security"], route_class=IdempotentRoute)
-PEM = "application/x-pem-file"
 
 Reason = Annotated[str, StringConstraints(min_length=1, max_length=500, strip_whitespace=True)]
 
@@ -157,7 +155,7 @@ class RevocationForm(Input):
     reason: Reason
 
 
-class NetworkProfileForm(Input):
+class SlotProfileForm(Input):
     """OCPP 2.x NetworkConnectionProfile, without credentials: the station keeps those it has."""
 
     url: Annotated[str, StringConstraints(max_length=512, pattern=r"^wss?://[^\s]+$")]
@@ -172,9 +170,22 @@ class NetworkChangeForm(Input):
 
     slot: Annotated[int, Field(ge=0, le=99)]
     priority: Annotated[str, StringConstraints(pattern=r"^\d{1,2}(,\d{1,2}){0,19}$")]
-    profile: NetworkProfileForm
+    profile: SlotProfileForm
     reset: bool = True
     hours: Annotated[int, Field(ge=1, le=720)] = 24
+
+
+class ServerRootShown(Output):
+    """PEM; null where HOLDFAST_GATEWAY_TLS_ROOT names no file."""
+
+    certificate: str | None
+
+
+class OwnAuthorityShown(Output):
+    """Certificates in PEM; null where nothing was signed yet."""
+
+    issuing: str | None
+    root: str | None
 
 
 class Asked(Output):
@@ -310,28 +321,28 @@ async def change_network_profile(
     return _network(change)
 
 
-@router.get("/certificate-authorities/server", response_class=Response)
-def read_server_root(request: Request, reader: Reader) -> Response:
-    """The root that stations must trust to reach the TLS port, in PEM."""
+@router.get("/certificate-authorities/server")
+def read_server_root(request: Request, reader: Reader) -> ServerRootShown:
+    """The root that stations must trust to reach the TLS port."""
     settings: Settings = request.app.state.settings
     path = settings.gateway_tls_root
-    if path is None or not Path(path).is_file():
-        raise NotFound("root certificate", "server")
-    return Response(Path(path).read_text(), media_type=PEM)
+    known = path is not None and Path(path).is_file()
+    return ServerRootShown(certificate=Path(path).read_text() if path and known else None)
 
 
-@router.get("/certificate-authorities/{purpose}", response_class=Response)
-async def read_authority(purpose: str, db: Db, reader: Reader) -> Response:
-    """Certificates of the organization's own authority, issuing first, then root, in PEM.
-    `purpose`: station, v2g or contract. There is one once it has signed something."""
+@router.get("/certificate-authorities/own")
+async def read_authority(
+    db: Db, reader: Reader, purpose: Literal["station", "v2g", "contract"] = "station"
+) -> OwnAuthorityShown:
+    """The organization's own authority. There is one once it has signed something."""
     row = await db.scalar(
         owned(Authority, reader.organization_id).where(
             Authority.purpose == purpose, Authority.retired_at.is_(None)
         )
     )
     if row is None:
-        raise NotFound("certificate authority", purpose)
-    return Response(row.issuing_pem + row.root_pem, media_type=PEM)
+        return OwnAuthorityShown(issuing=None, root=None)
+    return OwnAuthorityShown(issuing=row.issuing_pem, root=row.root_pem)
 
 
 def _shown(form: type[LastConnectionShown], row: object) -> LastConnectionShown:

@@ -83,16 +83,9 @@ async def begin_change(
     profile below what the station must use).
     """
     station = await usable_station(db, organization_id, identity)
-    if (station.protocol or "ocpp1.6") == "ocpp1.6":
-        raise Conflict("OCPP 1.6 has no network profiles: change its address on the station itself")
     if slot in slots_of(priority):
         raise Invalid("slot", slot, "a slot that the list does not hold: the old one must stay")
-    least = station.security_profile or (0 if station.password_hash is None else 1)
-    if int(profile["security_profile"]) < least:
-        raise Conflict(f"the station must use security profile {least} or higher")
-    open_one = await last_change(db, station)
-    if open_one is not None and open_one.state in OPEN_STATES:
-        raise Conflict("a change is under way")
+    await _check_ready(db, station, int(profile["security_profile"]))
     generation = await db.scalar(
         select(StationConnection.generation).where(
             belongs(StationConnection, organization_id),
@@ -132,6 +125,19 @@ async def begin_change(
     await notify(db, ["stations", "outbox"])
     await db.refresh(change)
     return change
+
+
+async def _check_ready(db: AsyncSession, station: Station, profile: int) -> None:
+    if (station.protocol or "ocpp1.6") == "ocpp1.6":
+        raise Conflict("OCPP 1.6 has no network profiles: change its address on the station itself")
+    least = station.security_profile
+    if least is None:
+        least = 0 if station.password_hash is None else 1
+    if profile < least:
+        raise Conflict(f"the station must use security profile {least} or higher")
+    open_one = await last_change(db, station)
+    if open_one is not None and open_one.state in OPEN_STATES:
+        raise Conflict("a change is under way")
 
 
 async def last_change(db: AsyncSession, station: Station) -> NetworkChange | None:

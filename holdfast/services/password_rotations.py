@@ -60,17 +60,7 @@ async def begin_rotation(
     Raises NotFound, Conflict (no password yet, one under way, or an older one undecided).
     """
     station = await find_station(db, organization_id, identity, lock=True)
-    if station.retired_at is not None:
-        raise Conflict(f"station {identity!r} is retired")
-    if station.password_hash is None:
-        raise Conflict("the station has no password yet: give it one first")
-    if await open_rotation(db, station) is not None:
-        raise Conflict("a rotation is under way")
-    if station.pending_password_hash is not None:
-        # Forgetting it could lock out a station that took it and never logged in since.
-        raise Conflict(
-            "the last rotation is undecided: the station has not logged in since; wait until it has"
-        )
+    await _check_ready(db, station)
     password = new_password()
     station.pending_password_hash = hash_password(secret_key, password)
     rotation = PasswordRotation(
@@ -105,6 +95,20 @@ async def begin_rotation(
     await notify(db, ["stations", "outbox"])
     await db.refresh(rotation)
     return rotation
+
+
+async def _check_ready(db: AsyncSession, station: Station) -> None:
+    if station.retired_at is not None:
+        raise Conflict(f"station {station.identity!r} is retired")
+    if station.password_hash is None:
+        raise Conflict("the station has no password yet: give it one first")
+    if await open_rotation(db, station) is not None:
+        raise Conflict("a rotation is under way")
+    if station.pending_password_hash is not None:
+        # Forgetting it could lock out a station that took it and never logged in since.
+        raise Conflict(
+            "the last rotation is undecided: the station has not logged in since; wait until it has"
+        )
 
 
 async def open_rotation(db: AsyncSession, station: Station) -> PasswordRotation | None:

@@ -177,8 +177,8 @@ async def revoke(
 async def ask_for_request(
     db: AsyncSession, organization: Organization, station: Station, *, requested_by: str
 ) -> Order:
-    """Order the station to send a CSR: ExtendedTriggerMessage, TriggerMessage."""
-    return await place_order(
+    """Order the station to send a CSR: ExtendedTriggerMessage, TriggerMessage. Audited."""
+    order = await place_order(
         db,
         organization=organization,
         station=station,
@@ -187,6 +187,15 @@ async def ask_for_request(
         not_after=datetime.now(UTC) + RENEWAL_WITHIN,
         requested_by=requested_by,
     )
+    await audit.record(
+        db,
+        organization.id,
+        actor=requested_by,
+        action="station.certificate_request",
+        subject=f"station:{station.id}",
+        details={"order": str(order.id)},
+    )
+    return order
 
 
 async def ask_for_renewals(db: AsyncSession, now: datetime, days: int) -> int:

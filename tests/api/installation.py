@@ -14,6 +14,8 @@ from holdfast.domain.tariff_json import tariff_from_json, tariff_to_json
 from holdfast.store.database import Sessions
 from holdfast.store.tables import (
     Account,
+    Authority,
+    CertificateRequest,
     Connector,
     ContractCertificate,
     Evse,
@@ -34,6 +36,7 @@ from holdfast.store.tables import (
     SignedReading,
     Site,
     Station,
+    StationCertificateRow,
     StationMonitor,
     StationSetting,
     StationVariable,
@@ -95,7 +98,11 @@ async def _install(db: AsyncSession, organization_id: UUID, prefix: str) -> Inst
 async def _network(rows: Rows, prefix: str) -> dict[str, Any]:
     site = await rows.add(Site, name=f"{prefix} site", time_zone="Europe/Berlin", currency="EUR")
     station = await rows.add(
-        Station, identity=f"{prefix}-1", site_id=site.id, registration="accepted"
+        Station,
+        identity=f"{prefix}-1",
+        site_id=site.id,
+        registration="accepted",
+        password_hash=b"-",
     )
     await rows.add(Evse, station_id=station.id, number=1)
     await rows.add(Connector, station_id=station.id, evse=1, number=1, status="charging")
@@ -124,7 +131,7 @@ async def _network(rows: Rows, prefix: str) -> dict[str, Any]:
         body=tariff_to_json(tariff_from_json(body)),
     )
     assignment = await rows.add(TariffAssignment, tariff_id=tariff.id)
-    return {
+    return await _certificates(rows, prefix, station.id) | {
         "root_id": root.id,
         "contract_id": contract.id,
         "site_id": site.id,
@@ -136,6 +143,32 @@ async def _network(rows: Rows, prefix: str) -> dict[str, Any]:
         "version_id": version.id,
         "assignment_id": assignment.id,
     }
+
+
+async def _certificates(rows: Rows, prefix: str, station_id: UUID) -> dict[str, Any]:
+    authority = await rows.add(
+        Authority,
+        purpose="station",
+        root_pem=f"{prefix} root",
+        issuing_pem=f"{prefix} issuing",
+        root_key_sealed=b"-",
+        issuing_key_sealed=b"-",
+    )
+    owned = {"station_id": station_id, "use": "station"}
+    request = await rows.add(CertificateRequest, csr="-", state="approval", **owned)
+    certificate = await rows.add(
+        StationCertificateRow,
+        authority_id=authority.id,
+        request_id=request.id,
+        subject=f"CN={prefix}-1",
+        serial=f"{prefix}serial",
+        fingerprint=prefix.encode(),
+        chain_pem="-",
+        not_before=STARTED,
+        not_after=STARTED + timedelta(days=3650),
+        **owned,
+    )
+    return {"request_id": request.id, "certificate_id": certificate.id}
 
 
 async def _charging(rows: Rows, prefix: str, ids: Mapping[str, Any]) -> dict[str, Any]:
