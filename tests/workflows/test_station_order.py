@@ -175,3 +175,19 @@ async def test_an_order_that_is_final_already_does_nothing(
         answer = OrderAnswer.model_validate(await finished(handle))
 
     assert answer.state == "cancelled"
+
+
+async def test_the_end_of_a_local_lists_order_is_told_so_that_its_next_step_is_placed(
+    time_skipping: WorkflowEnvironment,
+) -> None:
+    fake = SteppedOrders()
+    queue = f"gw.test.{uuid4()}"
+    fake.script.answers["locate"] = [Whereabouts(task_queue=queue, generation=3)]
+    begun = await start(time_skipping, kind="local_list")
+    async with (
+        Worker(time_skipping.client, task_queue=queue, activities=[fake.send_order]),
+        running(time_skipping.client, contract.WORKFLOW, begun, fake.activities()) as handle,
+    ):
+        await finished(handle)
+
+    assert fake.script.names() == ["locate", "send", "finish"]
