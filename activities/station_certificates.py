@@ -7,8 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from holdfast.adapters.certificate_authority import LeafUse, subject_name
-from holdfast.adapters.organization_authority import organization_authority
+from holdfast.contracts.ports import CertificateSigner, SigningOrder
 from holdfast.contracts.station_certificates import (
     CertificateOrder,
     EndRequest,
@@ -24,18 +23,16 @@ from holdfast.services.station_certificates import OPEN_STATES
 from holdfast.settings import Settings
 from holdfast.store.database import Sessions
 from holdfast.store.sealing import CannotUnseal
-from holdfast.store.tables import CertificateRequest, Organization, Station, StationCertificateRow
-
-# A station that charges by ISO 15118 is the TLS server of the car.
-LEAF_USES: dict[str, LeafUse] = {"station": "station", "v2g": "server", "v2g20": "server"}
+from holdfast.store.tables import CertificateRequest, Station, StationCertificateRow
 
 
 @dataclass(frozen=True)
 class StationCertificates:
-    """The certificates activities, with the database and settings that the worker hands in."""
+    """The certificates activities, with what the worker hands in."""
 
     sessions: Sessions
     settings: Settings
+    signer: CertificateSigner
 
     @activity.defn(name="certificates.sign")
     async def sign_certificate(self, order: RequestOrder) -> RequestSeen:
@@ -78,9 +75,7 @@ class StationCertificates:
             raise _never(error) from error
 
     async def _sign(self, db: AsyncSession, order: RequestOrder) -> RequestSeen:
-        request, station, organization = await station_certificates.open_request(
-            db, order.request_id
-        )
+        request, station, _ = await station_certificates.open_request(db, order.request_id)
         signed = await station_certificates.certificate_of(db, request)
         if request.state not in OPEN_STATES or signed is not None:
             return RequestSeen(state=request.state, reason=request.reason)
@@ -93,7 +88,7 @@ class StationCertificates:
         ):
             await self._ask(db, request, station)
             return RequestSeen(state=request.state)
-        await self._keep(db, request, organization)
+        await self._keep(db, request)
         return RequestSeen(state=request.state)
 
     async def _ask(self, db: AsyncSession, request: CertificateRequest, station: Station) -> None:
@@ -103,36 +98,34 @@ class StationCertificates:
         )
         await notify(db, ["stations"])
 
-    async def _keep(
-        self, db: AsyncSession, request: CertificateRequest, organization: Organization
-    ) -> None:
+    async def _keep(self, db: AsyncSession, request: CertificateRequest) -> None:
         now = datetime.now(UTC)
-        signing = read_signing_request(request.csr)
-        purpose = "station" if request.use == "station" else "v2g"
-        authority_id, authority = await organization_authority(
-            db, organization, purpose, self.settings.secret_key.get_secret_value(), now
-        )
-        # O is the operator (A00.FR.404), whatever the station had put there at the factory.
-        issued = authority.sign(
-            signing.public_key,
-            subject_name(signing.common_name, organization.name),
-            LEAF_USES[request.use],
-            now=now,
-            valid_days=self.settings.certificate_days,
+        signed = await self.signer.sign(
+            db,
+            SigningOrder(
+                organization_id=request.organization_id,
+                purpose="station" if request.use == "station" else "v2g",
+                # A station that charges by ISO 15118 is the TLS server of the car.
+                server=request.use != "station",
+                csr=request.csr,
+                common_name=read_signing_request(request.csr).common_name,
+                valid_days=self.settings.certificate_days,
+                now=now,
+            ),
         )
         db.add(
             StationCertificateRow(
                 organization_id=request.organization_id,
                 station_id=request.station_id,
-                authority_id=authority_id,
+                authority_id=signed.authority_id,
                 request_id=request.id,
                 use=request.use,
-                subject=issued.certificate.subject.rfc4514_string(),
-                serial=issued.serial,
-                fingerprint=issued.fingerprint,
-                chain_pem=issued.chain_pem,
-                not_before=issued.certificate.not_valid_before_utc,
-                not_after=issued.certificate.not_valid_after_utc,
+                subject=signed.subject,
+                serial=signed.serial,
+                fingerprint=signed.fingerprint,
+                chain_pem=signed.chain_pem,
+                not_before=signed.not_before,
+                not_after=signed.not_after,
             )
         )
         request.state, request.attention = "signed", None

@@ -24,6 +24,7 @@ from activities.password_rotations import PasswordRotations
 from activities.payments import Payments
 from activities.sessions import Sessions as SessionActivities
 from activities.station_certificates import StationCertificates
+from holdfast.adapters.organization_authority import OrganizationSigner
 from holdfast.adapters.stripe import StripePayments
 from holdfast.adapters.temporal import connect_for_ever
 from holdfast.contracts.names import ORDERS_QUEUE, PAYMENTS_QUEUE, SESSIONS_QUEUE
@@ -119,7 +120,9 @@ def roles(
 
 def security_activities(settings: Settings, db_sessions: Sessions) -> list[Callable[..., Any]]:
     """Steps of certificates, passwords and network profiles: each places an order, or looks."""
-    certificates = StationCertificates(db_sessions, settings)
+    certificates = StationCertificates(
+        db_sessions, settings, OrganizationSigner(settings.secret_key)
+    )
     passwords = PasswordRotations(db_sessions)
     network = NetworkChanges(db_sessions)
     return [

@@ -1,12 +1,21 @@
 """An organization's own certificate authority: its row, or a new one on first need."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from pydantic import SecretStr
 from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from holdfast.adapters.certificate_authority import CertificateAuthority, SealedAuthority
+from holdfast.adapters.certificate_authority import (
+    CertificateAuthority,
+    SealedAuthority,
+    subject_name,
+)
+from holdfast.contracts.ports import SignedCertificate, SigningOrder
 from holdfast.store.tables import Authority, Organization
 
 NAMES = {"station": "Charging Stations", "v2g": "V2G", "contract": "Contracts"}
@@ -57,3 +66,37 @@ async def _find(db: AsyncSession, organization_id: UUID, purpose: str) -> Author
             Authority.retired_at.is_(None),
         )
     )
+
+
+@dataclass(frozen=True, slots=True)
+class OrganizationSigner:
+    """Signs with the organization's own authority (contracts.ports.CertificateSigner)."""
+
+    secret_key: SecretStr
+
+    async def sign(self, db: AsyncSession, order: SigningOrder) -> SignedCertificate:
+        """Raises ValueError: the CSR is none, or the authority's keys cannot be unsealed."""
+        organization = await db.get_one(Organization, order.organization_id)
+        authority_id, authority = await organization_authority(
+            db, organization, order.purpose, self.secret_key.get_secret_value(), order.now
+        )
+        key = x509.load_pem_x509_csr(order.csr.encode()).public_key()
+        if not isinstance(key, ec.EllipticCurvePublicKey | rsa.RSAPublicKey):
+            raise ValueError("the key is neither RSA nor EC")
+        # O is the operator (A00.FR.404), whatever the station had put there at the factory.
+        issued = authority.sign(
+            key,
+            subject_name(order.common_name, organization.name),
+            "server" if order.server else "station",
+            now=order.now,
+            valid_days=order.valid_days,
+        )
+        return SignedCertificate(
+            authority_id=authority_id,
+            subject=issued.certificate.subject.rfc4514_string(),
+            serial=issued.serial,
+            fingerprint=issued.fingerprint,
+            chain_pem=issued.chain_pem,
+            not_before=issued.certificate.not_valid_before_utc,
+            not_after=issued.certificate.not_valid_after_utc,
+        )

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
+from uuid import UUID
 
 IntentStatus = str
 """Stripe's own: requires_payment_method, requires_confirmation, requires_action, processing,
@@ -176,3 +177,38 @@ class SignedContract:
     not_before: datetime
     not_after: datetime
     key_pem: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SigningOrder:
+    """A station's CSR, judged before, and what its certificate shall say."""
+
+    organization_id: UUID
+    purpose: str  # of the authority: "station", "v2g"
+    server: bool  # it will be a TLS server's (ISO 15118), not a client's
+    csr: str  # PEM
+    common_name: str
+    valid_days: int
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignedCertificate:
+    """What an authority signed. `chain_pem`: the leaf, then its issuer."""
+
+    authority_id: UUID
+    subject: str
+    serial: str
+    fingerprint: bytes
+    chain_pem: str
+    not_before: datetime
+    not_after: datetime
+
+
+class CertificateSigner(Protocol):
+    """The organization's certificate authority."""
+
+    async def sign(self, db: Any, order: SigningOrder) -> SignedCertificate:
+        """Sign in the caller's transaction `db` (an AsyncSession), in which a first authority is
+        made. Raises ValueError where it cannot ever work."""
+        ...

@@ -17,6 +17,7 @@ from gateway.credentials import passwords_of
 from gateway.guesses import PLACE_BURST, Guesses
 from gateway.passwords import pending_password
 from gateway.redaction import HIDDEN, redacted, redacted_frame
+from holdfast.adapters.organization_authority import OrganizationSigner
 from holdfast.contracts.station_certificates import CertificateOrder, EndRequest, RequestOrder
 from holdfast.services import password_rotations, station_certificates
 from holdfast.services.passwords import new_password
@@ -50,7 +51,7 @@ async def test_a_csr_is_answered_at_once_signed_later_and_sent_as_an_order(
     db_sessions: Sessions,
     network: Network,
 ) -> None:
-    steps = StationCertificates(db_sessions, settings)
+    steps = StationCertificates(db_sessions, settings, OrganizationSigner(settings.secret_key))
     async with await connect_station(gateway.port, "CP1") as station:
         await station.call("BootNotification", BOOT)
         good = csr_pem("SN-1")
