@@ -1,7 +1,8 @@
 """What each version asks of a central system, in our words, and where each requirement is shown.
 
-One TOML file per version. A requirement is `tested` by the tests of this folder whose names begin
-with its id, `elsewhere` (with the file that shows it), or `open`: not covered, and why.
+A version's catalogue is every file `requirements/<version>*.toml`, in the order of names. A
+requirement is `tested` by the tests of this folder whose names begin with its id, `elsewhere` (with
+the file that shows it), or `open`: not covered, and why.
 """
 
 import re
@@ -35,9 +36,12 @@ class Requirement:
 
 
 def requirements(version: str) -> list[Requirement]:
-    """All of a version, in the order of the file. Raises TypeError for an unknown key."""
-    found = tomllib.loads((FOLDER / f"{version}.toml").read_text())
-    return [Requirement(version=version, **item) for item in found.get("requirement", [])]
+    """All of a version, in the order of its files. Raises TypeError for an unknown key."""
+    return [
+        Requirement(version=version, **item)
+        for path in sorted(FOLDER.glob(f"{version}*.toml"))
+        for item in tomllib.loads(path.read_text()).get("requirement", [])
+    ]
 
 
 def names_of_tests(version: str) -> dict[str, Path]:
