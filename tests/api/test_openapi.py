@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from api import app as application
+from api import command_reference
 from api.openapi import EXAMPLES, TARIFF_VERSION
 from api.routes.fields import Input
 from holdfast.domain.tariff_json import tariff_from_json
@@ -82,3 +83,10 @@ async def test_the_page_for_people_links_to_each_schema(
     links = set(re.findall(r'href="#([^"]+)"', page))
     assert references(document["paths"]) <= links
     assert links <= set(re.findall(r'id="([^"]+)"', page))
+
+
+def test_the_page_of_commands_is_what_the_forms_say() -> None:
+    """`python -m api.command_reference` writes it."""
+    written = command_reference.PAGE.read_text()
+
+    assert written == command_reference.page(written)
