@@ -31,7 +31,9 @@ FROM_STATION: Final[dict[str, FromStation]] = {
     "ClearedChargingLimit": FromStation(EVENT, "an external limit is gone"),
     "ClosePeriodicEventStream": FromStation(EVENT, "a stream of values ends"),
     "DataTransfer": FromStation(
-        "DataReceived", "vendor data: kept as a frame; keys of meters are read", "accepted"
+        "DataReceived",
+        "vendor data: kept as a frame; keys of meters are read",
+        "accepted where it is read, else UnknownVendorId",
     ),
     "DiagnosticsStatusNotification": FromStation(EVENT, "state of an upload of diagnostics"),
     "FirmwareStatusNotification": FromStation(

@@ -5,6 +5,7 @@ from datetime import datetime
 from gateway.dialect import Outcome, Payload, Reading
 from gateway.reading import text
 from holdfast.contracts.facts import DataReceived, Fact
+from holdfast.domain.signed_record import tells_keys
 
 
 def data_transfer(payload: Payload, received_at: datetime) -> Reading:
@@ -19,6 +20,9 @@ def data_transfer(payload: Payload, received_at: datetime) -> Reading:
     )
 
 
-def data_answer(_fact: Fact, _outcome: Outcome) -> Payload:
-    """Accepted: it is kept. Stations repeat for ever what is refused (systems E10)."""
-    return {"status": "Accepted"}
+def data_answer(fact: Fact, _outcome: Outcome) -> Payload:
+    """Accepted for what is read here (stations repeat it for ever if it is refused, systems E10);
+    of others their vendor is not known. Either way the frame is kept."""
+    if isinstance(fact, DataReceived) and tells_keys(fact.vendor_id, fact.vendor_message_id):
+        return {"status": "Accepted"}
+    return {"status": "UnknownVendorId"}

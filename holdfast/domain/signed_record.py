@@ -97,11 +97,16 @@ def public_key_hex(text: str) -> str | None:
     return None
 
 
+def tells_keys(vendor_id: str, message_id: str | None) -> bool:
+    """Whether a DataTransfer of this vendor and message is one that configures meters."""
+    said = {vendor_id.casefold(), (message_id or "").casefold()}
+    return bool(said & (KEY_MESSAGES | KEY_VENDORS))
+
+
 def keys_told(vendor_id: str, message_id: str | None, data: Any) -> tuple[NamedKey, ...]:
     """The meter keys in a DataTransfer that configures meters (systems.md E10). Stations nest them
     in their own way, so every `publicKey` counts, with the nearest number of a connector."""
-    said = {vendor_id.casefold(), (message_id or "").casefold()}
-    if not said & (KEY_MESSAGES | KEY_VENDORS):
+    if not tells_keys(vendor_id, message_id):
         return ()
     if isinstance(data, str):
         try:
