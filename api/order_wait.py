@@ -6,6 +6,7 @@ lose the order: a direct start only saves the relay's moment, and waiting only r
 
 import asyncio
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from fastapi import Request
@@ -22,7 +23,14 @@ from holdfast.store.database import Sessions
 from holdfast.store.tables import Order, Organization, Station
 
 LOOK_EVERY_S = 0.25
+RELAY_AFTER = timedelta(seconds=3)  # longer than a direct start may take (temporal_link.py)
 WAITERS_MAX = 500
+
+
+def relay_at(wait_s: float) -> datetime | None:
+    """When the relay starts an order's workflow, should the direct start not have come to it: two
+    who start it at once only delay each other. None: nobody starts it directly."""
+    return datetime.now(UTC) + RELAY_AFTER if wait_s > 0 else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

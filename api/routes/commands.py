@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
-from api.order_wait import OrderWait, PlacedOrder
+from api.order_wait import OrderWait, PlacedOrder, relay_at
 from api.routes.command_forms import (
     AvailabilityForm,
     ConfigureForm,
@@ -67,6 +67,7 @@ class Asking:
             command,
             actor=self.commander.actor,
             not_after=datetime.now(UTC) + timedelta(seconds=valid_s),
+            relay_at=relay_at(self.wait_s),
         )
         return await self.see_through(commanded)
 

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Request
 
-from api.order_wait import OrderWait, PlacedOrder
+from api.order_wait import OrderWait, PlacedOrder, relay_at
 from api.routes.command_forms import CallForm
 from api.routes.fields import WAIT_MAX_S, Identity, Output
 from holdfast.http.database import Db
@@ -65,6 +65,7 @@ async def call_station(
             payload={"action": form.action, "payload": form.payload},
             not_after=datetime.now(UTC) + timedelta(seconds=wait),
             requested_by=expert.actor,
+            relay_at=relay_at(wait),
         )
     # The payload may carry a token or a password: the log names the action alone.
     await audit.record(

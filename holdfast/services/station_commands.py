@@ -50,8 +50,12 @@ async def command_station(
     *,
     actor: str,
     not_after: datetime,
+    relay_at: datetime | None = None,
 ) -> Commanded:
-    """Order it. Raises NotFound, Conflict (retired), and what `place_order` raises."""
+    """Order it. `relay_at`: see `place_order`.
+
+    Raises NotFound, Conflict (retired), and what `place_order` raises.
+    """
     organization, station = await _target(db, organization_id, identity)
     order = await place_order(
         db,
@@ -62,6 +66,7 @@ async def command_station(
         not_after=not_after,
         requested_by=actor,
         session_id=command.session_id,
+        relay_at=relay_at,
     )
     return await _audited(
         db, Commanded(order=order, organization=organization, station=station), command.details
