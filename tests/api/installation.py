@@ -202,32 +202,7 @@ async def _charging(rows: Rows, prefix: str, ids: Mapping[str, Any]) -> dict[str
             power_w=7_000 + minute,
             samples=[],
         )
-    await rows.add(
-        SignedReading,
-        station_id=ids["station_id"],
-        session_id=session.id,
-        evse=1,
-        received_at=STARTED,
-        at=STARTED,
-        data=b"EDL|signed",
-        digest=uuid4(),
-    )
-    variable = await rows.add(
-        StationVariable, station_id=ids["station_id"], component="", variable=f"{prefix}Key",
-        reported_at=STARTED, source="get",
-    )  # fmt: skip
-    setting = await rows.add(
-        StationSetting, station_id=ids["station_id"], component="", variable=f"{prefix}Key",
-        wanted="1", wanted_by="system:test",
-    )  # fmt: skip
-    await rows.add(
-        StationMonitor, station_id=ids["station_id"], number=1, component="C", variable="V",
-        type="delta", value="1", severity=5, reported_at=STARTED,
-    )  # fmt: skip
-    meter_key = await rows.add(
-        MeterKey, station_id=ids["station_id"], public_key=f"30{prefix.encode().hex()}",
-        source="data_transfer",
-    )  # fmt: skip
+    device = await _device(rows, prefix, ids["station_id"], session.id)
     payment = await rows.add(
         Payment, kind="hold", currency="EUR", asked_minor=6000, intent=f"pi_{prefix}"
     )
@@ -239,9 +214,38 @@ async def _charging(rows: Rows, prefix: str, ids: Mapping[str, Any]) -> dict[str
         idempotency_key=f"{prefix}:1",
         parameters={},
     )
+    return {"session_id": session.id, "payment_id": payment.id, **device}
+
+
+async def _device(rows: Rows, prefix: str, station_id: UUID, session_id: UUID) -> dict[str, Any]:
+    """What the station told of itself, and what it signed."""
+    await rows.add(
+        SignedReading,
+        station_id=station_id,
+        session_id=session_id,
+        evse=1,
+        received_at=STARTED,
+        at=STARTED,
+        data=b"EDL|signed",
+        digest=uuid4(),
+    )
+    variable = await rows.add(
+        StationVariable, station_id=station_id, component="", variable=f"{prefix}Key",
+        reported_at=STARTED, source="get",
+    )  # fmt: skip
+    setting = await rows.add(
+        StationSetting, station_id=station_id, component="", variable=f"{prefix}Key",
+        wanted="1", wanted_by="system:test",
+    )  # fmt: skip
+    await rows.add(
+        StationMonitor, station_id=station_id, number=1, component="C", variable="V",
+        type="delta", value="1", severity=5, reported_at=STARTED,
+    )  # fmt: skip
+    meter_key = await rows.add(
+        MeterKey, station_id=station_id, public_key=f"30{prefix.encode().hex()}",
+        source="data_transfer",
+    )  # fmt: skip
     return {
-        "session_id": session.id,
-        "payment_id": payment.id,
         "meter_key_id": meter_key.id,
         "variable_id": variable.id,
         "setting_id": setting.id,

@@ -15,6 +15,11 @@ INSTANT = sa.DateTime(timezone=True)
 
 def upgrade() -> None:
     """Two tables; nothing that is there is touched."""
+    _make_keys()
+    _make_readings()
+
+
+def _make_keys() -> None:
     op.create_table(
         "meter_keys",
         sa.Column("id", sa.Uuid(), server_default=sa.text("uuidv7()"), nullable=False),
@@ -44,6 +49,9 @@ def upgrade() -> None:
         "uq_meter_keys_public_key", "meter_keys", ["station_id", "evse", "public_key"], unique=True
     )
     op.create_index("ix_meter_keys_organization_id_id", "meter_keys", ["organization_id", "id"])
+
+
+def _make_readings() -> None:
     op.create_table(
         "signed_readings",
         sa.Column("id", sa.Uuid(), server_default=sa.text("uuidv7()"), nullable=False),
