@@ -8,9 +8,7 @@ Q): what the payload of the order `charging_profile` holds under `profile`.
 from datetime import datetime
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
-
-from holdfast.contracts.message import Message
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 PERIODS_MAX = 1_024
 SCHEDULES_MAX = 3
@@ -27,7 +25,13 @@ OperationMode = Literal[
 ]
 
 
-class SchedulePeriod(Message):
+class Value(BaseModel):
+    """A part of a profile: it rests in the payload of an order, and is checked when it is read."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class SchedulePeriod(Value):
     """From `start_s` after the schedule's start until the next period. All but `start_s`, `limit`,
     `phases` and `phase_to_use` is OCPP 2.1."""
 
@@ -46,7 +50,7 @@ class SchedulePeriod(Message):
     operation_mode: OperationMode | None = None
 
 
-class ChargingSchedule(Message):
+class ChargingSchedule(Value):
     """A course of limits. `start_at`: for absolute and recurring profiles."""
 
     unit: Literal["A", "W"]
@@ -67,7 +71,7 @@ class ChargingSchedule(Message):
         return self
 
 
-class ChargingProfile(Message):
+class ChargingProfile(Value):
     """A profile. OCPP 1.6 takes one schedule."""
 
     id: Number32
