@@ -33,14 +33,7 @@ def display(version: str, token: Token) -> Mapping[str, Translate]:
     states, formats = (STATES_21, FORMATS_21) if v21 else (STATES, FORMATS)
 
     def word(name: str, value: object, words: Mapping[str, str]) -> str | None:
-        if value is None:
-            return None
-        known = words.get(str(value).lower()) or next(
-            (one for one in words.values() if one == value), None
-        )
-        if known is None:
-            raise NotInThisVersion(f"{version} has no {name} {str(value)[:40]}")
-        return known
+        return _word(version, name, value, words)
 
     def message(order: Order, _context: OrderContext) -> tuple[Call, ...]:
         """O01. {"id", "priority", "state", "from", "to", "transaction_id", "format", "language",
@@ -72,7 +65,30 @@ def display(version: str, token: Token) -> Mapping[str, Translate]:
         }
         return (Call("GetDisplayMessages", without_none(payload)),)
 
-    def customer(order: Order, context: OrderContext) -> tuple[Call, ...]:
+    return {
+        "display_message": message,
+        "display_messages": messages,
+        "clear_display_message": lambda order, _context: (
+            Call("ClearDisplayMessage", {"id": order["id"]}),
+        ),
+        "customer_information": _customer(token),
+        "cost": _cost,
+    }
+
+
+def _word(version: str, name: str, value: object, words: Mapping[str, str]) -> str | None:
+    if value is None:
+        return None
+    known = words.get(str(value).lower()) or next(
+        (one for one in words.values() if one == value), None
+    )
+    if known is None:
+        raise NotInThisVersion(f"{version} has no {name} {str(value)[:40]}")
+    return known
+
+
+def _customer(token: Token) -> Translate:
+    def translate(order: Order, context: OrderContext) -> tuple[Call, ...]:
         """N09, N10: exactly one of token, customer and certificate says whose data it is."""
         named = [name for name in ("token", "customer", "certificate") if order.get(name)]
         if len(named) != 1:
@@ -88,15 +104,7 @@ def display(version: str, token: Token) -> Mapping[str, Translate]:
         }
         return (Call("CustomerInformation", without_none(payload)),)
 
-    return {
-        "display_message": message,
-        "display_messages": messages,
-        "clear_display_message": lambda order, _context: (
-            Call("ClearDisplayMessage", {"id": order["id"]}),
-        ),
-        "customer_information": customer,
-        "cost": _cost,
-    }
+    return translate
 
 
 def _cost(order: Order, _context: OrderContext) -> tuple[Call, ...]:

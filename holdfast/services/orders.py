@@ -76,10 +76,7 @@ async def place_order(
     workflow itself; the relay does it from then on, should the caller not have come to it.
     Raises `UnknownOrderKind`, `OrderTooLarge`, `TooManyWaiting`.
     """
-    if kind not in contract.ORDER_KINDS:
-        raise UnknownOrderKind(f"{kind!r} is no kind of order")
-    if len(repr(payload)) > PAYLOAD_CHARACTERS_MAX:
-        raise OrderTooLarge(f"the payload is larger than {PAYLOAD_CHARACTERS_MAX} characters")
+    _check_order(kind, payload)
     if order_id is not None:
         placed = await db.scalar(select(Order).where(Order.id == order_id))
         if placed is not None:
@@ -87,6 +84,9 @@ async def place_order(
     if kind != "stop":  # a car that must stop is never turned away
         await _check_room(db, station)
     thing = order_policy.object_of(kind, payload)
+    number = None
+    if kind in order_policy.NUMBERED:
+        number = await db.scalar(select(ORDER_REQUEST_NUMBERS.next_value()))
     order = Order(
         organization_id=organization.id,
         station_id=station.id,
@@ -98,9 +98,8 @@ async def place_order(
         priority=priority or order_policy.priority(kind),
         object=None if thing is None else thing.key,
         about=about,
+        request_id=number,
     )
-    if kind in order_policy.NUMBERED:
-        order.request_id = await db.scalar(select(ORDER_REQUEST_NUMBERS.next_value()))
     if order_id is not None:
         order.id = order_id
     db.add(order)
@@ -140,6 +139,13 @@ async def cancel_order(
     await _wake(db, order, "cancelled")
     await notify(db, ["orders", "outbox"])
     return order
+
+
+def _check_order(kind: str, payload: Mapping[str, Any]) -> None:
+    if kind not in contract.ORDER_KINDS:
+        raise UnknownOrderKind(f"{kind!r} is no kind of order")
+    if len(repr(payload)) > PAYLOAD_CHARACTERS_MAX:
+        raise OrderTooLarge(f"the payload is larger than {PAYLOAD_CHARACTERS_MAX} characters")
 
 
 async def _check_room(db: AsyncSession, station: Station) -> None:
