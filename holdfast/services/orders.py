@@ -105,15 +105,7 @@ async def place_order(
     db.add(order)
     await db.flush()
     await db.refresh(order)
-    await tell(
-        db,
-        organization.id,
-        order_workflow_id(order.id),
-        operation="start",
-        name=contract.WORKFLOW,
-        message=start_message(order, organization, station),
-        due_at=relay_at,
-    )
+    await _announce(db, order, start_message(order, organization, station), relay_at)
     if thing is not None and thing.replaces:
         await _supersede(db, order)
     await notify(db, ["orders", "outbox"])
@@ -139,6 +131,20 @@ async def cancel_order(
     await _wake(db, order, "cancelled")
     await notify(db, ["orders", "outbox"])
     return order
+
+
+async def _announce(
+    db: AsyncSession, order: Order, message: contract.StartOrder, relay_at: datetime | None
+) -> None:
+    await tell(
+        db,
+        order.organization_id,
+        order_workflow_id(order.id),
+        operation="start",
+        name=contract.WORKFLOW,
+        message=message,
+        due_at=relay_at,
+    )
 
 
 def _check_order(kind: str, payload: Mapping[str, Any]) -> None:
