@@ -99,7 +99,7 @@ class Known:
             return self.security_profile
         return 0 if self.password_hash is None else 1
 
-    def peer(self, protocol: str) -> Peer:
+    def peer(self, protocol: str, handshake: Handshake) -> Peer:
         """The station as its connection knows it."""
         return Peer(
             station_id=self.station_id,
@@ -107,6 +107,7 @@ class Known:
             identity=self.identity,
             registration=self.registration,
             dialect=DIALECTS[protocol],
+            certified_names=handshake.common_names,
         )
 
 

@@ -33,6 +33,8 @@ logger = structlog.get_logger()
 
 PENDING_MAX = 32  # messages of one station that wait for their commit
 UNSENT_MAX = 2 * PENDING_MAX  # with answers that wait for the station to read them
+POLICY_VIOLATION = 1008  # RFC 6455
+ANOTHER = "the serial number is not the certificate's"
 BOOT = "BootNotification"
 HEARTBEAT = "Heartbeat"
 
@@ -202,22 +204,26 @@ class Connection:
             return False
         return peer.registration != "pending" or action not in self.calls.asked_for
 
-    async def _enqueue(
-        self, call: Call, frame: bytes, received_at: datetime, handler: Handler
-    ) -> None:
-        reading: Reading | None = None
-        problem: str | None = None
-        finding: str | None = None
+    def _read(
+        self, call: Call, received_at: datetime, handler: Handler
+    ) -> tuple[Reading | None, str | None, str | None]:
+        """What it says, what was odd about it, and why it could not be read."""
         try:
             reading, finding = adjusting.read(
                 handler, call.action, call.payload, received_at, self.peer.quirks
             )
         except Unreadable as unreadable:
-            problem = str(unreadable)
+            return None, None, str(unreadable)
         except Exception as error:
             # A reader that a payload can break is our fault, and the message is kept all the same.
             logger.exception("reader_broke", action=call.action, station=self.peer.identity)
-            problem = f"reader: {type(error).__name__}"
+            return None, None, f"reader: {type(error).__name__}"
+        return reading, finding, None
+
+    async def _enqueue(
+        self, call: Call, frame: bytes, received_at: datetime, handler: Handler
+    ) -> None:
+        reading, finding, problem = self._read(call, received_at, handler)
         if problem is not None and not handler.lenient:
             code = format_violation(self.peer.dialect.protocol)
             self._log(False, call.message_id, call.action, frame, problem)
@@ -228,6 +234,11 @@ class Connection:
             found = violation(self.peer.dialect.protocol, call.action, call.payload)
             if found is not None:
                 finding = f"{finding}; {found.text}" if finding else found.text
+        if reading is not None and self._is_another(reading.fact):
+            self._log(False, call.message_id, call.action, frame, ANOTHER)
+            logger.warning("another_station", station=self.peer.identity)
+            await self.close(POLICY_VIOLATION, ANOTHER)
+            return
         # What cannot be read has no natural key: its whole content stands for it.
         key = (
             (None if handler.asks else reading.fact.key)
@@ -260,6 +271,16 @@ class Connection:
             entry.settled = lambda: self._settled(slot, entry)
             self._pending.append(slot)
         await self._writer.submit(entry)
+
+    def _is_another(self, fact: Fact) -> bool:
+        """2.0.1 B01.FR.11: the boot's serial number must be that of the certificate, unless the
+        certificate names the identity instead."""
+        peer = self.peer
+        if not isinstance(fact, StationBooted) or fact.serial_number is None:
+            return False
+        if not peer.certified_names or peer.dialect.protocol == "ocpp1.6":
+            return False
+        return not {fact.serial_number, peer.identity} & set(peer.certified_names)
 
     async def _wait_for_room(self, pending_max: int) -> None:
         """Not reading on is what slows down a station that is faster than its answers."""

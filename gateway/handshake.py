@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Literal
 
 from cryptography import x509
+from cryptography.x509.oid import NameOID
 
 Profile = Literal[0, 1, 2, 3]
 
@@ -27,6 +28,7 @@ class Handshake:
     tls_cipher: str | None = None
     certificate_serial: str | None = None
     certificate_expires_at: datetime | None = None
+    common_names: tuple[str, ...] = ()  # of its certificate
 
     @classmethod
     def of(cls, profile: Profile, tls: Tls | None) -> "Handshake":
@@ -34,10 +36,14 @@ class Handshake:
         if tls is None:
             return cls(profile)
         certificate = tls.certificate
+        if certificate is None:
+            return cls(profile, tls.version, tls.cipher)
+        names = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
         return cls(
             profile,
             tls.version,
             tls.cipher,
-            f"{certificate.serial_number:x}" if certificate else None,
-            certificate.not_valid_after_utc if certificate else None,
+            f"{certificate.serial_number:x}",
+            certificate.not_valid_after_utc,
+            tuple(str(name.value) for name in names),
         )

@@ -160,7 +160,7 @@ class Port:
             self._metrics.refused.labels(str(refused.status)).inc()
             return _response(refused)
         if protocol is not None:
-            self._admitted[connection] = known.peer(protocol), handshake
+            self._admitted[connection] = known.peer(protocol, handshake), handshake
         return None
 
     async def _known(

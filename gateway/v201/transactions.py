@@ -129,8 +129,9 @@ def _place(payload: Payload) -> tuple[int | None, int | None]:
 
 
 def transaction_answer(fact: Fact, outcome: Outcome) -> Payload:
-    """The decision, only where the event carried a token (E01.FR.12, C01)."""
-    uid = getattr(fact, "token_uid", None)
-    if uid is None or outcome.decision is None:
+    """The decision, only where the event carried a token (E01.FR.12, C01). One of a button has a
+    kind and no uid (C02)."""
+    presented = getattr(fact, "token_uid", None) or getattr(fact, "token_type", None)
+    if presented is None or outcome.decision is None:
         return {}
     return {"idTokenInfo": id_token_info(outcome.decision, outcome.at)}

@@ -36,6 +36,17 @@ def _type(kind: str | None) -> TokenType | None:
         return None
 
 
+def without_token(entry: Entry, kind: str | None) -> Decision | None:
+    """On a transaction that a button began: there is nothing to judge, and the station was set up
+    so (2.0.1 C02.FR.02). None for every kind of token that there is."""
+    if _type(kind) is not TokenType.NO_AUTHORIZATION:
+        return None
+    accepted = entry.peer.registration == "accepted"
+    return Decision(
+        status=AuthorizationStatus.ACCEPTED if accepted else AuthorizationStatus.INVALID
+    )
+
+
 def decide_token(
     entry: Entry,
     loaded: Loaded,

@@ -24,6 +24,7 @@ class Peer:
     dialect: Dialect
     described: Described = field(default_factory=Described)  # by its last boot
     quirks: Quirks = NONE
+    certified_names: tuple[str, ...] = ()  # common names of the certificate that it showed
 
 
 class Owner(Protocol):

@@ -10,7 +10,13 @@ from datetime import datetime, timedelta
 from gateway.dialect import Outcome
 from gateway.reading import is_ours
 from gateway.writing import register, telling
-from gateway.writing.authorizing import decide_token, find_token, ordered_session, waits
+from gateway.writing.authorizing import (
+    decide_token,
+    find_token,
+    ordered_session,
+    waits,
+    without_token,
+)
 from gateway.writing.changes import Changes
 from gateway.writing.course import change_state, counted, entry_ends, keep_samples, milestone
 from gateway.writing.entry import Entry
@@ -261,6 +267,12 @@ def _token(
     book: Book, entry: Entry, row: SessionRow, fact: TransactionStarted | TransactionUpdated
 ) -> Decision | None:
     """Decide on the token, and note it on a session that had none yet."""
+    nobody = without_token(entry, fact.token_type)
+    if nobody is not None:
+        if row.token_uid is None and row.token_type is None:
+            row.token_type, row.authorization = fact.token_type, nobody.status.value
+            row.changed = True
+        return nobody
     if fact.token_uid is None:
         return None
     same = row.token_uid is not None and normalised(row.token_uid) == normalised(fact.token_uid)
@@ -287,8 +299,9 @@ def _identify(entry: Entry, book: Book, row: SessionRow, uid: str, kind: str | N
 
 
 def _stopper(book: Book, entry: Entry, fact: TransactionEnded) -> Decision | None:
-    if fact.token_uid is None:
-        return None
+    nobody = without_token(entry, fact.token_type)
+    if nobody is not None or fact.token_uid is None:
+        return nobody
     token = find_token(entry, book.loaded, fact.token_uid, fact.token_type)
     return decide_token(entry, book.loaded, token, fact.at)
 
