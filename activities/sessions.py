@@ -107,19 +107,20 @@ class Sessions:
     @activity.defn(name="sessions.settle")
     async def settle_session(self, order: SettleOrder) -> Settled:
         """Price from the frozen version, write the one settlement, hand over to the payment."""
+        verdicts = await self._verdicts(order.session_id)
         async with self._locked(order.session_id) as (db, session):
-            findings: tuple[Finding, ...] = ()
-            if self.signatures is not None:
-                findings = (await evidence.judge(db, session, self.signatures, _now())).findings
+            findings = await _findings(db, session, verdicts)
             return await settlement.settle(db, session, order, _now(), findings)
 
     @activity.defn(name="sessions.reprice")
     async def reprice_session(self, order: LateOrder) -> LateResult:
         """Price the same version again; open a review task where the total differs, or where it
         cannot be priced: it then stays as it was settled, and its late facts stay open."""
+        verdicts = await self._verdicts(order.session_id)
         try:
             async with self._locked(order.session_id) as (db, session):
-                return await late_truth.reprice(db, session, _now())
+                findings = await _findings(db, session, verdicts)
+                return await late_truth.reprice(db, session, _now(), findings)
         except ApplicationError as refused:
             if refused.type == SessionNotFound.__name__:
                 raise
@@ -144,6 +145,13 @@ class Sessions:
             )
             await notify(db, ["sessions"])
 
+    async def _verdicts(self, session_id: UUID) -> evidence.Verdicts | None:
+        """Verified before the session's row is locked: the gateway's writer waits on that lock."""
+        if self.signatures is None:
+            return None
+        async with self.sessions() as db:
+            return await evidence.verdicts_of(db, session_id, self.signatures)
+
     @asynccontextmanager
     async def _locked(self, session_id: UUID) -> AsyncIterator[tuple[AsyncSession, Session]]:
         """One activity, one transaction; expected refusals become typed and final."""
@@ -154,6 +162,16 @@ class Sessions:
             raise ApplicationError(
                 str(error), type=type(error).__name__, non_retryable=True
             ) from error
+
+
+async def _findings(
+    db: AsyncSession, session: Session, verdicts: evidence.Verdicts | None
+) -> tuple[Finding, ...]:
+    """What signed values say against the bill. One that came meanwhile fails the attempt, and the
+    next one verifies it too."""
+    if verdicts is None:
+        return ()
+    return (await evidence.judge(db, session, verdicts, _now())).findings
 
 
 def _now() -> datetime:

@@ -239,7 +239,7 @@ def to_session(seen: SessionSeen) -> SessionShown:
         last_seen_at=row.last_seen_at,
         end_reason=row.end_reason,
         attention=row.attention,
-        findings=row.findings,
+        findings=seen.findings,
         limits=LimitsShown(
             energy_wh=row.limit_energy_wh,
             duration_s=row.limit_duration_s,

@@ -1,5 +1,6 @@
 """Truth that came after the settlement: price the same version again and let a person decide."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import update
@@ -8,9 +9,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from holdfast.contracts.late_truth import LateResult
 from holdfast.contracts.names import session_workflow_id
 from holdfast.contracts.sessions import WORKFLOW, SettleOrder
+from holdfast.domain.finding import Finding
 from holdfast.services.outbox import tell
 from holdfast.services.rebuild import session_message
-from holdfast.services.session_course import bill_session, end_of
+from holdfast.services.session_course import bill_session, blocking, end_of
 from holdfast.services.session_steps import order_stop
 from holdfast.services.settlement import settle
 from holdfast.services.timeline import open_review, record_event
@@ -19,8 +21,11 @@ from holdfast.store.tables import LateFact, Session, Settlement
 STOP_VALID_S = 300
 
 
-async def reprice(db: AsyncSession, session: Session, now: datetime) -> LateResult:
-    """Take the open late facts of a locked session into account.
+async def reprice(
+    db: AsyncSession, session: Session, now: datetime, evidence: Sequence[Finding] = ()
+) -> LateResult:
+    """Take the open late facts of a locked session into account. `evidence`: what its signed meter
+    values, verified once more, say against its energy.
 
     With a settlement: price again; a difference in money or energy opens a review task. Without
     one, the session was closed as never started and then it did start: settle it if it has ended,
@@ -28,9 +33,15 @@ async def reprice(db: AsyncSession, session: Session, now: datetime) -> LateResu
     """
     settlement = await db.get(Settlement, session.id)
     if settlement is None:
-        result = await _late_session(db, session, now)
+        result = await _late_session(db, session, now, evidence)
     else:
         result = await _compare(db, session, settlement, now)
+        # It is settled: what would have stopped the settlement is now a person's to look at.
+        objections = blocking(evidence)
+        for found in objections:
+            await open_review(db, session, kind=found.code, details={"detail": found.detail})
+        if objections:
+            result = result.model_copy(update={"review_opened": True})
     await db.execute(
         update(LateFact)
         .where(LateFact.session_id == session.id, LateFact.state == "open")
@@ -60,9 +71,11 @@ async def _compare(
     return LateResult(difference_minor=difference, energy_wh=bill.energy_wh, review_opened=changed)
 
 
-async def _late_session(db: AsyncSession, session: Session, now: datetime) -> LateResult:
+async def _late_session(
+    db: AsyncSession, session: Session, now: datetime, evidence: Sequence[Finding]
+) -> LateResult:
     if end_of(session) is not None:
-        settled = await settle(db, session, SettleOrder(session_id=session.id), now)
+        settled = await settle(db, session, SettleOrder(session_id=session.id), now, evidence)
         if settled.blocked is not None:
             await open_review(db, session, kind="quality", details={"finding": settled.blocked})
         return LateResult(

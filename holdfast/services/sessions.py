@@ -19,6 +19,7 @@ from holdfast.domain.session_state import (
     SessionState,
     session_state,
 )
+from holdfast.services.evidence import told_findings
 from holdfast.services.refusal import NotFound
 from holdfast.services.scope import belongs, owned
 from holdfast.services.session_course import end_of
@@ -35,6 +36,13 @@ class SessionSeen:
     session: Session
     station: str
     settlement: Settlement | None
+    of_signatures: tuple[dict[str, Any], ...] = ()
+
+    @property
+    def findings(self) -> list[Any]:
+        """What the station's messages gave rise to, and what checking its signed values did. The
+        row's column is the writer's alone, so the two meet here."""
+        return [*self.session.findings, *self.of_signatures]
 
     @property
     def state(self) -> SessionState:
@@ -186,9 +194,10 @@ def timeline_order() -> tuple[ColumnElement[Any], ...]:
     )
 
 
-def _seen(organization_id: UUID) -> "Select[Session, str, Settlement]":
+def _seen(organization_id: UUID) -> "Select[Session, str, Settlement, Any]":
+    checked = told_findings(Session.id).scalar_subquery()
     return (
-        select(Session, Station.identity, Settlement)
+        select(Session, Station.identity, Settlement, checked)
         .where(belongs(Session, organization_id))
         .join(Station, Station.id == Session.station_id)
         .outerjoin(Settlement, Settlement.session_id == Session.id)
@@ -196,4 +205,6 @@ def _seen(organization_id: UUID) -> "Select[Session, str, Settlement]":
 
 
 def _of_row(row: Any) -> SessionSeen:
-    return SessionSeen(session=row[0], station=row[1], settlement=row[2])
+    return SessionSeen(
+        session=row[0], station=row[1], settlement=row[2], of_signatures=tuple(row[3] or ())
+    )

@@ -60,7 +60,8 @@ class Charged:
     async def judge(self) -> evidence.Judgement:
         async with self.db_sessions.begin() as db:
             session = await db.get_one(Session, self.session)
-            return await evidence.judge(db, session, OcmfSignatures(), datetime.now(UTC))
+            verdicts = await evidence.verdicts_of(db, self.session, OcmfSignatures())
+            return await evidence.judge(db, session, verdicts, datetime.now(UTC))
 
 
 @pytest.fixture
@@ -211,7 +212,8 @@ async def test_without_the_extra_nothing_is_decided(charged: Charged) -> None:
     await charged.sign(METER.record(("B", 1.0)))
     async with charged.db_sessions.begin() as db:
         session = await db.get_one(Session, charged.session)
-        judged = await evidence.judge(db, session, WithoutExtra(), T0)
+        verdicts = await evidence.verdicts_of(db, session.id, WithoutExtra())
+        judged = await evidence.judge(db, session, verdicts, T0)
 
     assert [row.problem for row in judged.readings] == [NOT_INSTALLED]
 

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response
 
 from holdfast.contracts.names import payment_workflow_id, session_workflow_id
+from holdfast.services.evidence import told_findings
 from holdfast.services.refusal import NotFound
 from holdfast.services.scope import owned
 from holdfast.services.session_course import end_of
@@ -155,6 +156,7 @@ async def read_session(
     session: Session = row[0]
     settlement: Settlement | None = row[3]
     tariff = await _tariff(db, organization_id, session.tariff_version_id)
+    signatures = await db.scalar(told_findings(session.id)) or ()
     line = session_line(row)
     return SessionView(
         id=session.id,
@@ -179,7 +181,7 @@ async def read_session(
         price=None if settlement is None else explain(settlement),
         events=await _events(db, organization_id, session, tariff, line.currency),
         state_since=await _state_since(db, organization_id, session, settlement),
-        findings=tuple(finding_of(item) for item in session.findings),
+        findings=tuple(finding_of(item) for item in (*session.findings, *signatures)),
         payments=await _payments(desk, db, organization_id, session),
         reviews=await _reviews(db, organization_id, session.id),
         workflow_url=desk.temporal_url(session_workflow_id(session.id)),
