@@ -113,13 +113,13 @@ class Calls:
             self._outstanding[2].set_exception(ConnectionLost(sent=True))
 
     @contextlib.asynccontextmanager
-    async def turn(self, priority: int) -> AsyncIterator[None]:
+    async def turn(self, priority: int, age: int = 0) -> AsyncIterator[None]:
         """Wait until the station is free and ready for calls; it is the caller's until the end.
 
-        Raises CallsWaiting.
+        `age`: among those of one priority the smaller number goes first. Raises CallsWaiting.
         """
         try:
-            async with self._turns.taken(priority):
+            async with self._turns.taken(priority, age):
                 await self._ready()
                 yield
         except TooManyTurns:

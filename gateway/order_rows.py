@@ -25,6 +25,7 @@ logger = structlog.get_logger()
 
 WRITE_ATTEMPTS = 8
 WRITE_PAUSE_S = 0.5
+ELDERS_MAX = 256  # more than may wait for one station
 
 _LOOK = """
 SELECT station_id, kind, payload, state, not_after <= now(), attempts FROM orders WHERE id = %s
@@ -33,15 +34,28 @@ _TAKE = """
 WITH taken AS (
     UPDATE orders o SET state = 'sent', sent_at = now(), attempts = attempts + 1, retry_at = NULL,
         parts_done = 0
-    WHERE o.id = %s AND o.state = 'waiting' AND o.not_after > now() AND EXISTS (
+    WHERE o.id = %(id)s AND o.state = 'waiting' AND o.not_after > now() AND EXISTS (
         SELECT 1 FROM station_connections c
-        WHERE c.station_id = o.station_id AND c.generation = %s
-    )
+        WHERE c.station_id = o.station_id AND c.generation = %(generation)s
+    ) AND (%(absent)s::uuid[] IS NULL OR NOT EXISTS (
+        SELECT 1 FROM orders e
+        WHERE e.station_id = o.station_id AND e.state = 'waiting'
+          AND (e.priority, e.id) < (o.priority, o.id) AND e.not_after > now()
+          AND (e.retry_at IS NULL OR e.retry_at <= now()) AND NOT e.id = ANY(%(absent)s::uuid[])
+    ))
     RETURNING o.kind, o.payload, o.attempts, o.request_id, o.session_id
 )
 SELECT t.kind, t.payload, t.attempts, t.request_id, t.session_id IS NOT NULL, s.evse, s.token_uid,
-       s.token_type, s.remote_start_number, pg_notify(%s, 'orders')
+       s.token_type, s.remote_start_number, pg_notify(%(channel)s, 'orders')
 FROM taken t LEFT JOIN sessions s ON s.id = t.session_id
+"""
+# Ids of orders sort by time.
+_ELDERS = """
+SELECT e.id FROM orders o JOIN orders e ON e.station_id = o.station_id
+WHERE o.id = %s AND o.state = 'waiting' AND e.state = 'waiting'
+  AND (e.priority, e.id) < (o.priority, o.id) AND e.not_after > now()
+  AND (e.retry_at IS NULL OR e.retry_at <= now()) AND NOT e.id = ANY(%s)
+ORDER BY e.priority, e.id LIMIT %s
 """
 _EXPIRE = """
 WITH done AS (
@@ -140,12 +154,20 @@ class OrderRows:
             attempts=row[5],
         )
 
-    async def take(self, order_id: UUID, generation: int) -> OrderTaken | None:
+    async def take(
+        self, order_id: UUID, generation: int, absent: Collection[UUID] | None = None
+    ) -> OrderTaken | None:
         """Mark it sent, before its frame leaves, and read what to send. None: it is not to be sent,
-        or the socket is no longer the station's newest."""
+        the socket is no longer the station's newest, or an older order that is not among the
+        `absent` ones is to go first; `absent` is None where the older ones do not matter."""
+        values = {
+            "id": order_id,
+            "generation": generation,
+            "absent": None if absent is None else list(absent),
+            "channel": NOTIFY_CHANNEL,
+        }
         async with self.pool.connection() as connection:
-            cursor = await connection.execute(_TAKE, (order_id, generation, NOTIFY_CHANNEL))
-            row = await cursor.fetchone()
+            row = await (await connection.execute(_TAKE, values)).fetchone()
         if row is None:
             return None
         session = None
@@ -156,6 +178,13 @@ class OrderRows:
         return OrderTaken(
             kind=row[0], payload=row[1], attempts=row[2], request_id=row[3], session=session
         )
+
+    async def elders(self, order_id: UUID, absent: Collection[UUID]) -> list[UUID]:
+        """Orders of its station that wait and go before it, but for the absent ones."""
+        values = (order_id, list(absent), ELDERS_MAX)
+        async with self.pool.connection() as connection:
+            rows = await (await connection.execute(_ELDERS, values)).fetchall()
+        return [row[0] for row in rows]
 
     async def expire(self, order_id: UUID) -> str:
         """Its time is over: `expired`, or `timed_out` where an attempt was made."""

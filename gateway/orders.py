@@ -7,12 +7,13 @@ repeated (`domain.order_policy`) waits to be sent again after an answer that did
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
+from weakref import WeakKeyDictionary
 
 import structlog
 from temporalio import activity
@@ -28,6 +29,7 @@ from gateway.limits import CALLS_MAX, FRAME_BYTES_MAX, LIMITED_KINDS, Limits, re
 from gateway.metrics import GatewayMetrics
 from gateway.order_answers import is_for_later, parts_of, verdict
 from gateway.order_facts import AnswerFacts
+from gateway.order_queue import WAY_S, OrderQueue
 from gateway.order_rows import Ending, OrderRows, OrderSeen, OrderTaken
 from gateway.postgres import Pool
 from gateway.registry import Registry
@@ -63,7 +65,7 @@ class Orders:
     metrics: GatewayMetrics
     facts: AnswerFacts | None = None
     secrets: Secrets | None = None
-    _in_hand: dict[UUID, set[UUID]] = field(default_factory=dict)
+    _queues: WeakKeyDictionary[Connection, OrderQueue] = field(default_factory=WeakKeyDictionary)
 
     @property
     def rows(self) -> OrderRows:
@@ -79,37 +81,56 @@ class Orders:
         connection = self.registry.find(station_id, order.generation)
         if connection is None:
             return await self._not_taken(order.order_id, "no socket of this generation here")
-        in_hand = self._in_hand.setdefault(station_id, set())
-        in_hand.add(order.order_id)
-        try:
+        with self._queue(connection).holding(order.order_id):
             return await self._in_turn(order, connection)
-        finally:
-            in_hand.discard(order.order_id)
-            if not in_hand:
-                self._in_hand.pop(station_id, None)
+
+    def _queue(self, connection: Connection) -> OrderQueue:
+        return self._queues.setdefault(connection, OrderQueue())
 
     async def _in_turn(self, order: SendOrder, connection: Connection) -> OrderAnswer:
-        if connection.peer.registration != "accepted":
+        """Wait for the turn, and give it up for older orders that are about to come."""
+        accepted = connection.peer.registration == "accepted"
+        if not accepted:
             await self._check_acceptance(order, connection)
-        asked_at = asyncio.get_running_loop().time()
-        try:
-            async with connection.calls.turn(order.priority):
-                if asyncio.get_running_loop().time() > asked_at + TURN_TIMEOUT_S:
-                    raise _not_here("the station was busy with other calls")
-                return await self._with_turn(order, connection)
-        except CallsWaiting:
-            raise _not_here("too many orders wait for this station") from None
+        queue, now = self._queue(connection), asyncio.get_running_loop().time
+        asked_at = now()
+        while True:
+            try:
+                async with connection.calls.turn(order.priority, order.order_id.int):
+                    if now() > asked_at + TURN_TIMEOUT_S:
+                        raise _not_here("the station was busy with other calls")
+                    # What an unaccepted station may not be asked yet keeps nobody waiting.
+                    taken = await self._take(order, queue.absent if accepted else None)
+                    if taken is not None:
+                        return await self._with_turn(order, connection, taken)
+            except CallsWaiting:
+                raise _not_here("too many orders wait for this station") from None
+            elders = await self._elders(order, queue.absent) if accepted else []
+            if not elders:
+                return await self._not_taken(
+                    order.order_id, "it is no longer waiting, or the socket is no longer newest"
+                )
+            if now() > asked_at + WAY_S:
+                queue.give_up(elders)
+            elif not await queue.moves() and queue.may_wake():
+                self._wake_next(connection, least=1)
 
-    async def _with_turn(self, order: SendOrder, connection: Connection) -> OrderAnswer:
+    async def _take(self, order: SendOrder, absent: Collection[UUID] | None) -> OrderTaken | None:
         try:
-            taken = await self.rows.take(order.order_id, order.generation)
+            return await self.rows.take(order.order_id, order.generation, absent)
         except Exception as error:
             # Should the commit have come through after all, the next attempt finds `sent`.
             raise _not_here(f"the order could not be marked: {type(error).__name__}") from error
-        if taken is None:
-            return await self._not_taken(
-                order.order_id, "it is no longer waiting, or the socket is no longer newest"
-            )
+
+    async def _elders(self, order: SendOrder, absent: Collection[UUID]) -> list[UUID]:
+        try:
+            return await self.rows.elders(order.order_id, absent)
+        except Exception as error:
+            raise _not_here(f"older orders are not known: {type(error).__name__}") from error
+
+    async def _with_turn(
+        self, order: SendOrder, connection: Connection, taken: OrderTaken
+    ) -> OrderAnswer:
         try:
             calls = await self._calls(taken, connection)
         except NotSendable as problem:
@@ -245,11 +266,12 @@ class Orders:
         """Taken, and not sent after all: the registration changed meanwhile."""
         await self.rows.again(order.order_id, 0.0, {})
 
-    def _wake_next(self, connection: Connection) -> None:
-        """Somebody else's turn may come now. In the background: this order is done."""
+    def _wake_next(self, connection: Connection, *, least: int = 0) -> None:
+        """Somebody else's turn may come now: in the background. `least`: so many have a place even
+        where many are in hand."""
         station_id = connection.peer.station_id
-        in_hand = set(self._in_hand.get(station_id, ()))
-        places = IN_HAND_MAX - len(in_hand) + 1
+        in_hand = set(self._queue(connection).in_hand)
+        places = max(least, IN_HAND_MAX - len(in_hand) + 1)
         if places <= 0:
             return
         event = f"turn:{station_id}:{datetime.now(UTC).timestamp()}"

@@ -136,6 +136,7 @@ async def start(form: StartForm, asked: Asked) -> OrderShown:
         now=now,
         not_after=now + timedelta(seconds=START_VALID_S),
         settings=asked.request.app.state.settings,
+        relay_at=relay_at(asked.wait_s),
     )
     return await asked.see_through(commanded)
 
@@ -154,6 +155,7 @@ async def stop(form: StopForm, asked: Asked) -> OrderShown:
         actor=asked.commander.actor,
         not_after=datetime.now(UTC) + timedelta(seconds=STOP_VALID_S),
         identity=asked.identity,
+        relay_at=relay_at(asked.wait_s),
     )
     return await asked.see_through(commanded)
 

@@ -86,10 +86,12 @@ async def place_start(
     now: datetime,
     not_after: datetime,
     settings: Settings,
+    relay_at: datetime | None = None,
 ) -> StartPlaced:
     """An authorised session without a transaction, which the station's start will be linked to.
 
     The order is dropped with the session at the latest: a car that starts later has no session.
+    `relay_at`: see `place_order`.
     Raises NotFound (payment), Invalid, Conflict (token not accepted, payment not held, EVSE taken).
     """
     asked.limits.check(settings)
@@ -118,6 +120,7 @@ async def place_start(
         not_after=min(not_after, now + timedelta(seconds=start_timeout_s)),
         requested_by=requested_by,
         session_id=session.id,
+        relay_at=relay_at,
     )
     await notify(db, ["sessions"])
     return StartPlaced(session=session, order=order)

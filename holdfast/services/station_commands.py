@@ -17,6 +17,7 @@ from holdfast.services.orders import place_order
 from holdfast.services.organizations import get_organization
 from holdfast.services.refusal import Conflict
 from holdfast.services.remote_start import StartAsked, place_start
+from holdfast.services.secret_orders import refuse_secrets
 from holdfast.services.sessions import see_session
 from holdfast.services.stations import usable_station
 from holdfast.settings import Settings
@@ -54,8 +55,10 @@ async def command_station(
 ) -> Commanded:
     """Order it. `relay_at`: see `place_order`.
 
-    Raises NotFound, Conflict (retired), and what `place_order` raises.
+    Raises NotFound, Conflict (retired), Invalid (it would keep a secret in the order), and what
+    `place_order` raises.
     """
+    refuse_secrets(command.kind, command.payload)
     organization, station = await _target(db, organization_id, identity)
     order = await place_order(
         db,
@@ -83,8 +86,12 @@ async def start_session(
     now: datetime,
     not_after: datetime,
     settings: Settings,
+    relay_at: datetime | None = None,
 ) -> Commanded:
-    """Order the start of a session that exists from now on. Raises what `place_start` raises."""
+    """Order the start of a session that exists from now on. `relay_at`: see `place_order`.
+
+    Raises what `place_start` raises.
+    """
     organization, station = await _target(db, organization_id, identity)
     placed = await place_start(
         db,
@@ -95,6 +102,7 @@ async def start_session(
         now=now,
         not_after=not_after,
         settings=settings,
+        relay_at=relay_at,
     )
     commanded = Commanded(order=placed.order, organization=organization, station=station)
     return await _audited(db, commanded, {"evse": asked.evse})
@@ -108,11 +116,13 @@ async def stop_session(
     actor: str,
     not_after: datetime,
     identity: str | None = None,
+    relay_at: datetime | None = None,
 ) -> Commanded:
     """Order the station to stop a running session; it ends when the station says so.
 
-    `identity`: the station that the caller means. Raises NotFound, Conflict (at another station,
-    ended, never reported).
+    `identity`: the station that the caller means. `relay_at`: see `place_order`.
+
+    Raises NotFound, Conflict (at another station, ended, never reported).
     """
     seen = await see_session(db, organization_id, session_id)
     if identity not in (None, seen.station):
@@ -127,7 +137,13 @@ async def stop_session(
     payload = {"transaction_id": transaction_id}
     command = Command(kind="stop", payload=payload, details=payload, session_id=session_id)
     return await command_station(
-        db, organization_id, seen.station, command, actor=actor, not_after=not_after
+        db,
+        organization_id,
+        seen.station,
+        command,
+        actor=actor,
+        not_after=not_after,
+        relay_at=relay_at,
     )
 
 
