@@ -29,6 +29,16 @@ CERTIFICATES_MAX = 4
 CERTIFICATE_LENGTH_MAX = 10_000  # 5,500 in 2.0.1; 2.1 doubled it
 
 NOT_VERIFIED = "NoCertificateAvailable"
+EXPIRED = AuthorizationStatus.EXPIRED
+# Refused for what the token is; the others depend on the place or the moment (C07.FR.14).
+NO_CONTRACT = frozenset(
+    {
+        AuthorizationStatus.BLOCKED,
+        AuthorizationStatus.EXPIRED,
+        AuthorizationStatus.INVALID,
+        AuthorizationStatus.UNKNOWN,
+    }
+)
 
 
 def id_token(payload: Mapping[str, Any]) -> tuple[str | None, str | None]:
@@ -36,7 +46,7 @@ def id_token(payload: Mapping[str, Any]) -> tuple[str | None, str | None]:
     found = payload.get("idToken")
     if not isinstance(found, dict):
         return None, None
-    return text(found, "idToken", 255), text(found, "type", 20)
+    return token_uid(found, "idToken"), text(found, "type", 20)
 
 
 def id_token_info(decision: Decision, at: datetime | None = None) -> Payload:
@@ -87,15 +97,18 @@ def authorize(payload: Payload, received_at: datetime) -> Reading:
 def authorize_answer(fact: Fact, outcome: Outcome) -> Payload:
     """The decision; without one the token is invalid.
 
-    A contract that was not verified, or not found good, does not charge (C07.FR.16), whatever is
-    known of its token.
+    A contract that was not verified, or not found good, does not charge, whatever is known of its
+    token (C07.FR.15 to 17); one whose token is good no longer was cancelled (C07.FR.13).
     """
     decision = outcome.decision or Decision(status=AuthorizationStatus.INVALID)
     if not (isinstance(fact, TokenPresented) and (fact.certificate or fact.certificate_hashes)):
         return {"idTokenInfo": id_token_info(decision, outcome.at)}
     status = str(outcome.details.get(CERTIFICATE_STATUS, NOT_VERIFIED))
-    if status != "Accepted" and decision.accepted:
-        decision = replace(decision, status=AuthorizationStatus.INVALID, expires_at=None, evses=())
+    if status != "Accepted":
+        refusal = EXPIRED if status == "CertificateExpired" else AuthorizationStatus.INVALID
+        decision = replace(decision, status=refusal, expires_at=None, evses=())
+    elif decision.status in NO_CONTRACT:
+        status = "ContractCancelled"
     return {
         "idTokenInfo": id_token_info(decision, outcome.at),
         "certificateStatus": status,

@@ -116,7 +116,7 @@ async def test_c07_a_contract_charges_only_with_a_certificate_that_is_good(
     cases = {
         "Accepted": (pki.chain(good), "Accepted"),
         "SignatureError": (pki.chain(forged), "Invalid"),
-        "CertificateExpired": (pki.chain(pki.contract(EMAID, days=-1)), "Invalid"),
+        "CertificateExpired": (pki.chain(pki.contract(EMAID, days=-1)), "Expired"),
         "NoCertificateAvailable": (pki.chain(other), "Invalid"),
         "CertChainError": (stranger.chain(stranger.contract(EMAID)), "Invalid"),
     }
