@@ -8,17 +8,19 @@ from uuid import UUID
 
 from gateway.handshake import Handshake
 from gateway.postgres import Pool
-from gateway.writing.arrays import pack
+from gateway.writing.arrays import Packed, pack
 from gateway.writing.changes import OutboxChange
 from gateway.writing.entry import Peer
 from gateway.writing.saving import save_outbox
 from gateway.writing.station_saving import notify
 from holdfast.contracts import orders
 from holdfast.contracts.names import order_workflow_id
+from holdfast.domain.quirks import Described
 
 CHANNEL = "holdfast_connections"  # payload: "<station uuid> <generation>"
 WAITING_ORDERS_MAX = 8  # as many as fit into a gateway's hands; each that ends wakes the next
 BATCH_MAX = 128
+PROTOCOL = 2  # its place among the columns of a claim
 
 _TAKE = """
 INSERT INTO station_connections AS c (station_id, organization_id, boot_id, protocol,
@@ -50,6 +52,10 @@ CROSS JOIN LATERAL (
     ORDER BY o.id LIMIT %b
 ) o
 """
+_DESCRIBED = """
+SELECT s.id, s.vendor, s.model, s.firmware_version, z.time_zone
+FROM stations s LEFT JOIN sites z ON z.id = s.site_id WHERE s.id = ANY(%b::uuid[])
+"""
 _RELEASE = """
 UPDATE station_connections c SET boot_id = NULL, disconnected_at = now()
 FROM (SELECT * FROM unnest(%s::uuid[], %s::bigint[]) AS u(station_id, generation)) w
@@ -62,6 +68,15 @@ WHERE c.generation > w.generation
 """
 
 
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A generation, and what the station said of itself when it last booted."""
+
+    generation: int
+    described: Described
+    time_zone: str | None  # of its site
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Claim:
     """A socket that wants to be its station's newest."""
@@ -69,7 +84,7 @@ class Claim:
     peer: Peer
     remote_address: str | None
     handshake: Handshake
-    generation: asyncio.Future[int]
+    taken: asyncio.Future[Taken]
 
 
 class Generations:
@@ -82,14 +97,14 @@ class Generations:
         self._waiting: deque[Claim] = deque()
         self._task: asyncio.Task[None] | None = None
 
-    async def take(self, peer: Peer, remote_address: str | None, handshake: Handshake) -> int:
+    async def take(self, peer: Peer, remote_address: str | None, handshake: Handshake) -> Taken:
         """The next generation, ours; tells the other gateways, and the orders that waited.
         Raises what the pool raises."""
-        generation: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        self._waiting.append(Claim(peer, remote_address, handshake, generation))
+        taken: asyncio.Future[Taken] = asyncio.get_running_loop().create_future()
+        self._waiting.append(Claim(peer, remote_address, handshake, taken))
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._take_all())
-        return await generation
+        return await taken
 
     async def _take_all(self) -> None:
         while self._waiting:
@@ -104,69 +119,67 @@ class Generations:
                 taken = await self._take(batch)
             except Exception as error:
                 for claim in batch.values():
-                    if not claim.generation.done():
-                        claim.generation.set_exception(error)
+                    if not claim.taken.done():
+                        claim.taken.set_exception(error)
             else:
                 for station_id, claim in batch.items():
-                    if not claim.generation.done():
-                        claim.generation.set_result(taken[station_id])
+                    if not claim.taken.done():
+                        claim.taken.set_result(taken[station_id])
 
-    async def _take(self, batch: Mapping[UUID, Claim]) -> dict[UUID, int]:
+    async def _take(self, batch: Mapping[UUID, Claim]) -> dict[UUID, Taken]:
         # In one order for all gateways, so that two of them wait instead of deadlocking.
         stations = sorted(batch)
         claims = [batch[station_id] for station_id in stations]
-        protocols = pack("text", [claim.peer.dialect.protocol for claim in claims])
+        ids, columns = pack("uuid", stations), self._columns(claims)
         async with self._pool.connection() as connection, connection.transaction():
             async with connection.pipeline():
                 taking = await connection.cursor(binary=True).execute(
-                    _TAKE,
-                    (
-                        pack("uuid", stations),
-                        pack("uuid", [claim.peer.organization_id for claim in claims]),
-                        pack("uuid", [self._boot_id] * len(claims)),
-                        protocols,
-                        pack("text", [claim.remote_address for claim in claims]),
-                        pack("bigint", [claim.handshake.profile for claim in claims]),
-                        pack("text", [claim.handshake.tls_version for claim in claims]),
-                        pack("text", [claim.handshake.tls_cipher for claim in claims]),
-                        pack("text", [claim.handshake.certificate_serial for claim in claims]),
-                        pack(
-                            "timestamptz",
-                            [claim.handshake.certificate_expires_at for claim in claims],
-                        ),
-                        CHANNEL,
-                    ),
+                    _TAKE, (ids, *columns, CHANNEL)
                 )
-                await connection.execute(_PROTOCOL, (pack("uuid", stations), protocols))
-                waiting = await connection.execute(
-                    _WAITING, (pack("uuid", stations), WAITING_ORDERS_MAX)
-                )
-                taken = {row[0]: int(row[1]) for row in await taking.fetchall()}
-                orders_of: dict[UUID, list[UUID]] = {}
-                for station_id, order_id in await waiting.fetchall():
-                    orders_of.setdefault(station_id, []).append(order_id)
+                await connection.execute(_PROTOCOL, (ids, columns[PROTOCOL]))
+                waiting = await connection.execute(_WAITING, (ids, WAITING_ORDERS_MAX))
+                describing = await connection.execute(_DESCRIBED, (ids,))
+                numbers = {row[0]: int(row[1]) for row in await taking.fetchall()}
+                waiting_orders = await waiting.fetchall()
+                told = {row[0]: row[1:] for row in await describing.fetchall()}
             woken = [
-                change
-                for station_id, order_ids in orders_of.items()
-                for change in _wake(batch[station_id].peer, order_ids, taken[station_id])
+                _wake(batch[station_id].peer, order_id, numbers[station_id])
+                for station_id, order_id in waiting_orders
             ]
             if woken:
                 await save_outbox(connection, woken)
             await notify(connection, {"stations", "outbox"} if woken else {"stations"})
-        return taken
+        return {
+            station_id: Taken(
+                generation, Described(vendor=vendor, model=model, firmware=firmware), time_zone
+            )
+            for station_id, generation in numbers.items()
+            for vendor, model, firmware, time_zone in (told[station_id],)
+        }
 
-
-def _wake(peer: Peer, waiting: Sequence[UUID], generation: int) -> list[OutboxChange]:
-    return [
-        OutboxChange(
-            organization_id=peer.organization_id,
-            workflow_id=order_workflow_id(order_id),
-            operation="signal",
-            name=orders.STATION_CONNECTED,
-            message=orders.EventSignal(event_id=f"connected:{peer.station_id}:{generation}"),
+    def _columns(self, claims: Sequence[Claim]) -> tuple[Packed, ...]:
+        shakes = [claim.handshake for claim in claims]
+        return (
+            pack("uuid", [claim.peer.organization_id for claim in claims]),
+            pack("uuid", [self._boot_id] * len(claims)),
+            pack("text", [claim.peer.dialect.protocol for claim in claims]),
+            pack("text", [claim.remote_address for claim in claims]),
+            pack("bigint", [shake.profile for shake in shakes]),
+            pack("text", [shake.tls_version for shake in shakes]),
+            pack("text", [shake.tls_cipher for shake in shakes]),
+            pack("text", [shake.certificate_serial for shake in shakes]),
+            pack("timestamptz", [shake.certificate_expires_at for shake in shakes]),
         )
-        for order_id in waiting
-    ]
+
+
+def _wake(peer: Peer, order_id: UUID, generation: int) -> OutboxChange:
+    return OutboxChange(
+        organization_id=peer.organization_id,
+        workflow_id=order_workflow_id(order_id),
+        operation="signal",
+        name=orders.STATION_CONNECTED,
+        message=orders.EventSignal(event_id=f"connected:{peer.station_id}:{generation}"),
+    )
 
 
 async def release(pool: Pool, held: Mapping[UUID, int], boot_id: UUID) -> None:

@@ -25,7 +25,7 @@ from gateway.handshake import Handshake
 from gateway.metrics import GatewayMetrics
 from gateway.postgres import Pool
 from gateway.protocols import DIALECTS, choose
-from gateway.quirks import QuirkBook
+from gateway.quirks import QuirkBook, zone_of
 from gateway.registry import Registry
 from gateway.security_events import SecurityEvents
 from gateway.tls import ServerTls, TlsFiles, tls_of
@@ -206,16 +206,17 @@ class Port:
         peer, handshake = admitted
         with self._registry.taking(peer.station_id):
             try:
-                await self._book.describe(peer)
-                generation = await self._generations.take(peer, _remote_address(socket_), handshake)
+                taken = await self._generations.take(peer, _remote_address(socket_), handshake)
             except Exception as error:
                 logger.warning("no_generation", station=peer.identity, error=type(error).__name__)
                 await socket_.close(TRY_AGAIN, "try again later")
                 return
+            peer.described = taken.described
+            self._book.apply(peer, zone_of(taken.time_zone))
             connection = Connection(
                 socket_,
                 peer,
-                generation,
+                taken.generation,
                 self._writer,
                 self._metrics,
                 questions=self._questions,
