@@ -19,7 +19,14 @@ import typer
 
 from benchmarks.figure import Figure
 
-BENCHMARKS = ("gateway_meter_values", "idle_connections", "message_log", "orders", "sessions")
+BENCHMARKS = (
+    "gateway_meter_values",
+    "idle_connections",
+    "reconnect_storm",
+    "message_log",
+    "orders",
+    "sessions",
+)
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs/reference/benchmarks.md"
 BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"

@@ -31,7 +31,7 @@ from benchmarks.gateway_process import (
 )
 from cli.ports import free_port
 
-TARGET = 1.5
+TARGET = 1.8
 SYNCS = 200
 SYNC_BYTES = 24 * 1024
 
