@@ -104,11 +104,24 @@ def transaction_id(value: object) -> str | None:
         return None
     if isinstance(value, float):
         value = int(value) if value.is_integer() and abs(value) < 2**63 else str(value)
-    found = str(value).replace("\x00", "").strip()
-    if len(found) > TRANSACTION_ID_LENGTH_MAX:
-        written = blake2b(found.encode("utf-8", "replace"), digest_size=8).hexdigest()
-        found = f"{found[: TRANSACTION_ID_LENGTH_MAX - 17]}~{written}"
-    return found or None
+    return _told_apart(str(value).replace("\x00", "").strip()) or None
+
+
+def token_uid(payload: Mapping[str, Any], name: str) -> str | None:
+    """What identifies a driver. OCPP 1.6 allows an idTag 20 characters and stations send more: cut,
+    two drivers would be one."""
+    value = payload.get(name)
+    if isinstance(value, str):
+        return _told_apart(value.replace("\x00", "").strip()) or None
+    return text(payload, name)
+
+
+def _told_apart(found: str) -> str:
+    """An identifier that is far too long ends in its digest."""
+    if len(found) <= TRANSACTION_ID_LENGTH_MAX:
+        return found
+    written = blake2b(found.encode("utf-8", "replace"), digest_size=8).hexdigest()
+    return f"{found[: TRANSACTION_ID_LENGTH_MAX - 17]}~{written}"
 
 
 def is_ours(identifier: str) -> bool:

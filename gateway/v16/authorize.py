@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from gateway.dialect import Outcome, Payload, Reading
-from gateway.reading import Unreadable, text
+from gateway.reading import Unreadable, token_uid
 from holdfast.contracts.facts import Fact, TokenPresented
 from holdfast.domain.authorization import AuthorizationStatus, Decision
 
@@ -41,7 +41,7 @@ def id_tag_info(decision: Decision, at: datetime | None = None) -> Payload:
 
 def authorize(payload: Payload, received_at: datetime) -> Reading:
     """A question about a token."""
-    uid = text(payload, "idTag", 36)
+    uid = token_uid(payload, "idTag")
     if uid is None:
         raise Unreadable("idTag is missing")
     return Reading(TokenPresented(at=received_at, token_uid=uid))

@@ -12,6 +12,7 @@ from gateway.reading import (
     is_ours,
     milliwatthours,
     text,
+    token_uid,
     transaction_id,
     whole,
 )
@@ -29,7 +30,7 @@ def start_transaction(payload: Payload, received_at: datetime) -> Reading:
     # Where it is not known, the session is kept all the same: always record (systems.md E5).
     number = evse_if_any(payload.get("connectorId")) or 0
     at, clock = instant(payload.get("timestamp"), received_at)
-    uid = text(payload, "idTag", 36)
+    uid = token_uid(payload, "idTag")
     return Reading(
         TransactionStarted(
             at=at,
@@ -71,7 +72,7 @@ def stop_transaction(payload: Payload, received_at: datetime) -> Reading:
             clock=clock,
             key=f"stop|{identifier}" if given else f"stop|{identifier}|{content}",
             transaction_id=identifier,
-            token_uid=text(payload, "idTag", 36),
+            token_uid=token_uid(payload, "idTag"),
             meter_stop_mwh=milliwatthours(payload.get("meterStop"), WATTHOUR),
             reason=text(payload, "reason", 64),
             samples=samples(payload.get("transactionData"), received_at, unit_of),

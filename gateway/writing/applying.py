@@ -73,7 +73,8 @@ def apply_all(entries: Sequence[Entry], book: Book, claims: Claims) -> list[Payl
     seen: dict[tuple[UUID, UUID], Payload] = {}
     for entry in entries:
         key = (entry.station_id, entry.key) if entry.key is not None else None
-        if key is not None and (key in seen or not claims.is_new(key)):
+        repeated = key is not None and (key in seen or not claims.is_new(key))
+        if key is not None and repeated and not _tells_more(entry, book, claims):
             answers.append(seen.get(key) or claims.stored.get(key, {}))
             _flag_other_stop(entry, book, claims)
             continue
@@ -85,6 +86,19 @@ def apply_all(entries: Sequence[Entry], book: Book, claims: Claims) -> list[Payl
             seen[key] = answer
         answers.append(answer)
     return answers
+
+
+def _tells_more(entry: Entry, book: Book, claims: Claims) -> bool:
+    """Another stop of a transaction of which the first said too little to make a session of it
+    (charger-quirks 13). The first stays in quarantine."""
+    fact = entry.fact
+    return (
+        isinstance(fact, TransactionEnded)
+        and entry.twin is not None
+        and claims.is_new((entry.station_id, entry.twin))
+        and (entry.station_id, fact.transaction_id) not in book.loaded.by_transaction
+        and sessions.tells_energy(fact)
+    )
 
 
 def _apply(entry: Entry, book: Book, claims: Claims) -> Payload:

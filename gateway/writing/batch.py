@@ -8,7 +8,7 @@ from gateway.writing.certificates import save_requests
 from gateway.writing.changes import Changes
 from gateway.writing.course import billed, correct, recount
 from gateway.writing.entry import Entry, LogLine
-from gateway.writing.evidence import save_evidence
+from gateway.writing.evidence import attach_evidence, save_evidence
 from gateway.writing.keys import Claims, claim, claims_of, save_answers
 from gateway.writing.loading import Connection, Loaded, ask, loaded_of
 from gateway.writing.saving import save_meters, save_sessions
@@ -56,6 +56,8 @@ async def record(
         await save_meters(connection, changes.meters)
     if changes.signed or changes.meter_keys:
         await save_evidence(connection, changes)
+    if changes.attached:
+        await attach_evidence(connection, changes.attached)
     if changes.certificate_requests:
         await save_requests(connection, changes.certificate_requests)
     await save_stations(connection, changes)

@@ -102,6 +102,8 @@ class Changes:
 
     meters: list[MeterChange] = field(default_factory=list)
     signed: list[SignedChange] = field(default_factory=list)
+    # sessions that signed values may wait for: those of a transaction that was not known then
+    attached: list[SessionRow] = field(default_factory=list)
     meter_keys: list[KeyChange] = field(default_factory=list)
     # sessions whose readings must be looked at together
     recounts: dict[UUID, SessionRow] = field(default_factory=dict)

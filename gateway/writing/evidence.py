@@ -1,9 +1,12 @@
 """Signed values and meter keys, kept as they came. Nothing is verified here: that takes time."""
 
+from collections.abc import Sequence
+
 from gateway.writing.arrays import pack
 from gateway.writing.changes import Changes, KeyChange, SignedChange
 from gateway.writing.entry import Entry, key_digest
 from gateway.writing.loading import Connection
+from gateway.writing.session_row import SessionRow
 from holdfast.contracts.facts import DataReceived
 from holdfast.domain.signed_record import keys_told, public_key_hex
 
@@ -20,6 +23,20 @@ _KEYS = """
 INSERT INTO meter_keys (organization_id, station_id, evse, public_key, source)
 SELECT * FROM unnest(%b::uuid[], %b::uuid[], %b::bigint[], %b::text[], %b::text[])
 ON CONFLICT DO NOTHING
+"""
+# Stations that count for themselves use an id again: what came before the end of an earlier session
+# of this id was that one's. The same value in the end's own message is not counted twice.
+_ATTACH = """
+UPDATE signed_readings r SET session_id = w.id
+FROM unnest(%b::uuid[], %b::uuid[], %b::text[], %b::timestamptz[])
+     AS w(id, station_id, transaction_id, ended_at)
+WHERE r.session_id IS NULL AND r.station_id = w.station_id
+  AND r.transaction_id = w.transaction_id AND r.at <= w.ended_at
+  AND NOT EXISTS (
+    SELECT FROM sessions s WHERE s.station_id = w.station_id AND s.id <> w.id
+    AND s.transaction_id = w.transaction_id AND s.ended_at >= r.at)
+  AND NOT EXISTS (
+    SELECT FROM signed_readings o WHERE o.session_id = w.id AND o.data = r.data)
 """
 
 
@@ -65,6 +82,20 @@ async def save_evidence(connection: Connection, changes: Changes) -> None:
                 pack("text", [key.source for key in ordered]),
             ),
         )
+
+
+async def attach_evidence(connection: Connection, rows: Sequence[SessionRow]) -> None:
+    """Signed values that came before anything was known of their transaction: a stop without a
+    start made it a session now (charger-quirks 13)."""
+    await connection.execute(
+        _ATTACH,
+        (
+            pack("uuid", [row.id for row in rows]),
+            pack("uuid", [row.station_id for row in rows]),
+            pack("text", [row.transaction_id for row in rows]),
+            pack("timestamptz", [row.ended_at for row in rows]),
+        ),
+    )
 
 
 def _sent_beside(changes: Changes) -> list[KeyChange]:

@@ -34,6 +34,7 @@ TransactionFact = TransactionStarted | TransactionUpdated | TransactionEnded
 
 GAPS_MAX = 10_000
 START_MISSING = "start_missing"
+BEGIN = "Transaction.Begin"
 
 
 class CannotApply(Exception):
@@ -108,6 +109,10 @@ def update(book: Book, entry: Entry, fact: TransactionUpdated) -> tuple[Outcome,
     decision = _token(book, entry, row, fact)
     if row.ended_at is None:
         change_state(book.changes, row, fact.charging_state, fact.at, entry.received_at)
+    for sample in fact.samples:
+        # Where the EVSE was not known at the start, this comes as charging begins (E01.FR.17).
+        if sample.context == BEGIN and sample.energy_mwh is not None:
+            counted(book.changes, row, register.started(row, sample.energy_mwh, sample.at))
     _follow(book, entry, row, fact)
     return Outcome(at=entry.received_at, decision=decision), row
 
@@ -251,13 +256,19 @@ def _new_session(
     return row
 
 
+def tells_energy(fact: TransactionEnded) -> bool:
+    """Whether an end without a start is enough for a session."""
+    registers = (sample for sample in fact.samples if sample.energy_mwh is not None)
+    return fact.sequence is not None or any(registers)
+
+
 def _ended_only(book: Book, entry: Entry, fact: TransactionEnded) -> SessionRow:
-    registers = [sample for sample in fact.samples if sample.energy_mwh is not None]
-    if fact.sequence is None and not registers:
+    if not tells_energy(fact):
         raise CannotApply("a stop of an unknown transaction that says nothing of its energy")
     started_at = min((sample.at for sample in fact.samples), default=fact.at)
     row = _new_session(book, entry, fact, fact.transaction_id, started_at=min(started_at, fact.at))
     row.find(START_MISSING, "the station reported an end without a start")
+    book.changes.attached.append(row)
     if fact.token_uid is not None:
         _identify(entry, book, row, fact.token_uid, fact.token_type)
     return row

@@ -138,6 +138,58 @@ async def test_quirk_15_a_status_may_name_connector_0(
         await station.alive()
 
 
+async def test_quirk_13_a_fuller_stop_after_a_bare_one_makes_the_session(field: Field) -> None:
+    more = {"transactionData": [sampled(0, 1000), sampled(60, 5000)]}
+    async with field.station() as station:
+        await station.stop(77_000_000, 60, 5000)
+        assert await station.energies() == []
+        for _ in range(2):
+            await station.stop(77_000_000, 60, 5000, **more)
+        await station.stop(77_000_000, 60, 5000)
+
+        row = await station.session()
+        (kept,) = await station.rows("quarantine")
+    assert (row["energy_wh"], kept["state"]) == (4000, "open")
+    codes = {found["code"] for found in row["findings"]}
+    assert codes == {"start_missing", "meter_start_missing"}
+
+
+async def test_quirk_13_signed_values_of_an_unknown_transaction_find_its_session(
+    field: Field,
+) -> None:
+    def signed(value: str, minutes: float) -> dict[str, Any]:
+        return sampled(minutes, value, format="SignedData", context="Sample.Periodic")
+
+    async with field.station() as station:
+        for number, value in ((-1, "OCMF|early"), (-1, "OCMF|late"), (5, "OCMF|other")):
+            minutes = 30 if value.endswith("early") else 90
+            payload = {"connectorId": 1, "transactionId": number}
+            await station.call("MeterValues", payload | {"meterValue": [signed(value, minutes)]})
+        ends = [sampled(0, 1000), sampled(60, 5000)]
+        await station.stop(-1, 60, 5000, transactionData=ends)
+        ends = [sampled(70, 5000), sampled(120, 7000), signed("OCMF|late", 90)]
+        await station.stop(-1, 120, 7000, transactionData=ends)
+
+        first, second = await station.sessions()
+        kept = await station.rows("signed_readings")
+    attached = sorted((bytes(row["data"]).decode(), row["session_id"]) for row in kept
+                      if row["session_id"] is not None)  # fmt: skip
+    assert attached == [("OCMF|early", first["id"]), ("OCMF|late", second["id"])]
+
+
+@pytest.mark.parametrize("length", [20, 36, 255, 256, 4_000])
+async def test_quirk_18_two_long_tags_are_two_tags(field: Field, length: int) -> None:
+    async with field.station() as station:
+        for ending in "ab":
+            tag = "T" * (length - 1) + ending
+            await station.start(5, idTag=tag)
+
+        uids = [row["token_uid"] for row in await station.sessions()]
+    assert len(set(uids)) == 2
+    assert all(len(uid) <= 255 for uid in uids)
+    assert length > 255 or uids == ["T" * (length - 1) + ending for ending in "ab"]
+
+
 @pytest.mark.parametrize(
     ("start", "samples", "stop", "energy_wh"),
     [
