@@ -27,6 +27,7 @@ _NOTHING_THERE = {
     "GetReport": "EmptyResultSet",
     "GetTariffs": "NoTariff",
     "GetDisplayMessages": "Unknown",
+    "ClearChargingProfile": "Unknown",
     "ClearDERControl": "NotFound",
 }
 

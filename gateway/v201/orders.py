@@ -11,7 +11,7 @@ from gateway.v201.orders_variables import VARIABLES
 
 # Answers that mean "done" or "will be done"; every other word is a refusal.
 ACCEPTED_STATUSES = frozenset(
-    {"Accepted", "AcceptedCanceled", "Scheduled", "Unlocked", "RebootRequired"}
+    {"Accepted", "AcceptedCanceled", "Scheduled", "Unlocked", "Unpublished", "RebootRequired"}
 )
 TRIGGERS = frozenset(
     {

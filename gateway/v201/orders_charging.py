@@ -7,6 +7,7 @@ from gateway.dialect import Call, NotInThisVersion, Order, OrderContext, Transla
 from gateway.limits import without_none
 from gateway.stamps import stamp
 from gateway.v16.orders_charging import check_periods, only_later, profile_of, tenths
+from gateway.v201.charging_rules import check_profile
 from holdfast.contracts.charging_profile import ChargingProfile, ChargingSchedule, SchedulePeriod
 
 PURPOSES = {
@@ -15,6 +16,7 @@ PURPOSES = {
     "tx": "TxProfile",
 }
 PURPOSES_21 = PURPOSES | {"priority": "PriorityCharging", "local_generation": "LocalGeneration"}
+LIMIT_SOURCES = ("CSO", "EMS", "SO", "Other")
 KINDS = {"absolute": "Absolute", "recurring": "Recurring", "relative": "Relative"}
 KINDS_21 = KINDS | {"dynamic": "Dynamic"}
 MODES = {
@@ -48,11 +50,13 @@ def charging(*, v21: bool) -> Mapping[str, Translate]:
             raise NotInThisVersion("a profile of purpose station_max is for EVSE 0")
         if profile.purpose == "tx" and not evse:
             raise NotInThisVersion("a profile of purpose tx needs the EVSE of its transaction")
+        check_profile(profile)
         written = profile_2x(profile, context.limits.schedule_periods, v21=v21)
         written["chargingProfilePurpose"] = purpose(profile.purpose)
         return (Call("SetChargingProfile", {"evseId": evse, "chargingProfile": written}),)
 
     def clear_profile(order: Order, _context: OrderContext) -> tuple[Call, ...]:
+        """Where nothing is named, all go, purpose by purpose: K10.FR.02 wants something named."""
         criteria = without_none(
             {
                 "evseId": order.get("evse"),
@@ -60,6 +64,9 @@ def charging(*, v21: bool) -> Mapping[str, Translate]:
                 "stackLevel": order.get("stack_level"),
             }
         )
+        if order.get("id") is None and not criteria:
+            each = [{"chargingProfilePurpose": one} for one in purposes.values()]
+            return tuple(Call("ClearChargingProfile", {"chargingProfileCriteria": c}) for c in each)
         payload = {
             "chargingProfileId": order.get("id"),
             "chargingProfileCriteria": criteria or None,
@@ -67,6 +74,7 @@ def charging(*, v21: bool) -> Mapping[str, Translate]:
         return (Call("ClearChargingProfile", without_none(payload)),)
 
     def profiles(order: Order, context: OrderContext) -> tuple[Call, ...]:
+        """Where nothing is named, whatever its source: K09.FR.03 wants something named."""
         wanted = without_none(
             {
                 "chargingProfilePurpose": purpose(order.get("purpose")),
@@ -77,7 +85,7 @@ def charging(*, v21: bool) -> Mapping[str, Translate]:
         payload = {
             "requestId": context.request_id or 0,
             "evseId": order.get("evse"),
-            "chargingProfile": wanted,
+            "chargingProfile": wanted or {"chargingLimitSource": list(LIMIT_SOURCES)},
         }
         return (Call("GetChargingProfiles", without_none(payload)),)
 

@@ -1,6 +1,6 @@
 """OCPP 2.1: what a station tells of itself beyond 2.0.1.
 
-Blocks C (direct payment), I (VAT), K (priority charging, dynamic schedules), N (event streams),
+Blocks C (direct payment, VAT numbers), K (priority charging, dynamic schedules), N (event streams),
 Q (V2X), R (DER control), S (battery swap).
 """
 
@@ -13,14 +13,20 @@ from holdfast.contracts.facts import EventReported, Fact
 VAT_NUMBER_LENGTH_MAX = 20
 
 
-def charging_needs_answer(_fact: Fact, _outcome: Outcome) -> Payload:
-    """K15, K18: the needs are known, and no profile will come of them; the station charges by the
-    profiles that it has."""
-    return {"status": "NoChargingProfile"}
+# Only a car that speaks ISO 15118-20 says any of these (2.1 part 2, ChargingNeedsType).
+OF_15118_20 = ("controlMode", "derChargingParameters", "mobilityNeedsMode", "v2xChargingParameters")
+
+
+def charging_needs_answer(fact: Fact, _outcome: Outcome) -> Payload:
+    """K15, K18, K19: the needs are known, and no profile will come of them; the station charges by
+    the profiles that it has. Over ISO 15118-20 a refusal would end the transaction (K18.FR.23)."""
+    needs = fact.details.get("chargingNeeds") if isinstance(fact, EventReported) else None
+    is_20 = isinstance(needs, dict) and any(name in needs for name in OF_15118_20)
+    return {"status": "NoChargingProfile" if is_20 else "Rejected"}
 
 
 def vat_number_answer(fact: Fact, _outcome: Outcome) -> Payload:
-    """I07: there is no register to ask, and a number that nobody checked is not accepted."""
+    """C18: there is no register to ask, and a number that nobody checked is not accepted."""
     said = fact.details if isinstance(fact, EventReported) else {}
     answer: Payload = {
         "vatNumber": text(said, "vatNumber", VAT_NUMBER_LENGTH_MAX) or "",

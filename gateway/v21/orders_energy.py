@@ -1,6 +1,8 @@
 """What OCPP 2.1 added to the control of energy: dynamic schedules (K28), priority charging (K21),
 allowed transfers (Q02), and controls of distributed energy resources (block R)."""
 
+from typing import Any
+
 from gateway.dialect import Call, NotInThisVersion, Order, OrderContext, Translate
 from gateway.limits import without_none
 from gateway.v16.orders_charging import tenths
@@ -16,6 +18,18 @@ _SCHEDULE_FIELDS = {
     "setpoint_l2": "setpoint_L2",
     "setpoint_l3": "setpoint_L3",
 }
+
+# Which field of SetDERControlRequest says a type; every other type is a curve.
+CONTROL_FIELDS = {
+    "EnterService": "enterService",
+    "FixedPFAbsorb": "fixedPFAbsorb",
+    "FixedPFInject": "fixedPFInject",
+    "FixedVar": "fixedVar",
+    "FreqDroop": "freqDroop",
+    "Gradients": "gradient",
+    "LimitMaxDischarge": "limitMaxDischarge",
+}
+ONLY_DEFAULT = frozenset({"EnterService", "Gradients"})
 
 
 def _dynamic_schedule(order: Order, _context: OrderContext) -> tuple[Call, ...]:
@@ -49,12 +63,23 @@ def _energy_transfer(order: Order, _context: OrderContext) -> tuple[Call, ...]:
 def _der_control(order: Order, _context: OrderContext) -> tuple[Call, ...]:
     """`settings` is the one field of SetDERControlRequest that belongs to the type, as OCPP has it:
     a curve, a droop, a limit."""
-    payload = {
-        "isDefault": bool(order.get("default")),
-        "controlId": order["id"],
-        "controlType": order["type"],
-    }
-    return (Call("SetDERControl", payload | dict(order.get("settings") or {})),)
+    is_default, kind = bool(order.get("default")), str(order["type"])
+    settings = dict(order.get("settings") or {})
+    _check_control(kind, settings, is_default=is_default)
+    payload = {"isDefault": is_default, "controlId": order["id"], "controlType": kind}
+    return (Call("SetDERControl", payload | settings),)
+
+
+def _check_control(kind: str, settings: dict[str, Any], *, is_default: bool) -> None:
+    """2.1 errata 2025-09, R04.FR.12, 14 and 16. Raises NotInThisVersion."""
+    field = CONTROL_FIELDS.get(kind, "curve")
+    if set(settings) != {field}:
+        raise NotInThisVersion(f"a control of type {kind[:40]} is said in {field}, and there only")
+    if not is_default and kind in ONLY_DEFAULT:
+        raise NotInThisVersion(f"a control of type {kind} is always a default")
+    timed = settings[field] if isinstance(settings[field], dict) else {}
+    if is_default and ("startTime" in timed or "duration" in timed):
+        raise NotInThisVersion("a default control has no start and no duration")
 
 
 def _der_controls(order: Order, context: OrderContext) -> tuple[Call, ...]:
