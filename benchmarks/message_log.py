@@ -138,9 +138,10 @@ def figure_of(
         ratio=round(ratio, 2),
         target=f"at least {TARGET}",
         met=ratio >= TARGET,
-        bound=f"{kept[0]} frames of stations and {kept[1]} of ours were kept. {len(times)} searches "
-        f"took {1000 * times[len(times) // 2]:.0f} ms at the median and {1000 * times[-1]:.0f} ms "
-        f"at most, {PAUSE_S} s apart. Postgres took {postgres:.0f} µs of processor time per message "
+        bound=f"{kept[0]} frames of stations and {kept[1]} of ours were kept. "
+        f"{len(times)} searches took {1000 * times[len(times) // 2]:.0f} ms at the median and "
+        f"{1000 * times[-1]:.0f} ms at most, {PAUSE_S} s apart. "
+        f"Postgres took {postgres:.0f} µs of processor time per message "
         f"with them and {postgres_quiet:.0f} µs without. Ratios of the rounds: "
         + ", ".join(f"{one:.2f}" for one in ratios)
         + ".",
