@@ -36,6 +36,7 @@ FINDINGS = {
     "start_missing": "The station never reported the start",
     "clock": "The station's clock was wrong; the time of receipt counts",
     "token_not_accepted": "It charged although its token was not accepted",
+    "messages_missing": "Messages of the station never came; it was settled without them",
     "sequence_repeated": "Two different messages carry one sequence number; both are kept",
 }
 ATTENTION = {
@@ -76,6 +77,9 @@ REVIEWS = {
     "late_start": "The station reported a session that we had given up",
     "cannot_reprice": "A late fact arrived and the price could not be worked out again",
     "quality": "A late fact made the figures implausible",
+    "messages_missing": "It was settled without messages that never came",
+    "signature_wrong": "A signed meter value does not fit its signature",
+    "signed_energy_differs": "The meter signed for another energy than was counted",
 }
 EVENTS = {
     "started": "Started",
@@ -89,6 +93,8 @@ EVENTS = {
     "ended_without_start": "Ended; its start was never reported",
     "handed_over": "Handed over to the session that was ordered",
     "stop_ordered": "Stop ordered",
+    "asked_what_is_owed": "The station was asked what it still has to send",
+    "signatures_checked": "Signed meter values checked",
     "priced": "Priced",
     "repriced": "Priced again",
     "reopened": "Opened again: the station reported it after all",

@@ -34,6 +34,8 @@ class OwedMessages:
         self._session = session
         self._attention = attention
         self._say = say
+        # Several questions in the first wait, however short it is set.
+        self._pause_s = max(1, min(PAUSE_FIRST_S, first_s // 4))
         self._began = workflow.now()
         self._deadline = self._began + timedelta(seconds=first_s)
         self._patience = self._deadline
@@ -41,7 +43,7 @@ class OwedMessages:
 
     async def wait(self) -> None:
         """Until all came, the station holds no more, a person decided, or the time is up."""
-        pause_s = PAUSE_FIRST_S
+        pause_s = self._pause_s
         while not self._over() and workflow.now() < self._deadline:
             self._session.told = None
             if not await self._ask(pause_s):

@@ -31,6 +31,7 @@ from holdfast.store.tables import MeterValue, Session, SessionState, Site, Tarif
 
 READINGS_MAX = 100_000
 MWH_PER_WH = 1_000
+MESSAGES_MISSING = "messages_missing"  # numbers of the station's that never came
 UNPRICEABLE = (SessionTooLong, TariffInvalid, TariffUnsupported, TooManyPeriods, UnknownZone)
 """What pricing raises where a person must change a tariff, a site or the rows."""
 

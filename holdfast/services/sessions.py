@@ -22,7 +22,7 @@ from holdfast.domain.session_state import (
 from holdfast.services.evidence import told_findings
 from holdfast.services.refusal import NotFound
 from holdfast.services.scope import belongs, owned
-from holdfast.services.session_course import end_of
+from holdfast.services.session_course import MESSAGES_MISSING, end_of
 from holdfast.services.slices import Slice, SliceAsked, take_rows
 from holdfast.store.tables import Session, SessionEvent, Settlement, Station
 
@@ -40,9 +40,16 @@ class SessionSeen:
 
     @property
     def findings(self) -> list[Any]:
-        """What the station's messages gave rise to, and what checking its signed values did. The
-        row's column is the writer's alone, so the two meet here."""
-        return [*self.session.findings, *self.of_signatures]
+        """What the station's messages gave rise to, what checking its signed values did, and that
+        messages never came. The row's column is the writer's alone, so all of it meets here."""
+        return [*self.session.findings, *self.of_signatures, *self._missing()]
+
+    def _missing(self) -> list[dict[str, Any]]:
+        gaps = self.session.sequence_gaps
+        if self.settlement is None or not gaps:
+            return []
+        detail = f"{gaps} numbered messages of its transaction never came"
+        return [{"code": MESSAGES_MISSING, "severity": "review", "detail": detail}]
 
     @property
     def state(self) -> SessionState:

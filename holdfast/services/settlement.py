@@ -21,6 +21,7 @@ from holdfast.domain.quality import session_findings
 from holdfast.services.charges import charge_account
 from holdfast.services.outbox import notify, tell
 from holdfast.services.session_course import (
+    MESSAGES_MISSING,
     Bill,
     bill_nothing,
     bill_session,
@@ -241,6 +242,11 @@ async def _after(
             kind=f"settled.{rail.outcome}",
             at=now,
             details=_outcome(settlement),
+        )
+    if session.sequence_gaps:
+        # It was asked, waited for, and settled on what there is.
+        await open_review(
+            db, session, kind=MESSAGES_MISSING, details={"messages": session.sequence_gaps}
         )
     if rail.review is not None:
         details: dict[str, object] = {
