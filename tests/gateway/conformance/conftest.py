@@ -17,6 +17,7 @@ from temporalio.testing import ActivityEnvironment
 from cli.embedded.databases import create_database, drop_database
 from gateway.app import GatewayApp
 from holdfast.contracts.orders import OrderAnswer, SendOrder
+from holdfast.domain import order_policy
 from holdfast.services.passwords import hash_password
 from holdfast.settings import Settings
 from simulator.stations.witness import Witness
@@ -95,10 +96,11 @@ class Central:
             witness.identity,
         )
         await self.database.rows(
-            "INSERT INTO orders (id, organization_id, station_id, kind, payload, requested_by, "
-            "not_after) SELECT %s, organization_id, id, %s, %s, 'test', %s FROM stations "
-            "WHERE identity = %s",
+            "INSERT INTO orders (id, request_id, organization_id, station_id, kind, payload, "
+            "requested_by, not_after) SELECT %s, %s, organization_id, id, %s, %s, 'test', %s "
+            "FROM stations WHERE identity = %s",
             order_id,
+            next(NUMBERS) if kind in order_policy.NUMBERED else None,
             kind,
             Jsonb(dict(payload)),
             datetime.now(UTC) + timedelta(minutes=5),

@@ -1,0 +1,98 @@
+"""OCPP 2.0.1 block I: what drivers are told about tariff and cost."""
+
+import pytest
+
+from tests.gateway.conformance.conftest import Central
+from tests.gateway.conformance.told import begun, transaction_event
+
+PROTOCOL = "ocpp2.0.1"
+SAID = {"format": "UTF8", "language": "de", "content": "0,49 €/kWh"}
+
+
+@pytest.fixture
+async def driver(central: Central) -> str:
+    """A token whose driver is spoken to."""
+    known = await central.database.rows("SELECT 1 FROM tokens WHERE uid = 'DRIVER01'")
+    if not known:
+        await central.add_token("DRIVER01", language="de", message=SAID["content"])
+    return "DRIVER01"
+
+
+async def test_i01_fr_01_a_what_a_driver_is_to_be_told_goes_with_the_authorization(
+    central: Central, driver: str
+) -> None:
+    async with central.station(PROTOCOL) as station:
+        asked = {"idToken": {"idToken": driver, "type": "ISO14443"}}
+        answer = await station.call("Authorize", asked)
+
+    assert answer["idTokenInfo"]["personalMessage"] == SAID
+
+
+async def test_i01_fr_02_it_goes_with_a_transaction_event_too(
+    central: Central, driver: str
+) -> None:
+    async with central.station(PROTOCOL) as station:
+        answer = await station.call(
+            "TransactionEvent", transaction_event("Started", "I01", token=driver)
+        )
+
+    assert answer["idTokenInfo"]["personalMessage"] == SAID
+
+
+@pytest.mark.parametrize(
+    ("minor", "currency", "total"),
+    [(1_234, "EUR", 12.34), (0, "EUR", 0.0), (1_500, "JPY", 1_500.0), (1_005, "KWD", 1.005)],
+)
+async def test_i02_fr_01_a_the_running_cost_is_sent_in_the_currency_s_own_digits(
+    central: Central, minor: int, currency: str, total: float
+) -> None:
+    async with central.station(PROTOCOL) as station:
+        transaction_id = await begun(station)
+        order = {"transaction_id": transaction_id, "total_minor": minor, "currency": currency}
+        action, payload, done = await central.ordered(station, "cost", order, {})
+
+    assert action == "CostUpdated"
+    assert payload == {"totalCost": total, "transactionId": transaction_id}
+    assert done.state == "accepted"
+
+
+async def _configured(central: Central, variable: str) -> None:
+    async with central.station(PROTOCOL) as station:
+        result = {
+            "attributeStatus": "Accepted",
+            "component": {"name": "TariffCostCtrlr"},
+            "variable": {"name": variable},
+        }
+        action, payload, done = await central.ordered(
+            station,
+            "configure",
+            {"variables": {f"TariffCostCtrlr.{variable}": "Ask us"}},
+            {"setVariableResult": [result]},
+        )
+
+    assert action == "SetVariables"
+    (data,) = payload["setVariableData"]
+    assert data["component"] == {"name": "TariffCostCtrlr"}
+    assert data["variable"] == {"name": variable}
+    assert data["attributeValue"] == "Ask us"
+    assert done.state == "accepted"
+
+
+async def test_i04_fr_02_the_fallback_text_for_the_tariff_is_set(central: Central) -> None:
+    await _configured(central, "TariffFallbackMessage")
+
+
+async def test_i05_fr_01_the_fallback_text_for_the_total_is_set(central: Central) -> None:
+    await _configured(central, "TotalCostFallbackMessage")
+
+
+async def test_i06_fr_02_an_event_whose_tariff_did_not_change_brings_no_new_text(
+    central: Central, driver: str
+) -> None:
+    async with central.station(PROTOCOL) as station:
+        started = transaction_event("Started", "I06", token=driver)
+        assert "updatedPersonalMessage" not in await station.call("TransactionEvent", started)
+        updated = transaction_event("Updated", "I06", 1, triggerReason="MeterValuePeriodic")
+        answer = await station.call("TransactionEvent", updated)
+
+    assert answer == {}
