@@ -131,12 +131,15 @@ class LocalListForm(Input):
 
 
 class ReserveForm(Input):
-    """Keep an EVSE free for a token. EVSE 0: any."""
+    """Keep an EVSE free for a token, or for its group too. EVSE 0: any, or one with a connector of
+    the type that is named (OCPP 2.x, such as `cCCS2`)."""
 
     reservation: Number
     evse: Place = 0
     token: TokenForm
     expires_at: Instant
+    group_id: TokenUid | None = None
+    connector_type: Annotated[str, StringConstraints(min_length=1, max_length=20)] | None = None
 
 
 class CancelReservationForm(Input):

@@ -180,12 +180,17 @@ def _list_entry(entry: Order) -> dict[str, Any]:
 
 def _reserve(order: Order, _context: OrderContext) -> tuple[Call, ...]:
     """Section 5.13."""
+    if order.get("connector_type"):
+        raise NotInThisVersion("OCPP 1.6 reserves a connector by its number, not by its type")
+    group = order.get("group_id")
     payload = {
         "connectorId": order.get("evse") or 0,
         "expiryDate": order["expires_at"],
         "idTag": id_tag(order["token"].get("uid")),
         "reservationId": order["reservation"],
     }
+    if group:
+        payload["parentIdTag"] = id_tag(group)
     return (Call("ReserveNow", payload),)
 
 

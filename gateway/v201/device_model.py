@@ -10,6 +10,7 @@ from typing import Any, Final, Literal
 from gateway.dialect import Payload, Reading
 from gateway.reading import Unreadable, digest, instant, objects, text, transaction_id, whole
 from gateway.v201.places import Place, attribute_of, place_of
+from gateway.v201.station import STATUSES
 from holdfast.contracts.facts import (
     Clock,
     EventReported,
@@ -17,6 +18,7 @@ from holdfast.contracts.facts import (
     FactsReported,
     MonitorsReported,
     MonitorValue,
+    StatusReported,
     VariablesReported,
     VariableValue,
 )
@@ -209,7 +211,7 @@ def _event(item: Mapping[str, Any], received_at: datetime) -> list[Fact]:
         "cleared": True if item.get("cleared") is True else None,
         "origin": ORIGINS.get(text(item, "eventNotificationType", 40) or ""),
     }
-    return [
+    told: list[Fact] = [
         EventReported(
             at=at,
             clock=clock,
@@ -223,3 +225,14 @@ def _event(item: Mapping[str, Any], received_at: datetime) -> list[Fact]:
         ),
         VariablesReported(at=at, clock=clock, source="event", variables=(value,)),
     ]
+    return told + _connector_state(place, value, at, clock)
+
+
+def _connector_state(place: Place, value: VariableValue, at: datetime, clock: Clock) -> list[Fact]:
+    """What a station may send instead of a StatusNotification (G01, alternative scenario)."""
+    status = STATUSES.get((value.value or "").casefold())
+    is_state = (place.component, place.variable) == ("Connector", "AvailabilityState")
+    if not is_state or status is None or not place.evse:
+        return []
+    connector = place.connector or 1
+    return [StatusReported(at=at, clock=clock, evse=place.evse, connector=connector, status=status)]

@@ -35,16 +35,23 @@ def control(version: str, token: Token, triggers: frozenset[str]) -> Mapping[str
         if message not in triggers:
             raise NotInThisVersion(f"{version} cannot trigger {message[:50]}")
         # A status is of a connector: 2.0.1 F06.FR.13 wants its number too.
-        connector = order.get("connector") or (1 if message == "StatusNotification" else None)
+        is_status = message == "StatusNotification"
+        if is_status and not order.get("evse"):
+            raise NotInThisVersion(f"{version} tells a status of one connector: name its EVSE")
+        connector = order.get("connector") or (1 if is_status else None)
         wanted = {"requestedMessage": message}
         return (Call("TriggerMessage", wanted | place(order.get("evse"), connector)),)
 
     def reserve(order: Order, _context: OrderContext) -> tuple[Call, ...]:
+        """H01: an EVSE, one with a connector of a type, or any; for a token, or its group too."""
+        group = order.get("group_id")
         payload = {
             "id": order["reservation"],
             "expiryDateTime": stamp(order["expires_at"]),
             "idToken": token(order["token"].get("uid"), order["token"].get("type")),
             "evseId": order.get("evse") or None,
+            "connectorType": order.get("connector_type"),
+            "groupIdToken": token(group, "Central") if group else None,
         }
         return (Call("ReserveNow", without_none(payload)),)
 

@@ -34,6 +34,7 @@ CHARGING_STATES: dict[str, ChargingState] = {
 }
 BEGIN = "Transaction.Begin"
 END = "Transaction.End"
+LOCAL = "Local"  # what may be left out (E06.FR.09)
 
 
 def transaction_event(payload: Payload, received_at: datetime) -> Reading:
@@ -85,6 +86,7 @@ def _fact(
             **common,
             evse=evse,
             remote_start_number=remote_start,
+            reservation_id=whole(payload.get("reservationId")),
             trigger=text(payload, "triggerReason", 64),
             charging_state=state,
         )
@@ -93,7 +95,7 @@ def _fact(
             **common,
             evse=evse,
             meter_stop_mwh=_register(common, END),
-            reason=text(said, "stoppedReason", 64),
+            reason=text(said, "stoppedReason", 64) or LOCAL,
         )
     raise Unreadable("eventType is none of Started, Updated and Ended")
 

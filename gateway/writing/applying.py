@@ -16,7 +16,7 @@ from gateway.writing.keys import Claims
 from gateway.writing.loading import TRANSACTION_FACTS, TransactionFact
 from gateway.writing.session_row import SessionRow
 from gateway.writing.sessions import Book, CannotApply
-from gateway.writing.station_events import firmware_event, transaction_event
+from gateway.writing.station_events import firmware_event, reservation_used, transaction_event
 from holdfast.contracts.facts import (
     CertificateRequested,
     DataReceived,
@@ -178,6 +178,8 @@ def _keep(entry: Entry, book: Book, fact: Fact | None) -> None:
     elif isinstance(fact, FactsReported):
         for one in fact.facts:
             _keep(entry, book, one)
+    elif isinstance(fact, StatusReported):
+        _status(entry, book, fact)
     elif isinstance(fact, VARIABLE_FACTS):
         book.changes.variables.append((entry, fact))
 
@@ -185,6 +187,9 @@ def _keep(entry: Entry, book: Book, fact: Fact | None) -> None:
 def _transaction(entry: Entry, book: Book, fact: TransactionFact) -> tuple[Outcome, UUID | None]:
     if fact.extras:
         book.changes.events.append((entry, transaction_event(fact)))
+    reservation = getattr(fact, "reservation_id", None)
+    if reservation is not None:
+        book.changes.events.append((entry, reservation_used(fact, reservation)))
     if isinstance(fact, TransactionStarted):
         outcome, row = sessions.start(book, entry, fact)
         return outcome, row.id

@@ -37,6 +37,21 @@ def transaction_event(fact: TransactionFact) -> EventReported:
     )
 
 
+def reservation_used(fact: TransactionFact, reservation: int) -> EventReported:
+    """The transaction that ends a reservation; as the station tells of one that expires
+    (2.0.1 E01.FR.13, H01.FR.15; 1.6 section 4.8)."""
+    return EventReported(
+        at=fact.at,
+        clock=fact.clock,
+        kind="reservation",
+        name="Used",
+        evse=fact.evse,
+        connector=fact.connector,
+        transaction_id=fact.transaction_id,
+        details={"reservationId": reservation},
+    )
+
+
 async def save_events(
     connection: Connection, events: Sequence[tuple[Entry, EventReported]]
 ) -> None:

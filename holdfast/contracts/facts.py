@@ -149,6 +149,7 @@ class TransactionUpdated(Fact):
     token_uid: str | None = None
     token_type: str | None = None
     remote_start_number: int | None = None
+    reservation_id: int | None = None
     trigger: str | None = None
     sequence: int | None = None
     offline: bool = False

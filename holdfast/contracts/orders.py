@@ -41,7 +41,9 @@ OrderKind = Literal[
     "clear_charging_profile",  # {"id" | "evse" | "purpose" | "stack_level": …}
     "charging_profiles",  # {"evse": int | None, "purpose": str | None}: what is installed (2.x)
     "composite_schedule",  # {"evse": int, "duration_s": int, "unit": "A" | "W" | None}
-    "reserve",  # {"reservation": int, "evse": int, "token": {"uid", "type"}, "expires_at": str}
+    # {"reservation": int, "evse": int, "token": {"uid", "type"}, "expires_at": str,
+    #  "group_id": str | None, "connector_type": str | None (2.x)}
+    "reserve",
     "cancel_reservation",  # {"reservation": int}
     "update_firmware",  # {"location", "retrieve_at", "install_at", "certificate", "signature"}
     "log",  # {"type": "diagnostics" | "security", "location": str, "from", "to"}
