@@ -78,7 +78,7 @@ class StationCertificates:
         request, station, _ = await station_certificates.open_request(db, order.request_id)
         signed = await station_certificates.certificate_of(db, request)
         if request.state not in OPEN_STATES or signed is not None:
-            return RequestSeen(state=request.state, reason=request.reason)
+            return self._seen(request)
         signing = read_signing_request(request.csr)
         wrong = station_certificates.wrong_name(signing, request, station)
         if wrong is not None:
@@ -89,7 +89,11 @@ class StationCertificates:
             await self._ask(db, request, station)
             return RequestSeen(state=request.state)
         await self._keep(db, request)
-        return RequestSeen(state=request.state)
+        return self._seen(request)
+
+    def _seen(self, request: CertificateRequest) -> RequestSeen:
+        pause_s = self.settings.certificate_pause_s
+        return RequestSeen(state=request.state, reason=request.reason, pause_s=pause_s)
 
     async def _ask(self, db: AsyncSession, request: CertificateRequest, station: Station) -> None:
         request.state, request.attention = "approval", "a person must approve it"

@@ -17,6 +17,7 @@ from api.reference_page import STYLE, STYLE_PATH, reference_page
 from api.routes import (
     accounts,
     api_keys,
+    certificate_status,
     commands,
     events,
     evidence,
@@ -120,11 +121,13 @@ def create_app(
     )
     app.state.cards = None if stripe_client is None else StripeCards(stripe_client)
     app.state.rate_limits = RateLimits()
+    app.state.certificate_status = certificate_status.StatusDesk()
     app.state.closing = asyncio.Event()
     problems.install(app)
     for router in ROUTERS:
         app.include_router(router, prefix=PREFIX)
     app.include_router(stripe_webhooks.router)
+    app.include_router(certificate_status.router)
     app.include_router(_documents(app))
     describe(app)
     app.add_middleware(

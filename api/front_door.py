@@ -10,7 +10,7 @@ from typing import Any
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-API_PREFIXES = ("/api/", "/webhooks/")
+API_PREFIXES = ("/api/", "/webhooks/", "/ocsp/", "/crl/")
 API_PATHS = ("/api", "/healthz")
 # An answer may hold a key that is shown once: no cache may keep it, and no browser may guess it.
 HEADERS = {

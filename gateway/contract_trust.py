@@ -17,10 +17,11 @@ from holdfast.contracts.facts import CertificateHash
 
 TRUST_S = 10.0  # a root that was just uploaded counts after this
 ORGANIZATIONS_MAX = 1_000
+CONTRACT_USES = frozenset({"mo", "v2g"})
 WITHOUT_NEXT_UPDATE = timedelta(minutes=5)
 
 _ROOTS = """
-SELECT pem FROM trusted_roots
+SELECT "use", pem FROM trusted_roots
 WHERE organization_id = %s AND retired_at IS NULL ORDER BY id LIMIT 500
 """
 # Retired ones too: what they signed is still about.
@@ -76,10 +77,15 @@ class OwnAuthority:
 
 @dataclass(frozen=True, slots=True)
 class Trust:
-    """Roots that an organization trusts for contracts, and its own authorities if it has any."""
+    """Roots that an organization trusts, and its own authorities if it has any.
 
-    roots: tuple[x509.Certificate, ...]
+    A contract ends in a root of mobility operators, or in a V2G root (ISO 15118-2 section 7.3.1
+    and annex E allow both); a manufacturer's root vouches for no contract.
+    """
+
+    roots: tuple[x509.Certificate, ...]  # of every use: whose word counts about a certificate
     own: tuple[OwnAuthority, ...]
+    contract_roots: tuple[x509.Certificate, ...]
 
     def own_issuer(self, asked: CertificateHash) -> OwnAuthority | None:
         """The authority of ours that issued what the hashes name."""
@@ -120,9 +126,13 @@ class TrustRows:
             roots = await (await connection.execute(_ROOTS, (organization_id,))).fetchall()
             rows = await (await connection.execute(_AUTHORITIES, (organization_id,))).fetchall()
         own = tuple(OwnAuthority.of_row(row) for row in rows)
-        found = [x509.load_pem_x509_certificate(pem.encode()) for (pem,) in roots]
-        found += [one.root for one in own if one.purpose == "contract"]
-        trust = Trust(tuple(found), own)
+        found = [(use, x509.load_pem_x509_certificate(pem.encode())) for use, pem in roots]
+        found += [("mo", one.root) for one in own if one.purpose == "contract"]
+        trust = Trust(
+            roots=tuple(root for _, root in found),
+            own=own,
+            contract_roots=tuple(root for use, root in found if use in CONTRACT_USES),
+        )
         if len(self._trusts) >= ORGANIZATIONS_MAX:
             self._trusts.clear()
         self._trusts[organization_id] = (time.monotonic() + TRUST_S, trust)

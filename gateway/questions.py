@@ -30,6 +30,7 @@ from holdfast.adapters.contract_certificates import contract_provider
 from holdfast.adapters.contract_chain import (
     CertificateStatus,
     ChainBroken,
+    check_contract,
     common_name,
     load_chain,
     same_emaid,
@@ -126,7 +127,8 @@ class GatewayQuestions:
         issuers: Sequence[x509.Certificate] = trust.roots
         if fact.certificate is not None:
             try:
-                path = verify_chain(load_chain(fact.certificate), trust.roots, now)
+                path = verify_chain(load_chain(fact.certificate), trust.contract_roots, now)
+                check_contract(path)
             except ChainBroken as broken:
                 return broken.status
             if not same_emaid(common_name(path.leaf) or "", fact.token_uid):

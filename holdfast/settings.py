@@ -65,6 +65,13 @@ class Settings(BaseModel):
         le=365,
         description="days before its end that a certificate's renewal is asked for",
     )
+    certificate_pause_s: float = Field(
+        5.0,
+        ge=0,
+        le=60,
+        description="seconds between the answer to a certificate request and the certificate; the "
+        "conformance tests of OCPP want some",
+    )
     password_rotation_days: int = Field(
         7, ge=1, le=90, description="days that a station has to come with its new password"
     )
@@ -79,6 +86,11 @@ class Settings(BaseModel):
     )
     api_host: str = Field("127.0.0.1", description="address the API and pages bind to")
     api_port: int = Field(8000, ge=1, le=65535, description="API and pages")
+    public_url: str | None = Field(
+        None,
+        pattern=r"^https?://[^\s/?#]+(/[^\s?#]*)?$",
+        description="where others reach the API; named in certificates, for OCSP and CRL",
+    )
     admin_host: str = Field("127.0.0.1", description="address of health and metrics")
     admin_port: int = Field(9610, ge=0, le=65535, description="port of health and metrics")
     onboarding: Onboarding = Field(
@@ -100,7 +112,8 @@ class Settings(BaseModel):
         None, description="bearer key for the contract provider"
     )
     outbound_hosts: str | None = Field(
-        None, description="hosts or host:port, comma separated, asked (OCSP) though they are private"
+        None,
+        description="hosts or host:port, comma separated, asked (OCSP) though they are private",
     )
     session_start_timeout_s: int = Field(
         300, ge=1, description="a remote start without a transaction is given up after this"

@@ -121,7 +121,7 @@ def roles(
 def security_activities(settings: Settings, db_sessions: Sessions) -> list[Callable[..., Any]]:
     """Steps of certificates, passwords and network profiles: each places an order, or looks."""
     certificates = StationCertificates(
-        db_sessions, settings, OrganizationSigner(settings.secret_key)
+        db_sessions, settings, OrganizationSigner(settings.secret_key, settings.public_url)
     )
     passwords = PasswordRotations(db_sessions)
     network = NetworkChanges(db_sessions)

@@ -22,6 +22,7 @@ class NetworkProfile:
     @workflow.init
     def __init__(self, start: StartChange) -> None:
         self.start = start
+        self.slot = 0
 
     @workflow.run
     async def run(self, start: StartChange) -> ChangeSeen:
@@ -40,8 +41,12 @@ class NetworkProfile:
         if start.reset:
             # Its answer may be lost with the restart itself: what counts is whether it comes back.
             await step(contract.place_step, self._of("reset"), summary="restart the station")
-        if await self._back() and await self._new_slot():
-            return await self._end("done", None)
+        if await self._back():
+            slot = await self._slot_in_use()
+            if slot is None:
+                return await self._end("done", "the station does not say which slot it uses")
+            if slot == self.slot:
+                return await self._end("done", None)
         await self._ordered("restore")
         return await self._end("fallen_back", "the station did not come through the new profile")
 
@@ -65,11 +70,12 @@ class NetworkProfile:
             ):
                 return False
 
-    async def _new_slot(self) -> bool:
-        """Whether the station says so; one that does not say is taken at its connection."""
+    async def _slot_in_use(self) -> int | None:
+        """As the station says; one that does not say is taken at its connection."""
         await self._ordered("active")
         seen = await step(contract.look_at_change, self._of("active"), summary="which slot")
-        return seen.active_slot in (None, seen.slot)
+        self.slot = seen.slot
+        return seen.active_slot
 
     def _of(self, name: Step) -> ChangeStep:
         return ChangeStep(change_id=self.start.change_id, step=name)

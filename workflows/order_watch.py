@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from temporalio import workflow
 
-LOOK_FIRST_S = 5.0
+LOOK_FIRST_S = 1.0  # an order to a station that is there takes less
 LOOK_FACTOR = 1.5
 LOOK_MAX_S = 3600.0
 OPEN_STATES = (None, "waiting", "sent")

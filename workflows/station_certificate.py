@@ -19,8 +19,6 @@ from workflows.order_watch import ended
 from workflows.seen_events import SeenEvents
 from workflows.step import Refused, step
 
-# The conformance tests of OCPP want the answer to the CSR well before the certificate.
-PAUSE_BEFORE_SENDING = timedelta(seconds=5)
 ATTEMPTS_MAX = 3
 ATTEMPT = timedelta(days=2)
 AGAIN_AFTER = timedelta(minutes=5)
@@ -45,7 +43,9 @@ class StationCertificate:
         except Refused as refused:
             seen = await self._end("failed", refused.message)
         if seen.state not in FINAL:
-            await workflow.sleep(PAUSE_BEFORE_SENDING, summary="the station reads our answer first")
+            await workflow.sleep(
+                timedelta(seconds=seen.pause_s), summary="the station reads our answer first"
+            )
             seen = await self._handed_over(start)
         await workflow.wait_condition(workflow.all_handlers_finished)
         workflow.set_current_details(f"{seen.state} {seen.reason or ''}".strip())

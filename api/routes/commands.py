@@ -45,6 +45,7 @@ router = APIRouter(
 VALID_S = 300
 START_VALID_S = 120  # nobody wants a car to start when the driver has left
 STOP_VALID_S = 3_600
+VALID_S_MAX = 30 * 86_400
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,9 +58,11 @@ class Asking:
     commander: Commander
     identity: str
     wait_s: float
+    valid_s: int | None = None
 
     async def order(self, command: Command, *, valid_s: int = VALID_S) -> OrderShown:
-        """Order it and wait."""
+        """Order it and wait. `valid_s`: how long it may wait, where the caller does not say."""
+        valid_s = self.valid_s or valid_s
         commanded = await command_station(
             self.db,
             self.commander.organization_id,
@@ -98,6 +101,15 @@ def asking(
         float,
         Query(ge=0, le=WAIT_MAX_S, description="Seconds to wait for the station's answer."),
     ] = 10,
+    valid_s: Annotated[
+        int | None,
+        Query(
+            ge=1,
+            le=VALID_S_MAX,
+            description="Seconds that the order may wait for a station that is away; without it "
+            "each command has its own. A start and a stop keep theirs.",
+        ),
+    ] = None,
 ) -> Asking:
     """What every command is given besides its form."""
     return Asking(
@@ -107,6 +119,7 @@ def asking(
         commander=commander,
         identity=identity,
         wait_s=wait,
+        valid_s=valid_s,
     )
 
 

@@ -15,6 +15,7 @@ from holdfast.http.principal import Expert
 from holdfast.services import audit, organizations, stations
 from holdfast.services.ocpp_actions import check_call
 from holdfast.services.orders import place_order
+from holdfast.services.secret_orders import refuse_secrets
 from holdfast.settings import Settings
 from holdfast.store.tables import Order
 
@@ -48,12 +49,15 @@ async def call_station(
     """Send one CALL. It is never sent later: without a socket the answer is `offline`.
 
     The action must be one that a central system sends in the station's OCPP version, and its
-    payload must keep the schema; `"validate": false` sends any payload.
+    payload must keep the schema; `"validate": false` sends any payload. Passwords and credentials
+    of network profiles are refused: they have ways of their own.
     """
     settings: Settings = request.app.state.settings
     organization = await organizations.get_organization(db, expert.organization_id)
     station = await stations.usable_station(db, expert.organization_id, identity)
     check_call(station.protocol, form.action, form.payload, validate=form.validate_payload)
+    asked_call = {"action": form.action, "payload": form.payload}
+    refuse_secrets("call", asked_call)
     online = await stations.station_is_online(db, station, settings.gateway_lease_s)
     order: Order | None = None
     if online:
@@ -62,7 +66,7 @@ async def call_station(
             organization=organization,
             station=station,
             kind="call",
-            payload={"action": form.action, "payload": form.payload},
+            payload=asked_call,
             not_after=datetime.now(UTC) + timedelta(seconds=wait),
             requested_by=expert.actor,
             relay_at=relay_at(wait),

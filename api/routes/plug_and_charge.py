@@ -139,7 +139,7 @@ async def issue_contract(
         writer.organization_id,
         emaid=new.emaid,
         days=new.days,
-        signer=OwnContractSigner(settings.secret_key.get_secret_value()),
+        signer=OwnContractSigner(settings.secret_key.get_secret_value(), settings.public_url),
         actor=writer.actor,
         now=datetime.now(UTC),
     )

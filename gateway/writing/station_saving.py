@@ -177,7 +177,11 @@ async def save_lines(connection: Connection, lines: Sequence[LogLine]) -> None:
 
 
 async def save_quarantine(connection: Connection, quarantined: Sequence[tuple[Entry, str]]) -> None:
-    """Messages that were answered and not applied; a replay that failed stays where it was."""
+    """Messages that were answered and not applied; a replay that failed stays where it was.
+
+    Without secrets, as in the message log: what is played again takes "(hidden)" for a value that
+    nothing here keeps anyhow.
+    """
     for entry, problem in quarantined:
         if entry.replay_of is not None:
             await connection.execute(_REFUSED_AGAIN, (problem[:ERROR_LENGTH_MAX], entry.replay_of))
@@ -191,7 +195,7 @@ async def save_quarantine(connection: Connection, quarantined: Sequence[tuple[En
                 [entry.received_at for entry, _ in new],
                 [entry.peer.dialect.protocol for entry, _ in new],
                 [entry.action.replace("\x00", "") for entry, _ in new],
-                [entry.frame for entry, _ in new],
+                [redacted_frame(entry.action, entry.frame) for entry, _ in new],
                 [problem[:ERROR_LENGTH_MAX].replace("\x00", "") for _, problem in new],
             ),
         )

@@ -8,7 +8,6 @@ ask for, and what small stations can check. Instants are handed in; serial numbe
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from hashlib import sha256
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Literal
 
@@ -16,8 +15,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509 import ocsp
-from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsageOID, NameOID
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from holdfast.adapters.public_addresses import PublicAddresses
 from holdfast.store.sealing import seal, unseal
 
 ROOT_DAYS = 3650 * 2
@@ -27,6 +27,7 @@ OCSP_VALID = timedelta(days=7)
 CRL_VALID = timedelta(days=7)
 COMMON_NAME_MAX = 64  # X.520's upper bound
 SEALED_PURPOSE = "certificate authority"
+SHA256 = hashes.SHA256()
 
 PublicKey = ec.EllipticCurvePublicKey | rsa.RSAPublicKey
 PrivateKey = ec.EllipticCurvePrivateKey
@@ -79,6 +80,15 @@ class Revoked:
 
     serial: str  # hex
     at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class OcspQuestion:
+    """What an OCSP request names, beside the issuer. `serial` in hex; `algorithm` of the hashes in
+    which it names the issuer, SHA-1 as a rule, and the answer must too."""
+
+    serial: str
+    algorithm: hashes.HashAlgorithm
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +161,7 @@ class CertificateAuthority:
         now: datetime,
         valid_days: int,
         names: Sequence[str] = (),
-        responder_url: str | None = None,
+        published: PublicAddresses | None = None,
     ) -> Issued:
         """A certificate over this key. `names`: DNS names and addresses of a server.
 
@@ -171,36 +181,35 @@ class CertificateAuthority:
                 x509.SubjectAlternativeName([_general_name(name) for name in names]),
                 critical=False,
             )
-        if responder_url is not None:
-            building = building.add_extension(
-                x509.AuthorityInformationAccess(
-                    [
-                        x509.AccessDescription(
-                            AuthorityInformationAccessOID.OCSP,
-                            x509.UniformResourceIdentifier(responder_url),
-                        )
-                    ]
-                ),
-                critical=False,
-            )
+        for extension in [] if published is None else published.extensions():
+            building = building.add_extension(extension, critical=False)
         certificate = building.sign(self.issuing_key, hashes.SHA256())
         return Issued(certificate, pem_of(certificate) + pem_of(self.issuing))
 
     def ocsp_response(self, serial: str, now: datetime, revoked: Revoked | None = None) -> bytes:
-        """A DER OCSPResponse (RFC 6960) about a certificate of ours, signed by the issuer itself.
+        """A DER OCSPResponse about a certificate of ours. Whether it was ever issued is the
+        caller's to know. `serial` in hex."""
+        asked = OcspQuestion(serial, hashes.SHA256())
+        return self.ocsp_answer(
+            asked, now, issued=True, ended_at=None if revoked is None else revoked.at
+        )
 
-        `serial` in hex. Whether it was ever issued is the caller's to know.
-        """
-        name, key = self.issuer_hashes()
+    def ocsp_answer(
+        self, asked: OcspQuestion, now: datetime, *, issued: bool, ended_at: datetime | None
+    ) -> bytes:
+        """A DER OCSPResponse (RFC 6960), signed by the issuer itself: good, revoked where the
+        certificate has ended, or unknown where none was issued under this serial number."""
+        name, key = issuer_hashes(self.issuing, asked.algorithm)
+        status = ocsp.OCSPCertStatus.REVOKED if ended_at else ocsp.OCSPCertStatus.GOOD
         answer = ocsp.OCSPResponseBuilder().add_response_by_hash(
             issuer_name_hash=name,
             issuer_key_hash=key,
-            serial_number=int(serial, 16),
-            algorithm=hashes.SHA256(),
-            cert_status=ocsp.OCSPCertStatus.REVOKED if revoked else ocsp.OCSPCertStatus.GOOD,
+            serial_number=int(asked.serial, 16),
+            algorithm=asked.algorithm,
+            cert_status=status if issued else ocsp.OCSPCertStatus.UNKNOWN,
             this_update=now,
             next_update=now + OCSP_VALID,
-            revocation_time=revoked.at if revoked else None,
+            revocation_time=ended_at if issued else None,
             revocation_reason=None,
         )
         signed = answer.responder_id(ocsp.OCSPResponderEncoding.HASH, self.issuing).sign(
@@ -215,6 +224,15 @@ class CertificateAuthority:
 
     def crl(self, revoked: Sequence[Revoked], number: int, now: datetime) -> bytes:
         """A PEM list of what the issuing authority has taken back (RFC 5280)."""
+        return self._crl(revoked, number, now).public_bytes(serialization.Encoding.PEM)
+
+    def crl_der(self, revoked: Sequence[Revoked], number: int, now: datetime) -> bytes:
+        """The same in DER, as it is fetched."""
+        return self._crl(revoked, number, now).public_bytes(serialization.Encoding.DER)
+
+    def _crl(
+        self, revoked: Sequence[Revoked], number: int, now: datetime
+    ) -> x509.CertificateRevocationList:
         building = (
             x509.CertificateRevocationListBuilder()
             .issuer_name(self.issuing.subject)
@@ -230,9 +248,7 @@ class CertificateAuthority:
                 .revocation_date(one.at)
                 .build()
             )
-        return building.sign(self.issuing_key, hashes.SHA256()).public_bytes(
-            serialization.Encoding.PEM
-        )
+        return building.sign(self.issuing_key, hashes.SHA256())
 
     def issued(self, certificate: x509.Certificate) -> bool:
         """Whether the issuing authority signed it. Dates are not looked at."""
@@ -243,8 +259,10 @@ class CertificateAuthority:
         return True
 
 
-def issuer_hashes(issuer: x509.Certificate) -> tuple[bytes, bytes]:
-    """SHA-256 of an issuer's name (DER) and of its public key: the bits alone, without algorithm.
+def issuer_hashes(
+    issuer: x509.Certificate, algorithm: hashes.HashAlgorithm = SHA256
+) -> tuple[bytes, bytes]:
+    """Digests of an issuer's name (DER) and of its public key: the bits alone, without algorithm.
     Raises ValueError for a key that is neither EC nor RSA."""
     key = issuer.public_key()
     if isinstance(key, ec.EllipticCurvePublicKey):
@@ -255,7 +273,13 @@ def issuer_hashes(issuer: x509.Certificate) -> tuple[bytes, bytes]:
         bits = key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.PKCS1)
     else:
         raise ValueError("issuers have EC or RSA keys")
-    return sha256(issuer.subject.public_bytes()).digest(), sha256(bits).digest()
+    return _digest(issuer.subject.public_bytes(), algorithm), _digest(bits, algorithm)
+
+
+def _digest(data: bytes, algorithm: hashes.HashAlgorithm) -> bytes:
+    digest = hashes.Hash(algorithm)
+    digest.update(data)
+    return digest.finalize()
 
 
 def subject_name(common_name: str, organization: str | None = None) -> x509.Name:

@@ -18,6 +18,7 @@ from cryptography.x509.oid import ExtensionOID, NameOID
 
 CHAIN_MAX = 5  # leaf, two sub-CAs, root, and one to spare
 RSA_BITS_MIN = 2048
+OTHER_ROLES = frozenset({"CPO", "OEM", "CPS"})
 
 CertificateStatus = Literal[
     "Accepted",
@@ -110,6 +111,20 @@ def verify_chain(
     for certificate in path:
         _check_validity(certificate, at)
     return Path(tuple(path))
+
+
+def check_contract(path: Path) -> None:
+    """That a chain is a mobility operator's: below one V2G root there are those of charge point
+    operators, manufacturers and provisioning too, and none of them may vouch for a contract.
+
+    They say which they are in the subject's domain component (ISO 15118-2 annex F). One that says
+    nothing is taken. Raises `ChainBroken`.
+    """
+    for certificate in path.certificates[:-1]:
+        for name in certificate.subject.get_attributes_for_oid(NameOID.DOMAIN_COMPONENT):
+            role = str(name.value).upper()
+            if role in OTHER_ROLES:
+                raise ChainBroken("CertChainError", f"a chain of {role}, not of a contract")
 
 
 def common_name(certificate: x509.Certificate) -> str | None:

@@ -6,8 +6,13 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from holdfast.adapters.certificate_authority import key_pem, new_key, subject_name
+from holdfast.adapters.certificate_authority import (
+    key_pem,
+    new_key,
+    subject_name,
+)
 from holdfast.adapters.organization_authority import organization_authority
+from holdfast.adapters.public_addresses import PublicAddresses
 from holdfast.contracts.ports import SignedContract
 from holdfast.store.tables import Organization
 
@@ -17,13 +22,14 @@ class OwnContractSigner:
     """Signs with the authority of the purpose "contract", made on first need."""
 
     secret_key: str = field(repr=False)
+    public_url: str | None = None  # of our own answers about certificates
 
     async def sign(
         self, db: AsyncSession, organization_id: UUID, emaid: str, days: int, now: datetime
     ) -> SignedContract:
         """A new P-256 key, and a certificate whose subject is the eMAID."""
         organization = await db.get_one(Organization, organization_id)
-        _, authority = await organization_authority(
+        authority_id, authority = await organization_authority(
             db, organization, "contract", self.secret_key, now
         )
         key = new_key()
@@ -33,6 +39,7 @@ class OwnContractSigner:
             "contract",
             now=now,
             valid_days=days,
+            published=PublicAddresses.of(self.public_url, authority_id),
         )
         return SignedContract(
             serial=issued.serial,

@@ -15,6 +15,7 @@ from holdfast.adapters.certificate_authority import (
     SealedAuthority,
     subject_name,
 )
+from holdfast.adapters.public_addresses import PublicAddresses
 from holdfast.contracts.ports import SignedCertificate, SigningOrder
 from holdfast.store.tables import Authority, Organization
 
@@ -73,6 +74,7 @@ class OrganizationSigner:
     """Signs with the organization's own authority (contracts.ports.CertificateSigner)."""
 
     secret_key: SecretStr
+    public_url: str | None = None  # of our own answers about certificates
 
     async def sign(self, db: AsyncSession, order: SigningOrder) -> SignedCertificate:
         """Raises ValueError: the CSR is none, or the authority's keys cannot be unsealed."""
@@ -90,6 +92,7 @@ class OrganizationSigner:
             "server" if order.server else "station",
             now=order.now,
             valid_days=order.valid_days,
+            published=PublicAddresses.of(self.public_url, authority_id),
         )
         return SignedCertificate(
             authority_id=authority_id,

@@ -13,6 +13,8 @@ from holdfast.contracts.message import Message, declared
 
 WORKFLOW = "StationCertificate"
 REQUEST_DECIDED = "request_decided"
+# The conformance tests of OCPP want the answer to the CSR well before the certificate.
+PAUSE_S = 5.0
 
 
 class StartCertificate(Message):
@@ -41,11 +43,15 @@ class CertificateOrder(Message):
 
 
 class RequestSeen(Message):
-    """As its rows are now: the request's state, and that of the order of the last attempt."""
+    """As its rows are now: the request's state, and that of the order of the last attempt.
+
+    `pause_s`, after signing: how long the certificate waits before it is sent.
+    """
 
     state: str
     order: str | None = None
     reason: str | None = None
+    pause_s: float = PAUSE_S
 
 
 class EndRequest(Message):

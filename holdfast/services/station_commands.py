@@ -3,6 +3,7 @@
 Every command is audited as `station.order.<kind>` on `station:<identity>`, whoever offers it.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -23,6 +24,13 @@ from holdfast.services.stations import usable_station
 from holdfast.settings import Settings
 from holdfast.store.tables import Order, Organization, Station
 
+# Not in the audit log: they name a person, or are long and open only to machines.
+UNTOLD = frozenset(
+    {"certificate", "content", "customer", "entries", "signature", "tariff", "token"}
+)
+# Who may fetch there: the log tells of the place, not of the password or of a signed query.
+_CREDENTIALS = re.compile(r"(?<=//)[^/@]*@|[?#].*")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
@@ -41,6 +49,18 @@ class Commanded:
     order: Order
     organization: Organization
     station: Station
+
+
+def told(payload: Mapping[str, Any]) -> dict[str, Any]:
+    """What of a payload the audit log may hold."""
+    said = {
+        name: value
+        for name, value in payload.items()
+        if name not in UNTOLD and isinstance(value, str | int | float | bool)
+    }
+    if isinstance(place := said.get("location"), str):
+        said["location"] = _CREDENTIALS.sub("", place)
+    return said
 
 
 async def command_station(

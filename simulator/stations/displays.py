@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 DISPLAYS_MAX = 50
 CUSTOMER_PART_LENGTH = 512
 SLOTS_MAX = 10
+FACTORY_SLOT = 0
 FORMATS = frozenset({"ASCII", "UTF8"})
 
 
@@ -124,17 +125,21 @@ def set_network(station: "SimulatedStation", payload: Json) -> Answer:
     return Answer({"status": "Accepted"})
 
 
-def network_url(station: "SimulatedStation", factory_url: str, failures: int) -> str:
-    """Where to dial after so many failures in a row: each slot gets its attempts, then the next."""
+def network_slot(station: "SimulatedStation", factory_url: str, failures: int) -> tuple[int, str]:
+    """Which slot to dial after so many failures in a row, and its URL: each slot gets its attempts,
+    then the next."""
     slots = station.memory.read("network", {})
     if not slots:
-        return factory_url
+        return FACTORY_SLOT, factory_url
     tries_text = station.settings.text("network_tries") or "3"
     tries = max(int(tries_text), 1) if tries_text.isdecimal() else 3
     order = [one.strip() for one in (station.settings.text("network_priority") or "0").split(",")]
-    urls = [factory_url if one == "0" else slots.get(one) for one in order]
-    usable = [one for one in urls if one is not None]
-    if factory_url not in usable:
-        usable.append(factory_url)
-    url = usable[(failures // tries) % len(usable)]
-    return url if "{identity}" in url else url.rstrip("/") + "/{identity}"
+    usable = [
+        (int(one), slots[one] if one != str(FACTORY_SLOT) else factory_url)
+        for one in order
+        if one == str(FACTORY_SLOT) or one in slots
+    ]
+    if (FACTORY_SLOT, factory_url) not in usable:
+        usable.append((FACTORY_SLOT, factory_url))
+    slot, url = usable[(failures // tries) % len(usable)]
+    return slot, url if "{identity}" in url else url.rstrip("/") + "/{identity}"

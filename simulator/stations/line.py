@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from simulator.stations.certificates import tls_context
 from simulator.stations.connection import CannotConnect, Connection, open_socket
-from simulator.stations.displays import network_url
+from simulator.stations.displays import FACTORY_SLOT, network_slot
 from simulator.stations.messages import (
     Answer,
     CallFailed,
@@ -36,6 +36,8 @@ class Line:
     def __init__(self, station: "SimulatedStation", url: str) -> None:
         self._station = station
         self._url = url
+        self._dialled = url
+        self.slot = FACTORY_SLOT  # of the network profile in use (2.x)
         self._connection: Connection | None = None
         self._task: asyncio.Task[None] | None = None
         self._usable = asyncio.Event()
@@ -48,8 +50,8 @@ class Line:
 
     @property
     def is_tls(self) -> bool:
-        """The factory's address is wss."""
-        return self._url.startswith("wss:")
+        """The address in use is wss."""
+        return self._dialled.startswith("wss:")
 
     async def send_raw(self, frame: str) -> None:
         """Whatever this is, on the open socket; a lost line loses it."""
@@ -127,7 +129,8 @@ class Line:
             await asyncio.sleep(max(self._offline_until - loop.time(), 0))
             connected_at = loop.time()
             try:
-                await self._connect_and_serve(network_url(self._station, self._url, failures))
+                self.slot, self._dialled = network_slot(self._station, self._url, failures)
+                await self._connect_and_serve(self._dialled)
                 was_useful = loop.time() - connected_at > timing.reconnect_max_s
                 failures = 1 if was_useful else failures + 1
             except CannotConnect as error:

@@ -11,7 +11,13 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp
 from cryptography.x509.oid import NameOID
 
-from holdfast.adapters.contract_chain import ChainBroken, load_chain, same_emaid, verify_chain
+from holdfast.adapters.contract_chain import (
+    ChainBroken,
+    check_contract,
+    load_chain,
+    same_emaid,
+    verify_chain,
+)
 from holdfast.adapters.crl_client import read_crl
 from holdfast.adapters.ocsp_client import OcspUnusable, hash_of, read_answer
 from simulator.contracts.pki import Holder, Pki
@@ -27,11 +33,19 @@ def certificate(
     *extensions: tuple[x509.ExtensionType, bool],
     key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | None = None,
     name: str = EMAID,
+    role: str | None = None,
 ) -> Holder:
     key = key or ec.generate_private_key(ec.SECP256R1())
     building = (
         x509.CertificateBuilder()
-        .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]))
+        .subject_name(
+            x509.Name(
+                [
+                    x509.NameAttribute(NameOID.COMMON_NAME, name),
+                    *([x509.NameAttribute(NameOID.DOMAIN_COMPONENT, role)] if role else []),
+                ]
+            )
+        )
         .issuer_name(issuer.certificate.subject)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
@@ -87,6 +101,22 @@ def test_a_chain_with_something_wrong_says_what() -> None:
     assert status_of([contract, *chain], at=NOW - timedelta(days=30)) == "CertificateExpired"
     with pytest.raises(ChainBroken):
         load_chain(PKI.root.pem * 6)
+
+
+@pytest.mark.parametrize(
+    ("role", "good"), [(None, True), ("MO", True), ("CPO", False), ("oem", False), ("CPS", False)]
+)
+def test_no_other_role_below_a_v2g_root_vouches_for_a_contract(
+    role: str | None, good: bool
+) -> None:
+    shown = [certificate(PKI.sub2, role=role), PKI.sub2, PKI.sub1]
+    path = verify_chain([one.certificate for one in shown], [ROOT], NOW)
+
+    if good:
+        check_contract(path)
+    else:
+        with pytest.raises(ChainBroken, match="not of a contract"):
+            check_contract(path)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509 import ocsp
-from sqlalchemy import insert
+from sqlalchemy import insert, update
 
 from gateway.app import GatewayApp
 from holdfast.adapters.certificate_authority import new_key, subject_name
@@ -227,6 +227,20 @@ async def test_m01_a_cars_request_for_a_contract_goes_to_the_provider_and_back(
         ("CP1", "install"),
         ("CP1", "update"),
     ]
+
+
+@pytest.mark.usefixtures("trusted")
+async def test_c07_a_manufacturers_root_vouches_for_no_contract(
+    gateway: GatewayApp, provider: Provider, db_sessions: Sessions
+) -> None:
+    async with db_sessions.begin() as db:
+        await db.execute(update(TrustedRoot).values(use="manufacturer"))
+    chain = provider.pki.chain(provider.pki.contract(EMAID))
+
+    async with await connect_station(gateway.port, "CP1", PROTOCOL) as station:
+        told = await judged(station, shown(certificate=chain))
+
+    assert told == ("CertChainError", "Invalid")
 
 
 @pytest.mark.usefixtures("trusted")
