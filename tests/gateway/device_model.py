@@ -1,6 +1,7 @@
 """A full device model of an independent charger stack, as the parts of a report."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +10,14 @@ import pytest
 FOLDER = Path(__file__).parents[3] / "shared" / "vectors" / "ocpp" / "device-model"
 
 
-def report_data() -> list[dict[str, Any]]:
-    """ReportDataType of every variable. Skips the test where the material is not there."""
+def report_data(paths: Sequence[Path] | None = None) -> list[dict[str, Any]]:
+    """ReportDataType of every variable, or of the components in these files.
+
+    Skips the test where the material is not there."""
     if not FOLDER.is_dir():
         pytest.skip("the shared test material is not beside the repository")
     found = []
-    for path in sorted(FOLDER.rglob("*.json")):
+    for path in paths or sorted(FOLDER.rglob("*.json")):
         component = json.loads(path.read_text())
         named: dict[str, Any] = {"name": component["name"]}
         if "evse_id" in component:

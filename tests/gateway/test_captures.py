@@ -1,15 +1,15 @@
 """Traffic of independent chargers, played into a gateway: everything is answered, most accepted."""
 
+import asyncio
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from gateway.app import GatewayApp
+from gateway.envelope import CallError, CallResult
 from gateway.protocols import DIALECTS
-from holdfast.settings import Settings
-from tests.gateway.conftest import Database, Network, Start, connect_station
+from tests.gateway.field import Field
 
 VECTORS = Path(__file__).resolve().parents[3] / "shared" / "vectors" / "ocpp"
 CAPTURES = VECTORS / "captures"
@@ -45,6 +45,26 @@ def calls_of(path: Path) -> list[list[Any]]:
     return found[:MESSAGES_MAX]
 
 
+def exchanges_of(path: Path) -> list[tuple[list[Any], list[Any]]]:
+    """Calls of the server, with the station's answers as it wrote them."""
+    asked: dict[str, list[Any]] = {}
+    found = []
+    for line in path.read_text().splitlines():
+        record = json.loads(line)
+        if record["dir"] not in ("<<", ">>"):
+            continue
+        try:
+            frame = json.loads(record["raw"])
+        except ValueError:
+            continue
+        if record["dir"] == ">>" and frame[0] == 2:
+            asked[frame[1]] = frame
+        elif record["dir"] == "<<" and frame[0] in (3, 4) and frame[1] in asked:
+            found.append((asked.pop(frame[1]), frame))
+    return found[:MESSAGES_MAX]
+
+
+ANSWERED = [path for path in sorted(CAPTURES.glob("*.jsonl")) if exchanges_of(path)]
 FILES = [path for path in sorted(CAPTURES.glob("*.jsonl")) if calls_of(path)]
 
 pytestmark = pytest.mark.skipif(
@@ -53,18 +73,11 @@ pytestmark = pytest.mark.skipif(
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
-async def test_a_real_charger_is_understood(
-    start_gateway: Start,
-    gateway_settings: Settings,
-    network: Network,
-    database: Database,
-    path: Path,
-) -> None:
-    app: GatewayApp = await start_gateway(gateway_settings)
+async def test_a_real_charger_is_understood(field: Field, path: Path) -> None:
     protocol = protocol_of(path)
     numbers: dict[int, int] = {}  # the capture's transaction ids to ours
     refused = []
-    async with await connect_station(app.port, "CP1", protocol) as station:
+    async with field.station(protocol) as station:
         calls = calls_of(path)
         for _, message_id, action, payload in calls:
             lenient = DIALECTS[protocol].handlers[action].lenient
@@ -81,11 +94,34 @@ async def test_a_real_charger_is_understood(
 
     assert len(refused) <= len(calls) // 20, refused
     # What changes nothing (heartbeats, refusals) reaches the log a moment later.
-    assert await database.until(
-        "SELECT 1 FROM frames WHERE NOT outbound HAVING count(*) = %s", len(calls)
+    assert await field.database.until(
+        "SELECT 1 FROM frames f JOIN stations s ON s.id = f.station_id"
+        " WHERE NOT f.outbound AND s.identity = %s HAVING count(*) = %s",
+        station.identity,
+        len(calls),
     )
-    broken = await database.rows("SELECT error FROM quarantine WHERE error LIKE '%%Error%%'")
+    broken = [row for row in await station.rows("quarantine") if "Error" in row["error"]]
     assert broken == []
+
+
+@pytest.mark.parametrize("path", ANSWERED, ids=lambda path: path.stem)
+async def test_a_real_chargers_answers_are_understood(field: Field, path: Path) -> None:
+    async with field.station(protocol_of(path)) as station:
+        await station.alive()
+        calls = field.connection(station.identity).calls
+        for (_, _, action, payload), (kind, _, *rest) in exchanges_of(path):
+            asking = asyncio.create_task(calls.call(action, payload, 5.0))
+            sent = await station.receive()
+            assert sent[2:] == [action, payload]
+            await station.raw(json.dumps([kind, sent[1], *rest]))
+            answer = await asking
+            if kind == 3:
+                assert isinstance(answer, CallResult)
+                assert answer.payload == rest[0]
+            else:
+                assert isinstance(answer, CallError)
+                assert answer.code == rest[0]
+        await station.alive()
 
 
 def quoted_frames() -> list[str]:
@@ -94,15 +130,12 @@ def quoted_frames() -> list[str]:
     return [item["raw"] for item in records if item["dir"] == "cp>csms" and item["ocpp"] == "1.6"]
 
 
-async def test_no_frame_of_a_real_charger_closes_the_socket(
-    start_gateway: Start, gateway_settings: Settings, network: Network
-) -> None:
-    app: GatewayApp = await start_gateway(gateway_settings)
+async def test_no_frame_of_a_real_charger_closes_the_socket(field: Field) -> None:
     frames = quoted_frames()
     assert len(frames) > 20
-    async with await connect_station(app.port, "CP1") as station:
+    async with field.station() as station:
         for number, raw in enumerate(frames):
-            await station.send(raw)
+            await station.raw(raw)
             await station.post("Heartbeat", {}, f"alive{number}")
             # A heartbeat is answered at once, before older messages.
             answers: dict[str, list[Any]] = {}
