@@ -192,6 +192,26 @@ ORDERS: list[tuple[str, dict[str, Any], dict[str, str]]] = [
         {"reservation": 5, "evse": 1, "token": {"uid": "A", "type": "ISO14443"}, "expires_at": AT},
         dict.fromkeys(ALL, "ReserveNow"),
     ),
+    (
+        "reserve",
+        {
+            "reservation": 5,
+            "token": {"uid": "A", "type": "ISO14443"},
+            "expires_at": AT,
+            "group_id": "G",
+        },
+        dict.fromkeys(ALL, "ReserveNow"),
+    ),
+    (
+        "reserve",
+        {
+            "reservation": 5,
+            "token": {"uid": "A", "type": "ISO14443"},
+            "expires_at": AT,
+            "connector_type": "cCCS2",
+        },
+        dict.fromkeys(LATER, "ReserveNow"),
+    ),
     ("cancel_reservation", {"reservation": 5}, dict.fromkeys(ALL, "CancelReservation")),
     (
         "update_firmware",
