@@ -30,6 +30,7 @@ from holdfast.adapters.temporal import connect_for_ever
 from holdfast.contracts.names import ORDERS_QUEUE, PAYMENTS_QUEUE, SESSIONS_QUEUE
 from holdfast.contracts.ports import PaymentProvider
 from holdfast.http.admin import Check, admin_app, admin_server
+from holdfast.services.local_lists import begin_missing
 from holdfast.services.ocmf import OcmfSignatures
 from holdfast.services.station_certificates import ask_for_renewals
 from holdfast.settings import Settings
@@ -285,6 +286,7 @@ class WorkersApp:
         async with self._sessions.begin() as db:
             days = self._settings.certificate_renewal_days
             await ask_for_renewals(db, datetime.now(UTC), days)
+            await begin_missing(db, datetime.now(UTC))
         return await upkeep.keep_up(self._engine, self._settings)
 
     async def _rest(self, pause_s: float) -> None:

@@ -1,6 +1,7 @@
 """Stations: made, found, described, given a password, retired."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -23,7 +24,7 @@ from holdfast.http.database import Db
 from holdfast.http.idempotency import IdempotentRoute
 from holdfast.http.pagination import Asked, Page, page
 from holdfast.http.principal import NetworkWriter, Reader
-from holdfast.services import audit, stations
+from holdfast.services import audit, local_lists, stations
 from holdfast.services.outbox import notify
 from holdfast.services.stations import StationFilter
 from holdfast.settings import Settings
@@ -87,6 +88,7 @@ async def make_station(
     if new.evses:
         plans = [to_plan(form) for form in new.evses]
         await stations.describe_evses(db, writer.organization_id, new.identity, plans)
+    await local_lists.station_changed(db, writer.organization_id, new.identity, datetime.now(UTC))
     password = None
     if new.authentication == "password":
         password = await stations.rotate_password(
@@ -122,6 +124,8 @@ async def change_station(
     if values.get("registration", "") is None:
         del values["registration"]
     await stations.update_station(db, writer.organization_id, identity, values)
+    if values.keys() & {"site_id", "registration"}:
+        await local_lists.station_changed(db, writer.organization_id, identity, datetime.now(UTC))
     named = {name: str(value) if value is not None else None for name, value in values.items()}
     await _audit(db, writer, "change", identity, named)
     return await _shown(request, db, writer, identity)

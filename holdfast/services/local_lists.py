@@ -40,6 +40,7 @@ ACTOR = "system:local-lists"
 VALID = timedelta(days=7)
 GATHER = timedelta(seconds=2)  # changes within this go out together
 RETRY = timedelta(minutes=2)
+BEGUN_MAX = 500  # lists per round of upkeep
 NO_LIST = -1  # OCPP 1.6 section 5.10: local lists are not supported, or switched off
 UNSUPPORTED = frozenset({"NotSupported", "NotImplemented"})
 
@@ -117,6 +118,40 @@ async def tokens_changed(db: AsyncSession, organization_id: UUID, now: datetime)
     await db.flush()
 
 
+async def station_changed(
+    db: AsyncSession, organization_id: UUID, identity: str, now: datetime
+) -> None:
+    """A station is new, was accepted, or stands at another site: its list may begin or change.
+    Raises NotFound."""
+    station = await find_station(db, organization_id, identity)
+    if station.retired_at is not None or station.registration != "accepted":
+        return
+    wanted = await rule_of(db, station) != "off"
+    row = await _locked(db, station.id)
+    if row is None and wanted:
+        row = await _begun(db, station)
+    if row is None or row.state == "unsupported":
+        return
+    row.changed = True
+    if row.order_id is None and (wanted or row.wanted_count > 0):
+        await _check(db, row, now)
+    await db.flush()
+
+
+async def begin_missing(db: AsyncSession, now: datetime) -> int:
+    """Lists of stations that let themselves in, where a rule was there before them; how many."""
+    ruled = select(LocalListRule.organization_id).where(LocalListRule.rule != "off").distinct()
+    begun = 0
+    for organization_id in (await db.scalars(ruled)).all():
+        listed = select(LocalList.id).where(belongs(LocalList, organization_id))
+        missing = await stations_with_rules(db, organization_id) - set(await db.scalars(listed))
+        for station_id in sorted(missing)[: BEGUN_MAX - begun]:
+            row = await _begun(db, await db.get_one(Station, station_id))
+            await _check(db, row, now)
+            begun += 1
+    return begun
+
+
 async def resync(
     db: AsyncSession, organization_id: UUID, identity: str, *, actor: str, now: datetime
 ) -> LocalList:
@@ -127,10 +162,7 @@ async def resync(
     if row is None and rule == "off":
         raise Conflict("the station has no local list: set a rule first")
     if row is None:
-        row = LocalList(id=station.id, organization_id=organization_id)
-        db.add(row)
-        await db.flush()
-        await db.refresh(row)
+        row = await _begun(db, station)
     row.changed, row.full_needed, row.failures, row.state = True, True, 0, "pending"
     if row.order_id is None:
         await _check(db, row, now)
@@ -282,6 +314,14 @@ async def _place(
         relay_at=now + after if after else None,
     )
     row.order_id = order.id
+
+
+async def _begun(db: AsyncSession, station: Station) -> LocalList:
+    row = LocalList(id=station.id, organization_id=station.organization_id)
+    db.add(row)
+    await db.flush()
+    await db.refresh(row)
+    return row
 
 
 async def _locked(db: AsyncSession, station_id: UUID) -> LocalList | None:

@@ -1,9 +1,10 @@
 """Caches of stations: a token that was blocked must not be accepted from one any more."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, exists, func, or_, select
+from sqlalchemy import ARRAY, ColumnElement, Uuid, and_, any_, cast, exists, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from holdfast.services.orders import place_order
@@ -15,6 +16,7 @@ VALID = timedelta(days=7)
 USED_WITHIN = timedelta(days=365)
 GATHER = timedelta(seconds=2)
 STATIONS_MAX = 100
+TOKENS_MAX = 10_000  # blocked at once, by an import
 
 
 async def clear_after_block(
@@ -22,16 +24,18 @@ async def clear_after_block(
     organization_id: UUID,
     now: datetime,
     *,
-    token_id: UUID | None = None,
+    token_ids: Sequence[UUID] = (),
     account_id: UUID | None = None,
 ) -> int:
-    """Order the caches cleared that may hold the token, or any token of the account: those of
+    """Order the caches cleared that may hold the tokens, or any token of the account: those of
     stations that charged with it in the last year and say that they have a cache switched on.
 
     A station that was never asked for its variables is left alone; it learns of the block when it
     asks. Returns how many are cleared.
     """
-    whose = Session.token_id == token_id if account_id is None else Session.account_id == account_id
+    # One array, however many: a parameter each would be more than Postgres takes.
+    listed = Session.token_id == any_(cast(list(token_ids[:TOKENS_MAX]), ARRAY(Uuid())))
+    whose = listed if account_id is None else Session.account_id == account_id
     stations = await db.scalars(
         select(Station)
         .where(

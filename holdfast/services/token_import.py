@@ -8,12 +8,13 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import insert
+from sqlalchemy import insert, inspect
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from holdfast.services import local_lists
 from holdfast.services.refusal import Invalid, TooMany
 from holdfast.services.scope import owned
+from holdfast.services.token_caches import clear_after_block
 from holdfast.services.tokens import normal_status, normal_type, normal_uid
 from holdfast.store.tables import Account, Token
 
@@ -68,6 +69,7 @@ async def import_tokens(
     known = {token.uid.upper(): token for token in await db.scalars(owned(Token, organization_id))}
     seen: set[str] = set()
     fresh: list[dict[str, Any]] = []
+    blocked: list[UUID] = []
     for line, cells in _lines(content, result):
         columns = _columns(line, cells, accounts, result)
         if columns is None:
@@ -83,6 +85,7 @@ async def import_tokens(
             fresh.append(columns)
         elif _apply(token, columns):
             result.updated += 1
+            blocked += [token.id] if _was_blocked_now(token) else []
         else:
             result.unchanged += 1
     if result.error_count or dry_run:
@@ -91,7 +94,10 @@ async def import_tokens(
         await _insert(db, organization_id, fresh)
     if not (result.error_count or dry_run) and result.created + result.updated:
         await db.flush()
-        await local_lists.tokens_changed(db, organization_id, datetime.now(UTC))
+        now = datetime.now(UTC)
+        await local_lists.tokens_changed(db, organization_id, now)
+        if blocked:
+            await clear_after_block(db, organization_id, now, token_ids=blocked)
     return result
 
 
@@ -236,6 +242,12 @@ async def _accounts(db: AsyncSession, organization_id: UUID) -> dict[str, UUID]:
                 twice.add(address)
             by_name[address] = account.id
     return {name: found for name, found in by_name.items() if name not in twice}
+
+
+def _was_blocked_now(token: Token) -> bool:
+    """By a change that is not in the database yet."""
+    history = inspect(token).attrs.status.history
+    return history.has_changes() and token.status == "blocked"
 
 
 def _apply(token: Token, columns: Mapping[str, Any]) -> bool:

@@ -76,7 +76,7 @@ async def update_token(
     await db.flush()
     await local_lists.tokens_changed(db, organization_id, now)
     if token.status == "blocked" and not was_blocked:
-        await clear_after_block(db, organization_id, now, token_id=token.id)
+        await clear_after_block(db, organization_id, now, token_ids=[token.id])
     return token
 
 

@@ -16,6 +16,7 @@ from gateway.v201.dialect import OCPP201
 from holdfast.contracts.orders import FinishOrder
 from holdfast.services import accounts, local_lists, order_steps, tokens
 from holdfast.services.refusal import Conflict, Invalid
+from holdfast.services.token_import import import_tokens
 from holdfast.store.database import Sessions
 from holdfast.store.tables import (
     Account,
@@ -304,6 +305,42 @@ async def test_what_a_list_cannot_say_is_left_out_and_told(world: World) -> None
         assert (row.wanted_count, row.left_out_count) == (10, 17)
 
 
+async def test_a_station_that_is_new_or_accepted_later_gets_its_list(world: World) -> None:
+    await world.rule("all")
+    now = datetime.now(UTC)
+
+    async def waiting(db: AsyncSession, identity: str) -> int:
+        of_station = select(Station.id).where(Station.identity == identity).scalar_subquery()
+        placed = select(func.count()).where(Order.station_id == of_station)
+        return await db.scalar(placed) or 0
+
+    async with world.sessions.begin() as db:
+        for identity, registration in (
+            ("CP2", "accepted"),
+            ("CP3", "pending"),
+            ("CP4", "accepted"),
+        ):
+            db.add(
+                Station(
+                    organization_id=world.organization,
+                    identity=identity,
+                    registration=registration,
+                )
+            )
+        await db.flush()
+        for identity in ("CP2", "CP3"):
+            await local_lists.station_changed(db, world.organization, identity, now)
+        assert [await waiting(db, one) for one in ("CP2", "CP3", "CP4")] == [1, 0, 0]
+        await db.execute(update(Station).values(registration="accepted"))
+        db.expire_all()
+        await local_lists.station_changed(db, world.organization, "CP3", now)
+        assert await waiting(db, "CP3") == 1
+        # One that let itself in is found by upkeep.
+        assert await local_lists.begin_missing(db, now) == 1
+        assert await local_lists.begin_missing(db, now) == 0
+        assert await waiting(db, "CP4") == 1
+
+
 async def test_blocking_a_card_clears_the_caches_that_may_hold_it(world: World) -> None:
     now = datetime.now(UTC)
     async with world.sessions.begin() as db:
@@ -337,3 +374,10 @@ async def test_blocking_a_card_clears_the_caches_that_may_hold_it(world: World) 
         assert [(order.kind, order.station_id) for order in orders] == [
             ("clear_cache", world.station_id)
         ]
+        await tokens.update_token(db, world.organization, card.id, {"status": "accepted"})
+        content = b"uid,type,status\nCARD001,ISO14443,blocked\nCARD003,ISO14443,blocked\n"
+        done = await import_tokens(db, world.organization, content)
+        assert done.updated == 1
+        assert await db.scalar(select(func.count()).select_from(Order)) == 2
+        await import_tokens(db, world.organization, content)
+        assert await db.scalar(select(func.count()).select_from(Order)) == 2
