@@ -73,7 +73,9 @@ FROM_STATION: Final[dict[str, FromStation]] = {
     "OpenPeriodicEventStream": FromStation(EVENT, "a stream of values begins", "accepted"),
     "PublishFirmwareStatusNotification": FromStation(EVENT, "state of a local firmware server"),
     "PullDynamicScheduleUpdate": FromStation(
-        EVENT, "asks for a newer dynamic limit", "rejected: no profile of ours is dynamic"
+        EVENT,
+        "asks for a newer dynamic limit",
+        "what was last ordered of it, else rejected",
     ),
     "ReportChargingProfiles": FromStation(EVENT, "charging profiles that are installed"),
     "ReportDERControl": FromStation(EVENT, "grid controls that are set"),

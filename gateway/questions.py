@@ -24,7 +24,10 @@ from gateway.certificate_answers import (
 )
 from gateway.contract_trust import OwnAuthority, Trust, TrustRows
 from gateway.dialect import Outcome
+from gateway.dynamic_schedules import DynamicSchedules
 from gateway.postgres import Pool
+from gateway.reading import whole
+from gateway.v21.events import DYNAMIC_SCHEDULE, SCHEDULE_UPDATE
 from gateway.writing.entry import Peer
 from holdfast.adapters.contract_certificates import contract_provider
 from holdfast.adapters.contract_chain import (
@@ -48,6 +51,7 @@ from holdfast.contracts.facts import (
     CertificateHash,
     CertificateStatusRequested,
     ContractCertificateRequested,
+    EventReported,
     Fact,
     TokenPresented,
 )
@@ -69,6 +73,7 @@ class GatewayQuestions:
     rows: TrustRows
     outside: OutsideHttp
     provider: CertificateProvider
+    schedules: DynamicSchedules
     places: asyncio.Semaphore
 
     @classmethod
@@ -78,6 +83,7 @@ class GatewayQuestions:
             TrustRows(pool, settings.secret_key.get_secret_value()),
             OutsideHttp.from_setting(settings.outbound_hosts),
             contract_provider(settings),
+            DynamicSchedules(pool),
             asyncio.Semaphore(AT_ONCE_MAX),
         )
 
@@ -85,6 +91,8 @@ class GatewayQuestions:
         """The outcome with `details`; see gateway/v201/contracts.py for how they are told."""
         if isinstance(fact, TokenPresented) and not (fact.certificate or fact.certificate_hashes):
             return outcome
+        if isinstance(fact, EventReported):
+            return await self._schedule(peer, fact, outcome)
         now = datetime.now(UTC)
         async with self.places:
             if isinstance(fact, TokenPresented):
@@ -101,6 +109,13 @@ class GatewayQuestions:
             if isinstance(fact, ContractCertificateRequested):
                 return replace(outcome, details=await self._contract(peer, fact))
         return outcome
+
+    async def _schedule(self, peer: Peer, fact: EventReported, outcome: Outcome) -> Outcome:
+        profile_id = whole(fact.details.get("chargingProfileId"))
+        if fact.kind != DYNAMIC_SCHEDULE or profile_id is None:
+            return outcome
+        update = await self.schedules.last(peer.station_id, profile_id)
+        return replace(outcome, details={SCHEDULE_UPDATE: update})
 
     async def _contract(
         self, peer: Peer, fact: ContractCertificateRequested

@@ -11,6 +11,8 @@ from gateway.v201.events import EVENTS as OF_201
 from holdfast.contracts.facts import EventReported, Fact
 
 VAT_NUMBER_LENGTH_MAX = 20
+DYNAMIC_SCHEDULE = "dynamic_schedule"
+SCHEDULE_UPDATE = "schedule_update"  # of an outcome's details: ChargingScheduleUpdateType
 
 
 # Only a car that speaks ISO 15118-20 says any of these (2.1 part 2, ChargingNeedsType).
@@ -41,8 +43,11 @@ def vat_number_answer(fact: Fact, _outcome: Outcome) -> Payload:
     return answer
 
 
-def schedule_update_answer(_fact: Fact, _outcome: Outcome) -> Payload:
-    """K28: no profile of ours is dynamic, so there is nothing newer to fetch."""
+def schedule_update_answer(_fact: Fact, outcome: Outcome) -> Payload:
+    """K28: what was last ordered of this dynamic profile, where anything was."""
+    update = outcome.details.get(SCHEDULE_UPDATE)
+    if update is not None:
+        return {"status": "Accepted", "scheduleUpdate": update}
     return {
         "status": "Rejected",
         "statusInfo": {
@@ -98,7 +103,7 @@ EVENTS = {
         Event(kind="event_stream", name=always("Opened")), stream_answer
     ),
     "PullDynamicScheduleUpdate": Handler(
-        Event(kind="dynamic_schedule", name=always("Asked")), schedule_update_answer
+        Event(kind=DYNAMIC_SCHEDULE, name=always("Asked")), schedule_update_answer, asks=True
     ),
     "ReportDERControl": Handler(Event(kind="der_report", request="requestId"), empty_answer),
     "VatNumberValidation": Handler(Event(kind="vat_number", evse="evseId"), vat_number_answer),

@@ -3,7 +3,7 @@ allowed transfers (Q02), and controls of distributed energy resources (block R).
 
 from typing import Any
 
-from gateway.dialect import Call, NotInThisVersion, Order, OrderContext, Translate
+from gateway.dialect import Call, NotInThisVersion, Order, OrderContext, Payload, Translate
 from gateway.limits import without_none
 from gateway.v16.orders_charging import tenths
 
@@ -32,12 +32,20 @@ CONTROL_FIELDS = {
 ONLY_DEFAULT = frozenset({"EnterService", "Gradients"})
 
 
-def _dynamic_schedule(order: Order, _context: OrderContext) -> tuple[Call, ...]:
-    update = {
-        field: tenths(order[name])
+VALUE_FIELDS = tuple(_SCHEDULE_FIELDS.values())
+
+
+def schedule_update(values: Order) -> Payload:
+    """ChargingScheduleUpdateType of an order, or of the period of a dynamic profile."""
+    return {
+        field: tenths(values[name])
         for name, field in _SCHEDULE_FIELDS.items()
-        if order.get(name) is not None
+        if values.get(name) is not None
     }
+
+
+def _dynamic_schedule(order: Order, _context: OrderContext) -> tuple[Call, ...]:
+    update = schedule_update(order)
     if not update:
         raise NotInThisVersion("say at least one of limit, discharge_limit and setpoint")
     payload = {"chargingProfileId": order["id"], "scheduleUpdate": update}
