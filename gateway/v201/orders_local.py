@@ -1,6 +1,6 @@
 """The authorization cache and the local list in OCPP 2.x's words (C11, block D)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gateway.dialect import Call, NotInThisVersion, Order, OrderContext, Translate
@@ -37,14 +37,16 @@ def local(token: Token) -> Mapping[str, Translate]:
 
     def send_list(order: Order, context: OrderContext) -> tuple[Call, ...]:
         """D01: the first part replaces the list or begins the difference, the others add."""
-        parts = split([entry(one) for one in order["entries"]], context.limits.local_list)
+        full = order.get("update") == "full"
+        entries = [entry(one) for one in order["entries"]]
+        _check(entries, full=full)
+        parts = split(entries, context.limits.local_list)
         first = int(order["version"]) - len(parts) + 1
         if first < 1:
             raise NotInThisVersion(
                 f"the list takes {len(parts)} messages, each with a version of its own: "
                 f"use a version of at least {len(parts)}"
             )
-        full = order.get("update") == "full"
         return tuple(
             Call(
                 "SendLocalList",
@@ -64,3 +66,12 @@ def local(token: Token) -> Mapping[str, Translate]:
         "local_list_version": lambda _order, _context: (Call("GetLocalListVersion", {}),),
         "local_list": send_list,
     }
+
+
+def _check(entries: Sequence[Mapping[str, Any]], *, full: bool) -> None:
+    """D01.FR.06 and 13: each token once, and in a full list none to be taken off it."""
+    tokens = {(one["idToken"]["idToken"].casefold(), one["idToken"]["type"]) for one in entries}
+    if len(tokens) < len(entries):
+        raise NotInThisVersion("a token is on the list twice")
+    if full and any("idTokenInfo" not in one for one in entries):
+        raise NotInThisVersion("a full list says of every token what it is; leave out the others")

@@ -78,8 +78,16 @@ def _configure(order: Order, context: OrderContext) -> tuple[Call, ...]:
         | variable(name)
         for name, value in variables.items()
     ]
+    _check_once(data)
     parts = split(data, context.limits.set_variables)
     return tuple(Call("SetVariables", {"setVariableData": part}) for part in parts)
+
+
+def _check_once(data: list[dict[str, Any]]) -> None:
+    """B05.FR.13. Names are compared without regard to case, as stations do."""
+    places = [f"{one['component']}{one['variable']}".casefold() for one in data]
+    if len(set(places)) < len(places):
+        raise NotInThisVersion("a variable is named twice: set it to one value at a time")
 
 
 def _read(order: Order, context: OrderContext) -> tuple[Call, ...]:

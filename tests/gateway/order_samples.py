@@ -148,7 +148,7 @@ ORDERS: list[tuple[str, dict[str, Any], dict[str, str]]] = [
         "local_list",
         {
             "version": 3,
-            "update": "full",
+            "update": "differential",
             "entries": [
                 {
                     "uid": "A",
