@@ -5,7 +5,8 @@ Source: OCPP-J 1.6 section 4, OCPP 2.0.1 and 2.1 part 4 section 4. A bad envelop
 a reason to close the socket; its id is echoed where it can be read, else "-1".
 """
 
-import contextlib
+import json
+import math
 import re
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,7 @@ import orjson
 
 MESSAGE_ID_LENGTH_MAX = 128  # the specification says 36; stations send longer ones
 ACTION_LENGTH_MAX = 64
+DIGITS_MAX = 300  # of a whole number; a float has no more
 UNREADABLE_ID = "-1"
 PAYLOAD_OPTIONAL = "Heartbeat"
 
@@ -107,17 +109,38 @@ def parse(frame: str | bytes, *, sends: bool = False) -> Envelope:
 
 
 def _not_json(frame: str | bytes, *, sends: bool) -> Envelope:
-    """Text in another encoding is read as far as it goes: names in Latin-1 must not cost a
-    transaction. What is no JSON at all is answered under its id, where one can be seen."""
-    text = frame.decode("utf-8", "replace") if isinstance(frame, bytes) else frame
-    if "\ufffd" in text:
-        with contextlib.suppress(orjson.JSONDecodeError):
-            orjson.loads(text)
-            return parse(text, sends=sends)
-    begin = _BEGIN.match(text)
+    """What is no JSON at all is answered under its id, where one can be seen."""
+    written = legible(frame)
+    if written is not None:
+        return parse(written, sends=sends)
+    begin = _BEGIN.match(_text(frame))
     if begin is None:
         return BadEnvelope(UNREADABLE_ID, "the frame is not JSON")
     return BadEnvelope(begin[2], "the frame is not JSON", answer=begin[1] == "2")
+
+
+def legible(frame: str | bytes) -> bytes | None:
+    """A frame that the fast parser refuses, written so that it can be read; None where it is no
+    JSON even so. A name in Latin-1, half of a surrogate pair, a number beyond every float or NaN
+    must not cost a transaction; such numbers become text."""
+    try:
+        found = json.loads(_text(frame), parse_float=_number, parse_int=_number, parse_constant=str)
+        written = json.dumps(found, ensure_ascii=False).encode("utf-8", "replace")
+        orjson.loads(written)
+    except (ValueError, RecursionError):
+        return None
+    return written
+
+
+def _text(frame: str | bytes) -> str:
+    return frame.decode("utf-8", "replace") if isinstance(frame, bytes) else frame
+
+
+def _number(written: str) -> int | float | str:
+    if written.lstrip("-").isdigit():
+        return int(written) if len(written) <= DIGITS_MAX else written
+    found = float(written)
+    return found if math.isfinite(found) else written
 
 
 def _call(message_id: str, items: list[Any]) -> Call | BadEnvelope:

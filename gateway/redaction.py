@@ -8,7 +8,10 @@ from typing import Any
 
 import orjson
 
+from gateway.envelope import legible
+
 HIDDEN = "(hidden)"
+TOO_DEEP = b'["(hidden: nested too deep)"]'  # nothing that is meant is, and a secret may be in it
 
 # OCPP 1.6 configuration keys and OCPP 2.x variables that hold a secret, in lower case.
 SECRET_VARIABLES = frozenset(
@@ -43,18 +46,24 @@ def redacted(action: str | None, payload: Any) -> Any:
 
 
 def redacted_frame(action: str | None, frame: bytes) -> bytes:
-    """The frame itself, byte for byte unless it holds a secret. What cannot be read is no frame
-    that a station could have answered with one, and stays."""
+    """The frame itself, byte for byte unless it holds a secret. What nobody can read, the gateway
+    included, stays as it is."""
     if action not in ACTIONS:
         return frame
     try:
         message = orjson.loads(frame)
     except orjson.JSONDecodeError:
-        return frame
+        written = legible(frame)
+        if written is None:
+            return frame
+        message = orjson.loads(written)
     if not isinstance(message, list) or not message:
         return frame
-    kept = redacted(action, message[-1])
-    return frame if kept == message[-1] else orjson.dumps([*message[:-1], kept])
+    try:
+        kept = redacted(action, message[-1])
+        return frame if kept == message[-1] else orjson.dumps([*message[:-1], kept])
+    except (RecursionError, TypeError):
+        return TOO_DEEP
 
 
 def _without_values(found: Any) -> Any:

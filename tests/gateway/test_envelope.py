@@ -106,3 +106,28 @@ def test_what_we_send_is_compact_and_keeps_the_order_of_keys() -> None:
     assert envelope.call_error("-1", "GenericError", "x" * 300) == (
         b'[4,"-1","GenericError","' + b"x" * 255 + b'",{}]'
     )
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        (b"1e400", "1e400"),
+        (b"-1e999", "-1e999"),
+        (b"1" * 400, "1" * 400),
+        (b'"Caf\\ud800"', "Caf?"),
+        (b"NaN", "NaN"),
+        (b"-Infinity", "-Infinity"),
+    ],
+)
+def test_what_the_fast_parser_cannot_read_costs_no_message(written: bytes, read: str) -> None:
+    frame = b'[2,"7","StopTransaction",{"meterStop":%s,"transactionId":3}]' % written
+
+    found = envelope.parse(frame)
+
+    assert found == envelope.Call("7", "StopTransaction", {"meterStop": read, "transactionId": 3})
+
+
+def test_what_is_nested_beyond_every_parser_is_answered_as_no_json() -> None:
+    frame = b'[2,"7","StopTransaction",{"a":' + b"[" * 60_000 + b"]" * 60_000 + b"}]"
+
+    assert envelope.parse(frame) == envelope.BadEnvelope("7", "the frame is not JSON")
