@@ -1,5 +1,6 @@
 """Templates: one strict Jinja environment, and the frame that every page stands in."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -9,6 +10,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+from markupsafe import Markup
 from starlette.responses import HTMLResponse
 
 from holdfast.http.permissions import Permission
@@ -18,6 +20,8 @@ from web.viewer import Viewer
 ROOM = Path(__file__).parent
 STATIC = ROOM / "static"
 TEMPLATES = ROOM / "templates"
+# After a dot or comma, and before a word inside a CamelCase name.
+BREAKS = re.compile(r"(?<=[.,])|(?<=[a-z])(?=[A-Z][a-z])")
 
 
 @lru_cache(maxsize=64)
@@ -30,6 +34,12 @@ def static_url(name: str) -> str:
 def segment(text: object) -> str:
     """Quoted for one segment of a path: an identity may hold what a URL may not."""
     return quote(str(text), safe="")
+
+
+def breakable(text: object) -> Markup:
+    """A long name that may break after its dots and commas and between its words."""
+    pieces = BREAKS.split(str(text))
+    return Markup("<wbr>").join(pieces)
 
 
 def utc_now() -> datetime:
@@ -86,6 +96,7 @@ def _environment() -> Environment:
         power=wording.power,
         words=wording.words,
         segment=segment,
+        breakable=breakable,
         stop_reason=sentences.stop_reason,
     )
     environment.globals.update(

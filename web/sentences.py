@@ -66,6 +66,7 @@ REVIEWS = {
     "password_rotation": "A station did not come with its new password",
     "network_profile": "A station did not come through its new network profile",
     "security_event": "A security event of a station",
+    "end_not_reported": "We ended a session that the station had not ended",
     "unknown_token": "Energy was given to an unknown token",
     "token_without_account": "The token has no account to charge",
     "account_without_card": "The account has no card",
@@ -146,7 +147,7 @@ def stop_reason(code: str) -> str:
 
 def review(kind: str) -> str:
     """What a review task is about."""
-    return REVIEWS.get(kind, words(kind))
+    return REVIEWS.get(kind) or finding(kind)
 
 
 def event(kind: str) -> str:

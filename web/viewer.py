@@ -27,7 +27,7 @@ COOKIE_LENGTH_MAX = 512
 class Viewer:
     """A signed-in key. `actor` is its name in the audit log, `form_token` goes into its forms.
 
-    `waiting`: how many things the menu says wait for a person.
+    `waiting`: how many things the menu says wait for a person. `said`: what the last form did.
     """
 
     key_id: UUID
@@ -38,6 +38,7 @@ class Viewer:
     organization_name: str
     form_token: str
     waiting: int = 0
+    said: str | None = None
 
     @property
     def actor(self) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.exceptions import HTTPException
@@ -21,6 +21,11 @@ from web.viewer import COOKIE, Cookies, Viewer, read_viewer
 FIELDS_MAX = 20
 FIELD_LENGTH_MAX = 2_000
 REASON_LENGTH_MAX = 500
+SAID_COOKIE = "holdfast_said"
+SAID_AGE_S = 30
+SAID_LENGTH_MAX = 600
+IN_PLACE = "x-in-place"
+GO_TO = "X-Go-To"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,10 +102,15 @@ def visited(
             form = await read_form(request) if request.method == "POST" else {}
             if request.method == "POST" and not viewer.sent(form.get("form_token", "")):
                 raise HTTPException(403, "This form is from another sign-in. Load the page again.")
+            said = request.cookies.get(SAID_COOKIE) if menu and request.method == "GET" else None
+            if said is not None:
+                viewer = replace(viewer, said=unquote(said[:SAID_LENGTH_MAX]))
             visit = Visit(request=request, desk=desk, db=db, viewer=viewer, form=form)
             response = await handler(visit)
             await db.commit()
-        return response
+        if said is not None:
+            response.delete_cookie(SAID_COOKIE, path="/", httponly=True, samesite="lax")
+        return in_place(response) if IN_PLACE in request.headers else response
 
     return endpoint
 
@@ -115,9 +125,33 @@ def sign_in_first(request: Request) -> Response:
     return RedirectResponse(f"/sign-in?next={quote(path, safe='')}", 303)
 
 
-def back_to(path: str) -> Response:
-    """After a form: see another page, so that reloading does not send it again."""
-    return RedirectResponse(path, 303)
+def back_to(path: str, said: str | None = None) -> Response:
+    """After a form: see another page, so that reloading does not send it again.
+
+    `said`: what was done, in a sentence; the next page shows it once.
+    """
+    response = RedirectResponse(path, 303)
+    if said is not None:
+        response.set_cookie(
+            SAID_COOKIE,
+            quote(said, safe="")[:SAID_LENGTH_MAX],
+            max_age=SAID_AGE_S,
+            path="/",
+            httponly=True,
+            samesite="lax",
+        )
+    return response
+
+
+def in_place(response: Response) -> Response:
+    """For static/forms.js, which cannot see where a redirect leads: it is told in a header."""
+    target = response.headers.get("location")
+    if target is None:
+        return response
+    answer = Response(status_code=204, headers={GO_TO: target})
+    for cookie in response.headers.getlist("set-cookie"):
+        answer.headers.append("set-cookie", cookie)
+    return answer
 
 
 async def read_form(request: Request) -> dict[str, str]:

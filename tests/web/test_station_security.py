@@ -21,7 +21,7 @@ async def test_the_security_of_a_station_is_shown_and_changed_by_those_who_may(
         entry = await db.scalar(select(t.AuditEntry).where(t.AuditEntry.action == "station.block"))
     reader = await (await sign_in("read-only")).page(PAGE)
 
-    assert "Security profile" in page.text
+    assert "How it proves itself" in page.text
     assert blocked.status_code == 303
     assert station is not None
     assert station.blocked_at is not None

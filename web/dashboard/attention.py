@@ -33,11 +33,13 @@ PAYLOAD_LENGTH_MAX = 2_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReviewItem:
-    """A review task. `session_id` where it is about a session."""
+    """A review task. `session_id` where it is about a session, `station` where about one."""
 
     id: UUID
     kind: str
     session_id: UUID | None
+    station: str | None
+    page: str
     subject: str
     created_at: datetime
     details: tuple[tuple[str, str], ...]
@@ -155,6 +157,22 @@ async def show_attention(visit: Visit) -> Response:
     return visit.page("attention.html", view=view)
 
 
+# Where a station's review task is decided, below the station's page.
+REVIEW_PAGES = {
+    "certificate": "/security",
+    "certificate_approval": "/security",
+    "password_rotation": "/security",
+    "network_profile": "/security",
+    "security_event": "/events",
+}
+DONE = {
+    "replay": "A gateway was asked to apply the message again.",
+    "discard": "It was discarded.",
+    "apply": "The session is priced again with it.",
+    "resolve": "The task is resolved.",
+    "retry": "It is sent again.",
+    "drop": "It was dropped.",
+}
 QUARANTINE = {"replay": ask_replay, "discard": discard}
 LATE_FACTS = {"apply": apply_late_fact, "discard": discard_late_fact}
 
@@ -192,7 +210,7 @@ async def decide_parked(visit: Visit) -> Response:
         )
     else:
         raise NotFound("decision", decision)
-    return back_to("/attention")
+    return back_to("/attention", DONE[decision])
 
 
 def _named(visit: Visit, kind: str, decisions: tuple[str, ...]) -> tuple[UUID, str]:
@@ -213,7 +231,7 @@ async def _decided(
         actor=visit.viewer.actor,
         now=visit.desk.pages.now(),
     )
-    return back_to("/attention")
+    return back_to("/attention", DONE[visit.request.path_params["decision"]])
 
 
 def _payment(desk: Desk, row: Payment) -> PaymentItem:
@@ -231,13 +249,16 @@ def _payment(desk: Desk, row: Payment) -> PaymentItem:
 
 def _review(row: ReviewTask) -> ReviewItem:
     kind, _, name = row.subject.partition(":")
+    station = str(row.details["station"]) if "station" in row.details else None
     return ReviewItem(
         id=row.id,
         kind=review(row.kind),
         session_id=uuid_or_none(name) if kind == "session" else None,
+        station=station,
+        page=REVIEW_PAGES.get(row.kind, ""),
         subject=row.subject,
         created_at=row.created_at,
-        details=review_details(row),
+        details=tuple(pair for pair in review_details(row) if pair[0] != "Station"),
     )
 
 

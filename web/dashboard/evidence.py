@@ -14,12 +14,17 @@ from holdfast.services.refusal import Invalid, NotFound
 from holdfast.services.scope import find, owned
 from holdfast.store.tables import MeterKey, Session, SignedReading
 from web.live_page import uuid_or_none
+from web.rendering import segment
 from web.visit import Visit, back_to
 
 SIGNATURES = OcmfSignatures()
 SHOWN_LENGTH = 2_000
 EVSE_MAX = 1_000
 RESULTS = {True: "verified", False: "does not fit its signature", None: "not verified"}
+DECIDED = {
+    "confirm": "The key is confirmed: values are verified with it from now on.",
+    "retire": "The key is retired.",
+}
 SOURCES = {
     "register": "Typed in from the register",
     "data_transfer": "Told by the station",
@@ -90,7 +95,7 @@ async def verify(visit: Visit) -> Response:
         action="session.verify_signatures",
         subject=f"session:{session.id}",
     )
-    return back_to(f"/sessions/{session.id}/signed-readings")
+    return back_to(f"/sessions/{session.id}/signed-readings", "They were verified again.")
 
 
 async def show_meter_keys(visit: Visit) -> Response:
@@ -116,7 +121,7 @@ async def add_key(visit: Visit) -> Response:
         now=datetime.now(UTC),
     )
     await _audit(visit, "add", identity, row, None)
-    return _keys_of(visit)
+    return _keys_of(visit, "The key was added.")
 
 
 async def decide_key(visit: Visit) -> Response:
@@ -129,11 +134,11 @@ async def decide_key(visit: Visit) -> Response:
     decide = meter_keys.confirm_key if decision == "confirm" else meter_keys.retire_key
     row = await decide(visit.db, visit.viewer.organization_id, identity, key_id, datetime.now(UTC))
     await _audit(visit, decision, identity, row, visit.form.get("reason", "").strip()[:500])
-    return _keys_of(visit)
+    return _keys_of(visit, DECIDED[decision])
 
 
-def _keys_of(visit: Visit) -> Response:
-    return back_to(visit.request.url.path.split("/meter-keys")[0] + "/meter-keys")
+def _keys_of(visit: Visit, said: str) -> Response:
+    return back_to(f"/stations/{segment(visit.request.path_params['identity'])}/meter-keys", said)
 
 
 async def _session(visit: Visit) -> Session:

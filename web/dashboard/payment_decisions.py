@@ -30,5 +30,5 @@ async def decide_payment(visit: Visit) -> Response:
         actor=visit.viewer.actor,
     )
     if payment.session_id is None:
-        return back_to("/attention")
+        return back_to("/attention", "It is done as you decided.")
     return back_to(f"/sessions/{payment.session_id}?done=payment")

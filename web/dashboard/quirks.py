@@ -79,6 +79,13 @@ async def show_station_quirks(visit: Visit) -> Response:
     )
 
 
+DONE = {
+    "enable": "The rule is on.",
+    "disable": "The rule is off.",
+    "delete": "The rule was deleted.",
+}
+
+
 async def add_rule(visit: Visit) -> Response:
     """POST /quirks"""
     form = visit.form
@@ -93,7 +100,7 @@ async def add_rule(visit: Visit) -> Response:
     }
     row = await quirks.create_rule(visit.db, visit.viewer.organization_id, values)
     await _audit(visit, "create", row)
-    return back_to("/quirks")
+    return back_to("/quirks", "The rule was added.")
 
 
 async def switch_off_shipped(visit: Visit) -> Response:
@@ -101,7 +108,7 @@ async def switch_off_shipped(visit: Visit) -> Response:
     values = {"replaces": visit.request.path_params["name"], "enabled": False}
     row = await quirks.create_rule(visit.db, visit.viewer.organization_id, values)
     await _audit(visit, "create", row)
-    return back_to("/quirks")
+    return back_to("/quirks", DONE["disable"])
 
 
 async def decide_rule(visit: Visit) -> Response:
@@ -117,7 +124,7 @@ async def decide_rule(visit: Visit) -> Response:
         change = {"enabled": decision == "enable"}
         row = await quirks.update_rule(visit.db, organization_id, rule_id, change)
     await _audit(visit, "delete" if decision == "delete" else "change", row)
-    return back_to("/quirks")
+    return back_to("/quirks", DONE[decision])
 
 
 def _read_value(quirk: Quirk, written: str) -> Any:

@@ -20,6 +20,7 @@ from holdfast.store.tables import CertificateRequest, StationCertificateRow
 from web.live_page import uuid_or_none
 from web.rendering import segment
 from web.visit import Visit, back_to
+from web.wording import Badge, badge
 
 PROFILES = {
     0: "No proof",
@@ -28,6 +29,15 @@ PROFILES = {
     3: "TLS and certificate",
 }
 USES = {"station": "Station", "v2g": "ISO 15118-2", "v2g20": "ISO 15118-20"}
+REQUESTS = {
+    "received": Badge("Being looked at", "busy", "clock"),
+    "approval": Badge("Waits for approval", "wait", "clock"),
+    "signed": Badge("Signed, not taken yet", "wait", "clock"),
+    "installed": Badge("Taken", "good", "check"),
+    "rejected": Badge("Station refused it", "bad", "alert"),
+    "refused": Badge("Refused", "bad", "ban"),
+    "failed": Badge("Failed", "bad", "alert"),
+}
 ROTATIONS = {
     "pending": "The new password is on its way. The old one is good too.",
     "accepted": "The station took the new password and has not logged in with it. Both are good.",
@@ -48,14 +58,14 @@ HOURS = 24
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CertificateLine:
-    """A certificate and its state in a word."""
+    """A certificate and its state."""
 
     id: UUID
     use: str
     subject: str
     serial: str
     not_after: datetime
-    word: str
+    badge: Badge
     revocable: bool
 
 
@@ -65,7 +75,7 @@ class RequestLine:
 
     id: UUID
     use: str
-    state: str
+    badge: Badge
     reason: str | None
     received_at: datetime
     waits: bool
@@ -89,6 +99,7 @@ async def show_security(visit: Visit) -> Response:
         network=seen.network,
         network_says=NETWORK.get(seen.network.state) if seen.network else None,
         events=seen.events,
+        slots=await network_changes.told_priority(visit.db, seen.station),
         has_network_profiles=(seen.station.protocol or "ocpp1.6") != "ocpp1.6",
     )
 
@@ -105,7 +116,7 @@ async def set_profile(visit: Visit) -> Response:
         actor=visit.viewer.actor,
         reason=visit.reason(),
     )
-    return _back(identity)
+    return _back(identity, "The profile is noted.")
 
 
 async def set_blocked(visit: Visit) -> Response:
@@ -119,7 +130,10 @@ async def set_blocked(visit: Visit) -> Response:
         actor=visit.viewer.actor,
         reason=visit.reason(),
     )
-    return _back(identity)
+    said = (
+        "The station is blocked." if visit.form.get("blocked") == "yes" else "The block is lifted."
+    )
+    return _back(identity, said)
 
 
 async def rotate_password(visit: Visit) -> Response:
@@ -136,7 +150,7 @@ async def rotate_password(visit: Visit) -> Response:
         reset=visit.form.get("reset") == "yes",
         actor=visit.viewer.actor,
     )
-    return _back(identity)
+    return _back(identity, "The new password is on its way.")
 
 
 async def ask_certificate(visit: Visit) -> Response:
@@ -148,7 +162,7 @@ async def ask_certificate(visit: Visit) -> Response:
     await station_certificates.ask_for_request(
         visit.db, organization, station, requested_by=visit.viewer.actor
     )
-    return _back(identity)
+    return _back(identity, "The station is asked for a signing request.")
 
 
 async def decide_request(visit: Visit) -> Response:
@@ -165,7 +179,8 @@ async def decide_request(visit: Visit) -> Response:
         actor=visit.viewer.actor,
         reason=visit.reason(),
     )
-    return _back(visit.request.path_params["identity"])
+    said = "The request is approved." if decision == "approve" else "The request is refused."
+    return _back(visit.request.path_params["identity"], said)
 
 
 async def revoke_certificate(visit: Visit) -> Response:
@@ -180,7 +195,7 @@ async def revoke_certificate(visit: Visit) -> Response:
         actor=visit.viewer.actor,
         reason=visit.reason(),
     )
-    return _back(visit.request.path_params["identity"])
+    return _back(visit.request.path_params["identity"], "The certificate is revoked.")
 
 
 async def change_network(visit: Visit) -> Response:
@@ -207,25 +222,27 @@ async def change_network(visit: Visit) -> Response:
         hours=HOURS,
         actor=visit.viewer.actor,
     )
-    return _back(identity)
+    return _back(identity, "The change has begun.")
 
 
 def _certificate(row: StationCertificateRow, now: datetime) -> CertificateLine:
     if row.revoked_at is not None:
-        word = "Revoked"
+        state = Badge("Revoked", "bad", "ban")
     elif row.not_after <= now:
-        word = "Expired"
+        state = Badge("Expired", "calm", "clock")
     elif row.installed_at is None:
-        word = "Not yet taken"
+        state = Badge("Not taken yet", "wait", "clock")
+    elif row.not_after - now < EXPIRES_SOON:
+        state = Badge("Ends soon", "wait", "alert")
     else:
-        word = "Ends soon" if row.not_after - now < EXPIRES_SOON else "Good"
+        state = Badge("Good", "good", "check")
     return CertificateLine(
         id=row.id,
         use=USES[row.use],
         subject=row.subject,
         serial=row.serial,
         not_after=row.not_after,
-        word=word,
+        badge=state,
         revocable=row.revoked_at is None and row.not_after > now,
     )
 
@@ -234,7 +251,7 @@ def _request(row: CertificateRequest) -> RequestLine:
     return RequestLine(
         id=row.id,
         use=USES[row.use],
-        state=row.state,
+        badge=badge(REQUESTS, row.state),
         reason=row.reason,
         received_at=row.received_at,
         waits=row.state == "approval",
@@ -248,5 +265,5 @@ def _whole(visit: Visit, name: str) -> int:
     return int(written)
 
 
-def _back(identity: str) -> Response:
-    return back_to(f"/stations/{segment(identity)}/security")
+def _back(identity: str, said: str) -> Response:
+    return back_to(f"/stations/{segment(identity)}/security", said)

@@ -235,6 +235,7 @@ async def show_variable(visit: Visit) -> Response:
         settable=_settable(seen.variable),
         changes=tuple(_changed(change) for change in changes.items),
         older=changes.next,
+        at_newest=after is None,
     )
 
 
@@ -250,7 +251,10 @@ async def post_refresh(visit: Visit) -> Response:
         actor=visit.viewer.actor,
         not_after=visit.desk.pages.now() + REPORT_VALID,
     )
-    return back_to(f"/stations/{segment(identity)}/variables")
+    return back_to(
+        f"/stations/{segment(identity)}/variables",
+        "The station is asked for all. They appear here as it tells them.",
+    )
 
 
 async def post_monitors(visit: Visit) -> Response:
@@ -263,7 +267,10 @@ async def post_monitors(visit: Visit) -> Response:
         actor=visit.viewer.actor,
         now=visit.desk.pages.now(),
     )
-    return back_to(f"/stations/{segment(identity)}/variables#monitors")
+    return back_to(
+        f"/stations/{segment(identity)}/variables#monitors",
+        "The station is asked for its monitors. They appear below as it tells them.",
+    )
 
 
 async def post_setting(visit: Visit) -> Response:
@@ -271,6 +278,7 @@ async def post_setting(visit: Visit) -> Response:
     identity, variable_id = _named(visit)
     seen = await get_variable(visit.db, visit.viewer.organization_id, identity, variable_id)
     variable = seen.variable
+    said = "Nothing is wanted of it any more."
     if visit.form.get("decision") == "drop":
         if seen.setting is None:
             raise NotFound("setting", variable.variable)
@@ -305,7 +313,8 @@ async def post_setting(visit: Visit) -> Response:
             actor=visit.viewer.actor,
             now=visit.desk.pages.now(),
         )
-    return back_to(f"/stations/{segment(identity)}/variables/{variable_id}")
+        said = "Noted. The station is told now, or when it is back."
+    return back_to(f"/stations/{segment(identity)}/variables/{variable_id}", said)
 
 
 def control_of(variable: StationVariable) -> str:
