@@ -14,7 +14,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from holdfast.http.permissions import Permission
-from holdfast.services.refusal import Conflict, NotFound, Refusal
+from holdfast.services.refusal import Conflict, Invalid, NotFound, Refusal
 from holdfast.settings import Settings
 from holdfast.store.database import Sessions
 from web.dashboard import (
@@ -47,10 +47,12 @@ from web.rendering import STATIC, Pages
 from web.sign_in import Door, sign_out
 from web.viewer import Cookies
 from web.visit import Desk, Handler, desk_of, visited
+from web.wording import words
 
 log = structlog.get_logger()
 
 FORM_SIZE_MAX = 32_768
+SHOWN_LENGTH_MAX = 80
 CACHED_FOR_EVER = "public, max-age=31536000, immutable"
 API_PATHS = ("/api/", "/webhooks/", "/ocpi/")
 
@@ -288,6 +290,10 @@ async def show_http_error(request: Request, error: Exception) -> Response:
 async def show_refusal(request: Request, error: Exception) -> Response:
     """What a use case refused, in its own words."""
     status = 404 if isinstance(error, NotFound) else 409 if isinstance(error, Conflict) else 422
+    if isinstance(error, Invalid):
+        value = str(error.value)[:SHOWN_LENGTH_MAX]
+        said = f"is {value!r}" if value else "is empty"
+        return _problem(request, status, f"{words(error.field)} {said}: {error.expected}.")
     text = str(error)
     return _problem(request, status, text[:1].upper() + text[1:] + ".")
 
