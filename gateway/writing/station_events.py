@@ -7,6 +7,7 @@ from gateway.writing.arrays import pack
 from gateway.writing.entry import Entry
 from gateway.writing.loading import Connection, TransactionFact
 from holdfast.contracts.facts import EventReported, FirmwareReported
+from holdfast.domain.personal_details import kept_details
 
 _EVENTS = """
 INSERT INTO station_events (received_at, organization_id, station_id, at, kind, name, severity,
@@ -71,7 +72,7 @@ async def save_events(
             pack("bigint", [fact.connector for fact in facts]),
             pack("bigint", [fact.request_id for fact in facts]),
             pack("text", [fact.transaction_id for fact in facts]),
-            pack("jsonb", [fact.details for fact in facts]),
+            pack("jsonb", [kept_details(fact.kind, fact.details) for fact in facts]),
         ),
     )
     await raise_alarms(

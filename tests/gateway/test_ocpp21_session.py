@@ -5,6 +5,7 @@ from typing import Any
 import orjson
 
 from gateway.app import GatewayApp
+from holdfast.domain.personal_details import HIDDEN
 from tests.gateway.conftest import CARD, Database, Network, StationClient, connect_station
 from tests.gateway.samples import payload_of
 
@@ -89,7 +90,12 @@ async def test_every_event_of_2_1_is_a_row_before_it_is_answered(
         again = payload_of("ocpp2.1", "NotifyDERAlarm", full=True)
         await station.call("NotifyDERAlarm", again)
 
-    assert len(await database.rows("SELECT id FROM station_events")) == len(events)
+    rows = await database.rows("SELECT kind, details FROM station_events")
+    assert len(rows) == len(events)
+    kept = {row["kind"]: row["details"] for row in rows}
+    assert kept["vat_number"]["vatNumber"] == HIDDEN
+    assert (kept["settlement"]["vatCompany"], kept["settlement"]["vatNumber"]) == (HIDDEN, HIDDEN)
+    assert kept["battery_swap"]["idToken"]["idToken"].startswith("****")
 
 
 async def test_what_is_sent_unconfirmed_is_kept_and_never_answered(
