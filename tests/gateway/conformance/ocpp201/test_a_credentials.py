@@ -1,7 +1,6 @@
 """OCPP 2.0.1 A01 to A05 and A00.FR.5xx: passwords, certificates and security events."""
 
 import re
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
 import pytest
@@ -15,19 +14,11 @@ from simulator.stations.connection import CannotConnect
 from simulator.stations.witness import Witness
 from tests.conftest import TEST_SECRET
 from tests.gateway.certificates import csr_pem
-from tests.gateway.conformance.secured import PASSWORD, V201, Secured, open_secured
+from tests.gateway.conformance.secured import PASSWORD, V201, Secured
 
 ACCEPTED = {"status": "Accepted"}
 CHAIN = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
 STRENGTH_BITS = 112
-
-
-@pytest.fixture(scope="module")
-async def secured(
-    postgres_url: str, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[Secured]:
-    async with open_secured(postgres_url, tmp_path_factory.mktemp("tls")) as secured:
-        yield secured
 
 
 async def changed_password(secured: Secured, station: Witness, status: str = "Accepted") -> str:

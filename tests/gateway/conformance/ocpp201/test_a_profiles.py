@@ -1,7 +1,6 @@
 """OCPP 2.0.1 A00: security profiles 1 to 3, and the TLS beneath them."""
 
 import ssl
-from collections.abc import AsyncIterator
 
 import pytest
 from cryptography import x509
@@ -18,7 +17,6 @@ from tests.gateway.conformance.secured import (
     V201,
     Secured,
     basic,
-    open_secured,
     refused,
 )
 
@@ -30,14 +28,6 @@ SUITES = [
 ]
 WEAK = ["AES128-SHA", "ECDHE-RSA-AES128-SHA", "DHE-RSA-AES128-GCM-SHA256"]
 CUT_OFF = (ssl.SSLError, ConnectionError)
-
-
-@pytest.fixture(scope="module")
-async def secured(
-    postgres_url: str, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[Secured]:
-    async with open_secured(postgres_url, tmp_path_factory.mktemp("tls")) as secured:
-        yield secured
 
 
 def only(cipher: str) -> ssl.SSLContext:

@@ -48,6 +48,16 @@ async def test_d01_fr_04_an_empty_full_list_empties_the_list(central: Central) -
     assert state == "accepted"
 
 
+async def test_d01_fr_05_a_difference_of_nothing_changes_the_version_alone(
+    central: Central,
+) -> None:
+    async with central.station(V201) as station:
+        payload, state = await listed(central, station, "differential", 6)
+
+    assert payload == {"versionNumber": 6, "updateType": "Differential"}
+    assert state == "accepted"
+
+
 @pytest.mark.parametrize("update", ["full", "differential"])
 async def test_d01_fr_06_no_token_is_on_a_list_twice(central: Central, update: str) -> None:
     twice = [entry("CARD0001"), entry("card0001", "blocked")]
