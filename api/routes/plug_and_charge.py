@@ -7,12 +7,12 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request
 from pydantic import Field
 
-from api.routes.fields import Input, Line, Output
+from api.routes.fields import Identity, Input, Line, Output
 from holdfast.adapters.contract_signing import OwnContractSigner
 from holdfast.http.database import Db
 from holdfast.http.idempotency import IdempotentRoute
 from holdfast.http.pagination import Asked, Page, page
-from holdfast.http.principal import DriverWriter, NetworkWriter, Reader
+from holdfast.http.principal import Commander, DriverWriter, NetworkWriter, Reader
 from holdfast.services import contracts, trusted_roots
 from holdfast.settings import Settings
 from holdfast.store.tables import ContractCertificate, OcspAnswer, TrustedRoot
@@ -42,6 +42,12 @@ class RootShown(Output):
     not_after: datetime
     created_at: datetime
     retired_at: datetime | None
+
+
+class RootOrdered(Output):
+    """An order was placed."""
+
+    order: UUID
 
 
 class NewContract(Input):
@@ -104,6 +110,22 @@ async def trust_root(new: NewRoot, db: Db, writer: NetworkWriter) -> RootShown:
         now=datetime.now(UTC),
     )
     return to_root(row)
+
+
+@router.post("/stations/{identity}/trusted-roots/{root_id}/install", status_code=202)
+async def install_root(
+    identity: Identity, root_id: UUID, db: Db, commander: Commander
+) -> RootOrdered:
+    """Have a station trust the root too: it waits up to a week for one that is away."""
+    order = await trusted_roots.install_root(
+        db,
+        commander.organization_id,
+        identity,
+        root_id,
+        actor=commander.actor,
+        now=datetime.now(UTC),
+    )
+    return RootOrdered(order=order.id)
 
 
 @router.post("/trusted-roots/{root_id}/retire")

@@ -166,10 +166,13 @@ class SlotProfileForm(Input):
 
 
 class NetworkChangeForm(Input):
-    """`slot` must be free; `priority` is the station's list of slots as it is now, as in "1"."""
+    """`slot` must be free; `priority` is the station's list of slots as it is now, as in "1".
+    Without it, what the station told last of NetworkConfigurationPriority."""
 
     slot: Annotated[int, Field(ge=0, le=99)]
-    priority: Annotated[str, StringConstraints(pattern=r"^\d{1,2}(,\d{1,2}){0,19}$")]
+    priority: (
+        Annotated[str, StringConstraints(pattern=r"^\d{1,2}(,\d{1,2}){0,19}$")] | None
+    ) = None
     profile: SlotProfileForm
     reset: bool = True
     hours: Annotated[int, Field(ge=1, le=720)] = 24

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid5
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from holdfast.contracts import network_changes as contract
@@ -17,7 +17,14 @@ from holdfast.services.refusal import Conflict, Invalid, NotFound
 from holdfast.services.review_tasks import open_station_review
 from holdfast.services.scope import belongs, owned
 from holdfast.services.stations import usable_station
-from holdfast.store.tables import NetworkChange, Order, Organization, Station, StationConnection
+from holdfast.store.tables import (
+    NetworkChange,
+    Order,
+    Organization,
+    Station,
+    StationConnection,
+    StationVariable,
+)
 
 OPEN_STATES = ("writing", "ordering", "returning")
 SLOTS_MAX = 20
@@ -70,19 +77,23 @@ async def begin_change(
     identity: str,
     *,
     slot: int,
-    priority: str,
+    priority: str | None,
     profile: Mapping[str, Any],
     reset: bool,
     now: datetime,
     hours: int,
     actor: str,
 ) -> NetworkChange:
-    """Place a change. `priority` is the station's list of slots as it is now. Audited.
+    """Place a change. `priority` is the station's list of slots as it is now; None: as the station
+    told last. Audited.
 
-    Raises NotFound, Invalid (the slot is in use), Conflict (OCPP 1.6, one under way, a security
-    profile below what the station must use).
+    Raises NotFound, Invalid (the slot is in use; no list was told), Conflict (OCPP 1.6, one under
+    way, a security profile below what the station must use).
     """
     station = await usable_station(db, organization_id, identity)
+    priority = priority or await told_priority(db, station)
+    if priority is None:
+        raise Invalid("priority", "", "the station never told its list of slots: write it")
     if slot in slots_of(priority):
         raise Invalid("slot", slot, "a slot that the list does not hold: the old one must stay")
     await _check_ready(db, station, int(profile["security_profile"]))
@@ -125,6 +136,27 @@ async def begin_change(
     await notify(db, ["stations", "outbox"])
     await db.refresh(change)
     return change
+
+
+async def told_priority(db: AsyncSession, station: Station) -> str | None:
+    """The list of slots that the station told last; None where it told none that can be one."""
+    component, _, variable = PRIORITY.partition(".")
+    told = await db.scalar(
+        select(StationVariable.value).where(
+            belongs(StationVariable, station.organization_id),
+            StationVariable.station_id == station.id,
+            func.lower(StationVariable.component) == component.lower(),
+            func.lower(StationVariable.variable) == variable.lower(),
+            StationVariable.attribute == "actual",
+            StationVariable.gone_at.is_(None),
+        )
+    )
+    written = (told or "").replace(" ", "")
+    try:
+        slots_of(written)
+    except Invalid:
+        return None
+    return written
 
 
 async def _check_ready(db: AsyncSession, station: Station, profile: int) -> None:

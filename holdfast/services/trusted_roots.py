@@ -1,6 +1,6 @@
 """Roots that an organization trusts for contract certificates (ISO 15118)."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from cryptography import x509
@@ -12,11 +12,15 @@ from holdfast.services import audit
 from holdfast.services.refusal import Conflict, Invalid, TooMany
 from holdfast.services.scope import belongs, find, owned
 from holdfast.services.slices import Slice, SliceAsked, take
-from holdfast.store.tables import TrustedRoot
+from holdfast.services.station_commands import Command, command_station
+from holdfast.services.stations import usable_station
+from holdfast.store.tables import Order, TrustedRoot
 from holdfast.store.tables.contract_certificates import ROOT_USES
 
 PEM_LENGTH_MAX = 10_000
 ROOTS_MAX = 500
+INSTALLED_WITHIN = timedelta(days=7)
+USES_16 = frozenset({"manufacturer"})  # security whitepaper edition 3 section 5.5
 
 
 async def trust_root(
@@ -92,6 +96,34 @@ async def retire_root(
     )
     await db.flush()
     return root
+
+
+async def install_root(
+    db: AsyncSession,
+    organization_id: UUID,
+    identity: str,
+    root_id: UUID,
+    *,
+    actor: str,
+    now: datetime,
+) -> Order:
+    """Order a station to trust the root too. Raises NotFound, Conflict (retired; a use that its
+    version of OCPP does not know)."""
+    root = await find(db, TrustedRoot, organization_id, root_id, "trusted root")
+    station = await usable_station(db, organization_id, identity)
+    if root.retired_at is not None:
+        raise Conflict("the root is retired: nobody is to trust it any more")
+    if station.protocol == "ocpp1.6" and root.use not in USES_16:
+        raise Conflict(f"OCPP 1.6 knows no roots for {root.use.upper()}")
+    command = Command(
+        kind="install_certificate",
+        payload={"use": root.use, "certificate": root.pem},
+        details={"use": root.use, "trusted_root": str(root.id), "subject": root.subject},
+    )
+    commanded = await command_station(
+        db, organization_id, identity, command, actor=actor, not_after=now + INSTALLED_WITHIN
+    )
+    return commanded.order
 
 
 def _read(pem: str, now: datetime) -> x509.Certificate:

@@ -6,12 +6,13 @@ from typing import Any
 import httpx
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
-from sqlalchemy import insert, select
+from sqlalchemy import insert, select, update
 
 from holdfast.adapters.certificate_authority import CertificateAuthority, pem_of
 from holdfast.adapters.contract_chain import common_name, verify_chain
 from holdfast.store.database import Sessions
-from holdfast.store.tables import AuditEntry, Authority, IdempotentWrite, Station
+from holdfast.store.tables import AuditEntry, Authority, IdempotentWrite, Order, Station
+from tests.api.test_stations import make
 
 AUTHORITY = CertificateAuthority.founded("Roaming", "MO", datetime.now(UTC))
 ROOT = pem_of(AUTHORITY.root)
@@ -42,6 +43,31 @@ async def test_a_root_is_looked_at_before_it_is_trusted(client: httpx.AsyncClien
     assert (await client.get("/api/v1/trusted-roots")).json()["items"] == []
     again = await post(client, "/trusted-roots", use="mo", certificate=ROOT)
     assert again.status_code == 201
+
+
+async def test_a_trusted_root_is_installed_on_a_station_by_one_request(
+    client: httpx.AsyncClient, db_sessions: Sessions
+) -> None:
+    await make(client)
+    made = (await post(client, "/trusted-roots", use="mo", certificate=ROOT)).json()
+    path = f"/stations/CP-1/trusted-roots/{made['id']}/install"
+    async with db_sessions.begin() as db:
+        await db.execute(update(Station).values(protocol="ocpp1.6"))
+    too_old = await post(client, path)
+    async with db_sessions.begin() as db:
+        await db.execute(update(Station).values(protocol="ocpp2.0.1"))
+    ordered = await post(client, path)
+    await post(client, f"/trusted-roots/{made['id']}/retire")
+    retired = await post(client, path)
+
+    assert (too_old.status_code, ordered.status_code, retired.status_code) == (409, 202, 409)
+    async with db_sessions() as db:
+        order = (await db.scalars(select(Order))).one()
+        entry = select(AuditEntry).where(AuditEntry.action == "station.order.install_certificate")
+        told = (await db.scalars(entry)).one()
+    assert str(order.id) == ordered.json()["order"]
+    assert order.payload == {"use": "mo", "certificate": made["certificate"]}
+    assert told.details["trusted_root"] == made["id"]
 
 
 async def test_a_contract_is_issued_found_and_ended_and_its_key_is_shown_once(

@@ -110,6 +110,7 @@ BODIES: dict[str, Any] = {
     "PUT /stations/{identity}/local-list": {"rule": "all"},
     "POST /stations/{identity}/local-list/resync": None,
     "POST /trusted-roots": {"use": "mo", "certificate": ROOT},
+    "POST /stations/{identity}/trusted-roots/{root_id}/install": None,
     "POST /trusted-roots/{root_id}/retire": None,
     "POST /contracts": {"emaid": "DE-8AA-1A2B3C4D5"},
     "POST /contracts/{contract_id}/revoke": None,
