@@ -7,10 +7,10 @@ slow, or gone, delays the younger ones once per socket, and never stops them.
 
 import asyncio
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from uuid import UUID
 
-WAY_S = 2.0  # made for older orders; the time to wake a workflow and hear from it, many times over
+WAY_S = 3.0  # made for older orders: time to wake a workflow and to hear from it, many times over
 LOOK_EVERY_S = 0.2
 WAKE_EVERY_S = 1.0
 
@@ -36,14 +36,11 @@ class OrderQueue:
             self.in_hand.discard(order_id)
             self._move()
 
-    async def moves(self) -> bool:
-        """Wait until an order comes or goes, a moment at most; whether one did."""
-        try:
+    async def moves(self) -> None:
+        """Wait until an order comes or goes, a moment at most."""
+        with suppress(TimeoutError):
             async with asyncio.timeout(LOOK_EVERY_S):
                 await self._moved.wait()
-        except TimeoutError:
-            return False
-        return True
 
     def may_wake(self) -> bool:
         """Whether older ones may be woken: not again right after the last time."""

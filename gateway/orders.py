@@ -112,8 +112,10 @@ class Orders:
                 )
             if now() > asked_at + WAY_S:
                 queue.give_up(elders)
-            elif not await queue.moves() and queue.may_wake():
-                self._wake_next(connection, least=1)
+            else:
+                await queue.moves()
+                if not queue.in_hand.issuperset(elders) and queue.may_wake():
+                    self._wake_next(connection, least=1)
 
     async def _take(self, order: SendOrder, absent: Collection[UUID] | None) -> OrderTaken | None:
         try:

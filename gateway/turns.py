@@ -1,4 +1,8 @@
-"""Whose turn it is: one at a time, the more urgent first, then the older; a few may wait."""
+"""Whose turn it is: one at a time, the more urgent first, then the older; a few may wait.
+
+Where too many want to, it is the last in line that is turned away, not the last to come: otherwise
+a crowd of younger ones would keep an older one out.
+"""
 
 import asyncio
 import contextlib
@@ -8,7 +12,7 @@ from itertools import count
 
 
 class TooManyTurns(Exception):
-    """So many wait already that nobody else is let in."""
+    """So many wait that go first."""
 
 
 class Turns:
@@ -23,7 +27,8 @@ class Turns:
 
     @contextlib.asynccontextmanager
     async def taken(self, priority: int, age: int = 0) -> AsyncIterator[None]:
-        """Wait for the turn, and have it. Raises TooManyTurns at once."""
+        """Wait for the turn, and have it. Raises TooManyTurns, at once or when others come that go
+        first."""
         await self._take(priority, age)
         try:
             yield
@@ -34,16 +39,23 @@ class Turns:
         if not self._taken:
             self._taken = True
             return
+        mine: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        place = (priority, age, next(self._arrivals), mine)
         waiting = [one for one in self._waiting if not one[3].done()]
         if len(waiting) >= self._waiting_max:
-            raise TooManyTurns
-        mine: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        heapq.heappush(self._waiting, (priority, age, next(self._arrivals), mine))
+            last = max(waiting)
+            if last < place:
+                raise TooManyTurns
+            last[3].set_exception(TooManyTurns())
+            waiting.remove(last)
+        # Those who left are forgotten here, so that the line is never longer than it may be.
+        self._waiting = [*waiting, place]
+        heapq.heapify(self._waiting)
         try:
             await mine
         except asyncio.CancelledError:
             # It may have been given the turn in the same moment: then the next one has it.
-            if mine.done() and not mine.cancelled():
+            if mine.done() and not mine.cancelled() and mine.exception() is None:
                 self._pass_on()
             raise
 

@@ -195,13 +195,13 @@ class Field:
 
 
 @asynccontextmanager
-async def open_field(url: str) -> AsyncIterator[Field]:
-    """The gateway on a fresh database, with one driver's card."""
+async def open_field(url: str, temporal_address: str = "127.0.0.1:1") -> AsyncIterator[Field]:
+    """The gateway on a fresh database, with one driver's card; by default Temporal is away."""
     settings = Settings.model_validate(
         {
             "database_url": url,
             "secret_key": TEST_SECRET,
-            "temporal_address": "127.0.0.1:1",
+            "temporal_address": temporal_address,
             "gateway_port": free_port(),
             "admin_port": 0,
             "onboarding": "reject",

@@ -57,13 +57,26 @@ async def test_so_many_wait_and_the_next_is_turned_away_until_one_has_left() -> 
     async with line.turns.taken(5):
         first, second = await tasks_of(line, ("first", 5, 1), ("second", 5, 2))
         with pytest.raises(TooManyTurns):
-            await line.take("third", 1)
+            await line.take("third", 9)
         first.cancel()
         await asyncio.wait([first])
         (third,) = await tasks_of(line, ("third", 5, 3))
     await asyncio.gather(second, third)
 
     assert line.had == ["second", "third"]
+
+
+async def test_where_too_many_wait_the_last_in_line_is_turned_away_and_not_the_last_to_come() -> (
+    None
+):
+    line = Line(waiting_max=2)
+    async with line.turns.taken(5):
+        usual, young, urgent = await tasks_of(line, ("usual", 5, 1), ("young", 5, 9), ("now", 1, 5))
+        with pytest.raises(TooManyTurns):
+            await young
+    await asyncio.gather(usual, urgent)
+
+    assert line.had == ["now", "usual"]
 
 
 async def test_who_leaves_in_the_moment_that_it_is_given_the_turn_passes_it_on() -> None:
