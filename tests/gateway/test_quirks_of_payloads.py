@@ -1,12 +1,10 @@
 """Quirks 12 to 22 of the list of charger quirks: what messages carry, and in which order."""
 
-import asyncio
 import json
 from typing import Any
 
 import pytest
 
-from holdfast.domain.quirks import Quirk
 from tests.gateway.conftest import CARD
 from tests.gateway.field import BEGAN, BOOT_16, BOOT_201, Field, sampled, stamp
 from tests.signed_meter import SigningMeter
@@ -314,11 +312,3 @@ async def test_quirk_22_telemetry_by_data_transfer_is_answered_every_time(field:
         "UnknownMessageId",
         "UnknownVendorId",
     }
-
-
-async def test_quirk_22_a_station_that_must_not_be_probed_can_be_left_alone(field: Field) -> None:
-    assert Quirk("no_configuration_probe") in Quirk
-    async with field.station() as station:
-        await station.call("BootNotification", BOOT_16)
-        await asyncio.sleep(0)
-        await station.alive()

@@ -1,0 +1,164 @@
+"""What rules of quirks do on the wire, beside a station without the rule: quirks 5 and 22, and that
+an accepted station is one also after the gateway was started anew (quirk 1)."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.frames import Frame, Opcode
+from websockets.protocol import Event
+
+from gateway.app import GatewayApp
+from holdfast.settings import Settings
+from tests.gateway.conftest import CARD, Database, Network, Start, connect_station
+from tests.gateway.field import stamp
+
+PING_S = 0.05
+
+
+class CountingPings(ClientConnection):
+    """A station's socket that knows how often it was pinged."""
+
+    pings = 0
+
+    def process_event(self, event: Event) -> None:
+        if isinstance(event, Frame) and event.opcode is Opcode.PING:
+            self.pings += 1
+        super().process_event(event)
+
+
+@asynccontextmanager
+async def socket_of(port: int, identity: str) -> AsyncIterator[CountingPings]:
+    async with connect(
+        f"ws://127.0.0.1:{port}/ocpp/{identity}",
+        subprotocols=["ocpp1.6"],  # type: ignore[list-item]
+        create_connection=CountingPings,
+        ping_interval=None,
+    ) as socket:
+        assert isinstance(socket, CountingPings)
+        yield socket
+
+
+async def pinged(socket: CountingPings, more: int) -> None:
+    """Wait until it was pinged so many times more."""
+    least = socket.pings + more
+    async with asyncio.timeout(10):
+        while socket.pings < least:  # noqa: ASYNC110 - a plain counter
+            await asyncio.sleep(PING_S / 2)
+
+
+async def station(database: Database, network: Network, identity: str, vendor: str) -> None:
+    await database.rows(
+        "INSERT INTO stations (organization_id, identity, registration, vendor, model)"
+        " VALUES (%s, %s, 'accepted', %s, 'X')",
+        network.organization_id,
+        identity,
+        vendor,
+    )
+
+
+async def rule(database: Database, network: Network, quirk: str) -> None:
+    await database.rows(
+        "INSERT INTO quirk_rules (organization_id, vendor, quirk, value)"
+        " VALUES (%s, 'Odd', %s, 'true')",
+        network.organization_id,
+        quirk,
+    )
+
+
+@pytest.fixture
+async def with_rules(
+    start_gateway: Start, gateway_settings: Settings, network: Network, database: Database
+) -> GatewayApp:
+    """A gateway that pings often, and rules for what the vendor Odd makes."""
+    await rule(database, network, "no_pings")
+    await rule(database, network, "no_configuration_probe")
+    for identity, vendor in (("ODD", "Odd"), ("USUAL", "Usual")):
+        await station(database, network, identity, vendor)
+    return await start_gateway(
+        gateway_settings.model_copy(update={"gateway_ping_interval_s": PING_S})
+    )
+
+
+async def test_quirk_05_a_station_with_the_rule_gets_no_ping_and_another_does(
+    with_rules: GatewayApp,
+) -> None:
+    port = with_rules.port
+    async with socket_of(port, "ODD") as odd, socket_of(port, "USUAL") as usual:
+        await pinged(usual, 3)
+
+        assert odd.pings == 0
+        await odd.send('[2,"1","Heartbeat",{}]')
+        assert str(await odd.recv()).startswith('[3,"1",')
+
+
+async def test_quirk_05_a_station_that_says_what_it_is_gets_no_ping_from_then_on(
+    with_rules: GatewayApp,
+) -> None:
+    async with (
+        socket_of(with_rules.port, "CP1") as new,
+        socket_of(with_rules.port, "USUAL") as other,
+    ):
+        await pinged(new, 1)
+        await new.send(
+            '[2,"1","BootNotification",{"chargePointVendor":"Odd","chargePointModel":"X"}]'
+        )
+        assert '"Accepted"' in str(await new.recv())
+        until_then = new.pings
+        await pinged(other, 3)
+
+        assert new.pings == until_then
+
+
+async def test_quirk_22_a_station_with_the_rule_is_not_probed_at_its_boot_and_another_is(
+    with_rules: GatewayApp, database: Database
+) -> None:
+    for identity, vendor in (("ODD", "Odd"), ("USUAL", "Usual")):
+        async with await connect_station(with_rules.port, identity) as wire:
+            boot = {"chargePointVendor": vendor, "chargePointModel": "X", "firmwareVersion": "2"}
+            assert (await wire.call("BootNotification", boot))["status"] == "Accepted"
+
+    asked = await database.rows(
+        "SELECT s.identity, o.kind FROM orders o JOIN stations s ON s.id = o.station_id"
+    )
+    assert asked == [{"identity": "USUAL", "kind": "base_report"}]
+    told = await database.rows(
+        "SELECT s.identity FROM station_inventories i JOIN stations s ON s.id = i.station_id"
+    )
+    assert told == [{"identity": "USUAL"}]
+
+
+async def test_quirk_01_an_accepted_station_needs_no_boot_after_the_gateway_was_started_anew(
+    start_gateway: Start, gateway_settings: Settings, network: Network, database: Database
+) -> None:
+    await database.rows("UPDATE stations SET registration = 'pending' WHERE identity = 'CP1'")
+    first = await start_gateway(gateway_settings)
+    async with await connect_station(first.port, "CP1", "ocpp2.0.1") as wire:
+        await database.rows("UPDATE stations SET registration = 'accepted' WHERE identity = 'CP1'")
+        booted = {"reason": "PowerUp", "chargingStation": {"model": "X", "vendorName": "Acme"}}
+        assert (await wire.call("BootNotification", booted))["status"] == "Accepted"
+    await first.drain()
+
+    second = await start_gateway(gateway_settings)
+    async with await connect_station(second.port, "CP1", "ocpp2.0.1") as wire:
+        # Before it is accepted, a 2.x station would get SecurityError.
+        event = {
+            "eventType": "Started",
+            "timestamp": stamp(),
+            "triggerReason": "Authorized",
+            "seqNo": 0,
+            "transactionInfo": {"transactionId": "T1"},
+            "idToken": {"idToken": CARD, "type": "ISO14443"},
+        }
+        answer = await wire.call("TransactionEvent", event)
+    async with await connect_station(second.port, "CP1") as wire:
+        assert (await wire.call("Authorize", {"idTag": CARD}))["idTagInfo"]["status"] == "Accepted"
+
+    assert answer["idTokenInfo"]["status"] == "Accepted"
+    assert len(await database.rows("SELECT id FROM sessions")) == 1
+    boots = await database.rows(
+        "SELECT 1 FROM frames WHERE action = 'BootNotification' AND NOT outbound"
+    )
+    assert len(boots) == 1
