@@ -25,6 +25,8 @@ def check_profile(profile: ChargingProfile) -> None:
         )
     if profile.purpose == "priority" and any(one.duration_s for one in profile.schedules):
         raise NotInThisVersion("a profile of purpose priority has no duration (K01.FR.73)")
+    if profile.update_interval_s is not None and profile.kind != "dynamic":
+        raise NotInThisVersion("only a dynamic profile has an update interval (K28.FR.04)")
     for schedule in profile.schedules:
         for period in schedule.periods:
             _check_phases(profile, period)

@@ -142,7 +142,7 @@ async def test_k01_fr_38_the_limit_of_the_station_is_not_relative(central: Centr
     [("absolute", {}, None), ("recurring", {"recurrency": "weekly"}, "Weekly")],
 )
 async def test_k01_fr_40_a_schedule_by_the_clock_says_when_it_starts(
-    central: Central, kind: str, more: dict[str, str], recurrency: str | None
+    central: Central, kind: str, more: dict[str, Any], recurrency: str | None
 ) -> None:
     timed = [schedule(start_at=START.isoformat(), duration_s=3_600)]
     payload = await accepted(central, 1, kind=kind, schedules=timed, **more)
