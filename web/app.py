@@ -137,6 +137,7 @@ def routes() -> list[BaseRoute]:
                 message_log.MESSAGES,
                 variables.VARIABLES,
                 events_page.EVENTS,
+                orders_page.ORDERS,
             )
         ),
         Mount("/static", app=GZipMiddleware(VersionedFiles(directory=STATIC), minimum_size=1_024)),

@@ -4,7 +4,7 @@ What a command takes is its form's to say, and what it becomes is the gateway's;
 names, how long an order waits for an offline station, and what the audit log may tell of it.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,7 @@ from api.routes.fields import Input
 from api.routes.orders import OrderShown
 from holdfast.contracts.orders import OrderKind
 from holdfast.http.idempotency import IdempotentRoute
-from holdfast.services.station_commands import Command
+from holdfast.services.station_commands import Command, told
 
 router = APIRouter(
     prefix="/stations/{identity}/commands", tags=["commands"], route_class=IdempotentRoute
@@ -25,10 +25,6 @@ router = APIRouter(
 
 SOON_S = 300
 DAY_S = 86_400
-# Not in the audit log: they name a person, or are long and open only to machines.
-UNTOLD = frozenset(
-    {"certificate", "content", "customer", "entries", "message", "signature", "tariff", "token"}
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -240,15 +236,6 @@ COMMANDS: tuple[FormCommand, ...] = (
         text="Let a driver swap a battery (OCPP 2.1).",
     ),
 )
-
-
-def told(payload: Mapping[str, Any]) -> dict[str, Any]:
-    """What of a payload the audit log may hold."""
-    return {
-        name: value
-        for name, value in payload.items()
-        if name not in UNTOLD and isinstance(value, str | int | float | bool)
-    }
 
 
 def _route(command: FormCommand) -> Callable[..., Any]:

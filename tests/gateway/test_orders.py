@@ -11,12 +11,24 @@ import orjson
 import pytest
 from psycopg.types.json import Jsonb
 from temporalio.client import ActivityFailureError, Client
+from temporalio.common import RetryPolicy
 from temporalio.exceptions import ApplicationError
 
 from gateway.app import GatewayApp
-from holdfast.contracts.orders import OrderAnswer, SendOrder
+from gateway.order_queue import WAY_S
+from holdfast.contracts.orders import FinishOrder, OrderAnswer, SendOrder
+from holdfast.services import order_steps
 from holdfast.settings import Settings
-from tests.gateway.conftest import Database, Network, Start, StationClient, connect_station
+from holdfast.store.database import Sessions
+from tests.gateway.conftest import (
+    Database,
+    Network,
+    Start,
+    StationClient,
+    connect_station,
+    free_port,
+)
+from tests.gateway.test_outage import start_process
 
 Place = Callable[..., Awaitable[UUID]]
 
@@ -170,3 +182,89 @@ async def test_orders_that_waited_are_woken_when_the_station_connects(
 
     assert signal["workflow_id"] == f"order-{order_id}"
     assert (signal["operation"], signal["name"]) == ("signal", "station_connected")
+
+
+async def test_an_older_order_whose_workflow_never_comes_delays_the_younger_ones_once(
+    app: GatewayApp, temporal: Client, place: Place, database: Database
+) -> None:
+    async with await connect_station(app.port, "CP1") as station:
+        await station.call("Heartbeat", {})
+        await place("reset", {"type": "hard"}, id=UUID(int=1))  # nobody runs its workflow here
+        soft = [await place("reset", {"type": "soft"}) for _ in range(2)]
+        spent = []
+        for order_id in sorted(soft):
+            began = asyncio.get_running_loop().time()
+            sending = asyncio.create_task(send(temporal, app, order_id))
+            call = await answering(station, {"status": "Accepted"})
+            assert call[2:] == ["Reset", {"type": "Soft"}]
+            assert (await sending).state == "accepted"
+            spent.append(asyncio.get_running_loop().time() - began)
+
+    assert spent[0] > WAY_S, "way was made for the older one"
+    assert spent[1] < WAY_S, "and not once more"
+    woken = await database.rows("SELECT DISTINCT workflow_id FROM outbox")
+    assert {"workflow_id": f"order-{UUID(int=1)}"} in woken
+    waiting = await database.row("SELECT id FROM orders WHERE state = 'waiting'")
+    assert waiting["id"] == UUID(int=1)
+
+
+async def test_an_order_whose_gateway_is_killed_right_after_its_frame_is_never_sent_again(
+    start_gateway: Start,
+    gateway_settings: Settings,
+    temporal_server: str,
+    temporal: Client,
+    place: Place,
+    database: Database,
+    db_sessions: Sessions,
+) -> None:
+    settings = gateway_settings.model_copy(
+        update={"temporal_address": temporal_server, "admin_port": free_port()}
+    )
+    process = await start_process(settings)
+    async with await connect_station(settings.gateway_port, "CP1") as station:
+        await station.call("Heartbeat", {})
+        order_id = await place("unlock", {"evse": 1, "connector": 1})
+        queue = (await database.row("SELECT task_queue FROM gateways"))["task_queue"]
+        await temporal.start_activity(
+            "orders.send",
+            SendOrder(order_id=order_id, generation=1),
+            id=f"test-{uuid4()}",
+            task_queue=queue,
+            start_to_close_timeout=timedelta(seconds=5),
+            retry_policy=RetryPolicy(maximum_attempts=1),
+        )
+        call = await station.receive()
+        process.kill()
+        await process.wait()
+    assert call[2] == "UnlockConnector"
+    assert (await database.row("SELECT state FROM orders"))["state"] == "sent"
+
+    app = await start_gateway(settings.model_copy(update={"gateway_port": free_port()}))
+    async with await connect_station(app.port, "CP1") as station:
+        await station.call("Heartbeat", {})
+        # The workflow tries again, and then has the row finished.
+        assert (await send(temporal, app, order_id, generation=2)).state == "timed_out"
+        async with db_sessions.begin() as db:
+            lost = FinishOrder(order_id=order_id, state="timed_out")
+            told = await order_steps.finish(db, lost, datetime.now(UTC))
+        assert told.state == "timed_out"
+        with pytest.raises(TimeoutError):
+            await station.receive(timeout_s=0.2)
+
+    asked = await database.row("SELECT kind, payload FROM orders WHERE about = %s", order_id)
+    assert asked == {
+        "kind": "trigger",
+        "payload": {"message": "StatusNotification", "evse": 1},
+    }
+
+
+async def test_what_may_be_repeated_goes_again_after_its_gateway_died(
+    place: Place, db_sessions: Sessions, network: Network
+) -> None:
+    order_id = await place("clear_cache", {}, state="sent", attempts=1)
+
+    async with db_sessions.begin() as db:
+        lost = FinishOrder(order_id=order_id, state="timed_out")
+        told = await order_steps.finish(db, lost, datetime.now(UTC))
+
+    assert (told.state, told.again_s) == ("waiting", 5.0)

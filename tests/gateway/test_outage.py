@@ -102,7 +102,7 @@ def environment(settings: Settings) -> dict[str, str]:
         "HOLDFAST_GATEWAY_PORT": str(settings.gateway_port),
         "HOLDFAST_ADMIN_PORT": str(settings.admin_port),
         "HOLDFAST_ONBOARDING": "accept",
-        "HOLDFAST_TEMPORAL_ADDRESS": "127.0.0.1:1",
+        "HOLDFAST_TEMPORAL_ADDRESS": settings.temporal_address,
     }
 
 

@@ -1,23 +1,29 @@
 """The orders of one station, newest first: what was asked, how far it is, what the station said."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 import orjson
+from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response
 
 from holdfast.contracts.names import order_workflow_id
+from holdfast.http.permissions import Permission
 from holdfast.services import station_commands
 from holdfast.services.order_reads import list_orders
 from holdfast.services.refusal import NotFound
 from holdfast.services.slices import SliceAsked
 from holdfast.services.stations import find_station
-from holdfast.store.tables import Order
-from web.live_page import bounded, uuid_or_none
+from holdfast.store.tables import Order, Site
+from web.dashboard.command_fields import PATIENCE_S
+from web.dashboard.command_forms import MORE
+from web.live_page import LivePage, bounded, uuid_or_none
 from web.rendering import segment
-from web.visit import Visit, back_to
+from web.viewer import Viewer
+from web.visit import Desk, Visit, back_to
 from web.wording import ORDER, Badge, badge, words
 
 PER_PAGE = 30
@@ -42,7 +48,26 @@ class OrderLine:
     retry_at: datetime | None
     superseded_by: UUID | None
     waits: bool
+    may_cancel: bool
+    is_new: bool
     workflow_url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrdersAsked:
+    """Of one station, in a state; `before`: further back than this order; `new`: just placed."""
+
+    identity: str
+    state: str = ""
+    before: UUID | None = None
+    new: UUID | None = None
+    may_cancel: bool = False
+
+    def parameters(self) -> Mapping[str, str]:
+        """As the stream's URL has them."""
+        more = {"state": self.state, "before": self.before, "order": self.new}
+        told = {name: str(value) for name, value in more.items() if value}
+        return {"station": self.identity, **told}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,38 +75,71 @@ class OrdersView:
     """A page of orders; `next`: where older ones start."""
 
     identity: str
-    state: str
+    retired: bool
+    zone: str
     lines: tuple[OrderLine, ...]
     next: UUID | None
-    first: bool
+
+
+def parse_orders(viewer: Viewer, parameters: Mapping[str, str]) -> OrdersAsked:
+    """The station of a stream is in its query; a page has it in its path."""
+    state = parameters.get("state", "")
+    return OrdersAsked(
+        identity=parameters.get("station", ""),
+        state=state if state in ORDER else "",
+        before=uuid_or_none(parameters.get("before")),
+        new=uuid_or_none(parameters.get("order")),
+        may_cancel=viewer.may(Permission.COMMAND),
+    )
+
+
+async def read_orders(
+    desk: Desk, db: AsyncSession, organization_id: UUID, asked: OrdersAsked
+) -> OrdersView:
+    """Raises NotFound."""
+    station = await find_station(db, organization_id, asked.identity)
+    site = None if station.site_id is None else await db.get(Site, station.site_id)
+    rows = await list_orders(
+        db,
+        organization_id,
+        SliceAsked(limit=PER_PAGE, after=asked.before),
+        station=asked.identity,
+        state=asked.state or None,
+    )
+    return OrdersView(
+        identity=station.identity,
+        retired=station.retired_at is not None,
+        zone="UTC" if site is None else site.time_zone,
+        lines=tuple(
+            order_line(order, desk.temporal_url(order_workflow_id(order.id)), asked)
+            for order, _ in rows.items
+        ),
+        next=rows.next,
+    )
+
+
+ORDERS = LivePage(
+    name="station-orders",
+    topics=frozenset({"orders"}),
+    template="fragments/station_orders.html",
+    parse=parse_orders,
+    read=read_orders,
+)
 
 
 async def show_orders(visit: Visit) -> Response:
     """GET /stations/{identity}/orders"""
-    identity = str(visit.request.path_params["identity"])
-    await find_station(visit.db, visit.viewer.organization_id, identity)
-    parameters = bounded(visit.request.query_params)
-    state = parameters.get("state", "")
-    before = uuid_or_none(parameters.get("before"))
-    rows = await list_orders(
-        visit.db,
-        visit.viewer.organization_id,
-        SliceAsked(limit=PER_PAGE, after=before),
-        station=identity,
-        state=state if state in ORDER else None,
-    )
-    view = OrdersView(
-        identity=identity,
-        state=state if state in ORDER else "",
-        lines=tuple(
-            order_line(order, visit.desk.temporal_url(order_workflow_id(order.id)))
-            for order, _ in rows.items
-        ),
-        next=rows.next,
-        first=before is None,
-    )
+    asked = parse_orders(visit.viewer, bounded(visit.request.query_params))
+    asked = replace(asked, identity=str(visit.request.path_params["identity"]))
     states = tuple((name, shown.word) for name, shown in ORDER.items())
-    return visit.page("station_orders.html", view=view, states=states)
+    return await ORDERS.show_asked(
+        visit,
+        "station_orders.html",
+        asked,
+        states=states,
+        commands=MORE,
+        patience=PATIENCE_S,
+    )
 
 
 async def cancel(visit: Visit) -> Response:
@@ -100,7 +158,7 @@ async def cancel(visit: Visit) -> Response:
     return back_to(f"/stations/{identity}/orders")
 
 
-def order_line(order: Order, workflow_url: str) -> OrderLine:
+def order_line(order: Order, workflow_url: str, asked: OrdersAsked) -> OrderLine:
     """A row as a line."""
     answer = order.answer or {}
     error, response = answer.get("error"), answer.get("response")
@@ -114,7 +172,7 @@ def order_line(order: Order, workflow_url: str) -> OrderLine:
         kind=words(order.kind),
         badge=badge(ORDER, order.state),
         status=status,
-        progress=tuple(_progress(order, answer)),
+        progress=tuple([*_names(order), *_progress(order, answer)]),
         answer=_readable(response if response is not None else error),
         requested_by=order.requested_by,
         created_at=order.created_at,
@@ -124,8 +182,16 @@ def order_line(order: Order, workflow_url: str) -> OrderLine:
         retry_at=order.retry_at,
         superseded_by=order.superseded_by,
         waits=order.state == "waiting",
+        may_cancel=order.state == "waiting" and asked.may_cancel,
+        is_new=order.id == asked.new,
         workflow_url=workflow_url,
     )
+
+
+def _names(order: Order) -> list[str]:
+    """What a person needs to take it back later."""
+    number = order.payload.get("reservation")
+    return [f"number {number}"] if isinstance(number, int) else []
 
 
 def _progress(order: Order, answer: dict[str, Any]) -> list[str]:

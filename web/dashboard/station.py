@@ -14,7 +14,9 @@ from holdfast.services.refusal import NotFound
 from holdfast.services.scope import owned
 from holdfast.services.sessions import is_running
 from holdfast.store.tables import Connector, Evse, Order, Session, Site, Station, StationConnection
-from web.dashboard.commands import COMMANDS, PATIENCE_S, cost_currency
+from web.dashboard.command_fields import PATIENCE_S
+from web.dashboard.command_forms import DAILY
+from web.dashboard.commands import cost_currency
 from web.dashboard.message_log import LoggedMessage, read_log
 from web.dashboard.presence import online
 from web.dashboard.session_rows import SessionLine, select_sessions, session_line
@@ -166,9 +168,7 @@ async def read_station(
         outlets=await _outlets(db, organization_id, station.id, lines),
         sessions=lines,
         orders=await _orders(desk, db, organization_id, station.id, asked.order_id),
-        log=await read_log(db, organization_id, station)
-        if asked.with_messages
-        else None,
+        log=await read_log(db, organization_id, station) if asked.with_messages else None,
         currency=None if currency is None else currency.code,
     )
 
@@ -191,7 +191,7 @@ async def show_station(visit: Visit) -> Response:
         order_id=uuid_or_none(visit.request.query_params.get("order")),
     )
     return await STATION.show_asked(
-        visit, "station.html", asked, commands=COMMANDS, patience=PATIENCE_S
+        visit, "station.html", asked, commands=DAILY, patience=PATIENCE_S
     )
 
 
