@@ -33,7 +33,7 @@ from gateway.order_queue import WAY_S, OrderQueue
 from gateway.order_rows import Ending, OrderRows, OrderSeen, OrderTaken
 from gateway.postgres import Pool
 from gateway.registry import Registry
-from gateway.sendable import sendable
+from gateway.sendable import sendable, with_fewer_measurands
 from holdfast.contracts.orders import OrderAnswer, SendOrder
 from holdfast.domain import order_policy
 
@@ -217,14 +217,14 @@ class Orders:
             if len(calls) > 1:
                 await self.rows.progress(order.order_id, len(calls), len(answers))
             connection.calls.check_registration(call.action)
-            answer = await connection.calls.call(call.action, call.payload, order.timeout_s)
+            told, answer = await self._ask(connection, call, order.timeout_s, taken.kind)
             answers.append(answer)
             self.metrics.calls.labels(
                 "error" if isinstance(answer, CallError) else "answered"
             ).inc()
             so_far = verdict(calls, answers, accepted)
             if isinstance(answer, CallResult) and self.facts is not None:
-                await self.facts.record(connection, call, answer, datetime.now(UTC))
+                await self.facts.record(connection, told, answer, datetime.now(UTC))
             if so_far.state == "rejected" and is_for_later(answer):
                 return await self._later(
                     order, connection, taken, ("rejected", so_far.answer), so_far.status
@@ -239,6 +239,17 @@ class Orders:
             parts_done=done,
         )
         return await self._finish(order, connection, ending, so_far.status)
+
+    async def _ask(
+        self, connection: Connection, call: Call, timeout_s: float, kind: str
+    ) -> tuple[Call, CallResult | CallError]:
+        """What was asked in the end, and its answer. What is asked word for word stays so."""
+        answer = await connection.calls.call(call.action, call.payload, timeout_s)
+        less = with_fewer_measurands(call, answer) if kind == "configure" else None
+        if less is None:
+            return call, answer
+        connection.calls.check_registration(less.action)
+        return less, await connection.calls.call(less.action, less.payload, timeout_s)
 
     async def _later(
         self,

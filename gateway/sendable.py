@@ -10,6 +10,7 @@ from decimal import ROUND_DOWN, Decimal
 from typing import Any
 
 from gateway.dialect import Call
+from gateway.envelope import CallError, CallResult
 from gateway.quirks import Quirks
 from gateway.reading import number, objects
 from holdfast.domain.quirks import Quirk
@@ -94,10 +95,47 @@ def _without_soc(call: Call, _quirks: Quirks) -> None:
     if payload.get("key") in _MEASURANDS_16 and isinstance(payload.get("value"), str):
         payload["value"] = _measurands(payload["value"])
     for data in objects(payload.get("setVariableData")):
-        variable = data.get("variable")
-        named = str(variable.get("name") or "") if isinstance(variable, dict) else ""
-        if named.endswith("Measurands") and isinstance(data.get("attributeValue"), str):
+        if _lists_measurands(data):
             data["attributeValue"] = _measurands(data["attributeValue"])
+
+
+def with_fewer_measurands(call: Call, answer: CallResult | CallError) -> Call | None:
+    """The same without SoC where a station refused a list of measurands that had it: a box for
+    alternating current refuses the whole list (systems.md E18). None for any other answer, and
+    where nothing would be left: an empty list asks for something else."""
+    if isinstance(answer, CallError):
+        return None
+    fewer = Call(call.action, deepcopy(call.payload))
+    reduced = 0
+    for item, name in _refused_lists(fewer.payload, answer.payload):
+        listed = str(item[name])
+        item[name] = _measurands(listed)
+        if not item[name]:
+            return None
+        reduced += item[name] != listed
+    return fewer if reduced else None
+
+
+def _refused_lists(payload: Payload, answer: Payload) -> Iterator[tuple[Payload, str]]:
+    """The lists of measurands in a call that its answer refuses: where each is, by which name."""
+    if payload.get("key") in _MEASURANDS_16 and isinstance(payload.get("value"), str):
+        if answer.get("status") == "Rejected":
+            yield payload, "value"
+        return
+    refused = [
+        (result.get("component"), result.get("variable"))
+        for result in objects(answer.get("setVariableResult"))
+        if result.get("attributeStatus") == "Rejected"
+    ]
+    for data in objects(payload.get("setVariableData")):
+        if _lists_measurands(data) and (data.get("component"), data.get("variable")) in refused:
+            yield data, "attributeValue"
+
+
+def _lists_measurands(data: Payload) -> bool:
+    variable = data.get("variable")
+    named = str(variable.get("name") or "") if isinstance(variable, dict) else ""
+    return named.endswith("Measurands") and isinstance(data.get("attributeValue"), str)
 
 
 def _measurands(listed: str) -> str:

@@ -1,18 +1,31 @@
-"""What rules of quirks do on the wire, beside a station without the rule: quirks 5 and 22, and that
-an accepted station is one also after the gateway was started anew (quirk 1)."""
+"""What rules of quirks do on the wire, beside a station without the rule: quirks 5 and 22; that an
+accepted station is one also after the gateway was started anew (quirk 1); and that measurands which
+a station refuses are asked for again without SoC (edge case E18)."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from uuid import uuid4
 
 import pytest
+from psycopg.types.json import Jsonb
+from temporalio.testing import ActivityEnvironment
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.frames import Frame, Opcode
 from websockets.protocol import Event
 
 from gateway.app import GatewayApp
+from holdfast.contracts.orders import OrderAnswer, SendOrder
 from holdfast.settings import Settings
-from tests.gateway.conftest import CARD, Database, Network, Start, connect_station
+from tests.gateway.conftest import (
+    CARD,
+    Database,
+    Network,
+    Start,
+    StationClient,
+    connect_station,
+)
 from tests.gateway.field import stamp
 
 PING_S = 0.05
@@ -162,3 +175,87 @@ async def test_quirk_01_an_accepted_station_needs_no_boot_after_the_gateway_was_
         "SELECT 1 FROM frames WHERE action = 'BootNotification' AND NOT outbound"
     )
     assert len(boots) == 1
+
+
+async def ordered(
+    app: GatewayApp, database: Database, wire: StationClient, variables: dict[str, str]
+) -> "asyncio.Task[OrderAnswer]":
+    """Settings ordered of CP1, on its way as the order's workflow would send it."""
+    await wire.call("Heartbeat", {})
+    order_id = uuid4()
+    await database.rows(
+        "INSERT INTO orders (id, organization_id, station_id, kind, payload, requested_by,"
+        " not_after) SELECT %s, organization_id, id, 'configure', %s, 'test',"
+        " now() + interval '1 minute' FROM stations WHERE identity = 'CP1'",
+        order_id,
+        Jsonb({"variables": variables}),
+    )
+    row = await database.row(
+        "SELECT generation FROM station_connections c JOIN orders o USING (station_id)"
+        " WHERE o.id = %s",
+        order_id,
+    )
+    sending = SendOrder(order_id=order_id, generation=row["generation"], timeout_s=5.0)
+    return asyncio.create_task(ActivityEnvironment().run(app.orders.send, sending))
+
+
+async def test_edge_e18_measurands_that_are_refused_are_asked_for_again_without_soc(
+    gateway: GatewayApp, database: Database
+) -> None:
+    async with await connect_station(gateway.port, "CP1") as wire:
+        key = "MeterValuesSampledData"
+        for listed, answers in (
+            ("Power.Active.Import, SoC", ["Rejected", "Accepted"]),
+            ("SoC,Voltage", ["Rejected", "Rejected"]),
+            ("SoC", ["Rejected"]),
+            ("Voltage", ["Rejected"]),
+            ("Voltage,SoC", ["Accepted"]),
+        ):
+            sending = await ordered(gateway, database, wire, {key: listed})
+            asked = []
+            for status in answers:
+                _, message_id, action, payload = await wire.receive()
+                asked.append((action, payload["key"], payload["value"]))
+                await wire.send(json.dumps([3, message_id, {"status": status}]))
+            answer = await sending
+
+            fewer = listed.replace(", SoC", "").replace("SoC,", "")
+            told = [("ChangeConfiguration", key, value) for value in (listed, fewer)]
+            assert asked == told[: len(answers)]
+            assert answer.status == answers[-1]
+        # Nothing more is asked.
+        await wire.call("Heartbeat", {})
+
+
+async def test_edge_e18_in_2_0_1_only_the_refused_list_is_shortened(
+    gateway: GatewayApp, database: Database
+) -> None:
+    lists = {
+        "SampledDataCtrlr.TxUpdatedMeasurands": "Voltage,SoC",
+        "AlignedDataCtrlr.Measurands": "Current.Import,SoC",
+    }
+    async with await connect_station(gateway.port, "CP1", "ocpp2.0.1") as wire:
+        sending = await ordered(gateway, database, wire, lists)
+        asked = []
+        for refuses in (True, False):
+            _, message_id, _, payload = await wire.receive()
+            items = payload["setVariableData"]
+            asked.append({item["component"]["name"]: item["attributeValue"] for item in items})
+            results = [
+                {
+                    "component": item["component"],
+                    "variable": item["variable"],
+                    "attributeStatus": "Rejected"
+                    if refuses and item["component"]["name"] == "AlignedDataCtrlr"
+                    else "Accepted",
+                }
+                for item in items
+            ]
+            await wire.send(json.dumps([3, message_id, {"setVariableResult": results}]))
+        answer = await sending
+
+    assert asked == [
+        {"SampledDataCtrlr": "Voltage,SoC", "AlignedDataCtrlr": "Current.Import,SoC"},
+        {"SampledDataCtrlr": "Voltage,SoC", "AlignedDataCtrlr": "Current.Import"},
+    ]
+    assert (answer.state, answer.status) == ("accepted", "Accepted")
