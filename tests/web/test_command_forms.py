@@ -19,7 +19,8 @@ from holdfast.store.database import Sessions
 from tests.web.conftest import SignIn
 from tests.web.network import Network
 from web.dashboard.command_fields import Clock
-from web.dashboard.command_forms import COMMANDS, LIMIT_PROFILE_ID, MORE
+from web.dashboard.command_forms import COMMANDS, MORE
+from web.dashboard.command_payloads import LIMIT_PROFILE_ID
 from web.dashboard.orders import ORDERS, OrdersAsked
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)

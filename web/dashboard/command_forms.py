@@ -1,181 +1,8 @@
 """The forms of commands: a few on the station's page, all others beside its orders."""
 
-import secrets
-from datetime import timedelta
-from typing import Any
-
-from pydantic import ValidationError
-
-from holdfast.contracts.charging_profile import ChargingProfile
-from holdfast.services.refusal import Invalid
-from web.dashboard.command_fields import (
-    CONNECTOR,
-    EVSE,
-    ID_MAX,
-    Clock,
-    CommandForm,
-    Field,
-    Form,
-    amount,
-    choice,
-    instant,
-    location,
-    text_of,
-    whole,
-    whole_or_none,
-    written,
-)
-
-TRIGGERS = (
-    "BootNotification",
-    "Heartbeat",
-    "StatusNotification",
-    "MeterValues",
-    "TransactionEvent",
-    "FirmwareStatusNotification",
-    "LogStatusNotification",
-)
-LIMIT_PROFILE_ID = 1_000_000  # and the EVSE's number: a newer limit replaces the older
-AMPERES_MAX = 1_000
-KILOWATTS_MAX = 5_000
-HOURS_MAX = 72
-TOKEN_LENGTH_MAX = 36
-MESSAGE_LENGTH_MAX = 512
-URL_LENGTH_MAX = 512
-
-
-def _reset(form: Form, _clock: Clock) -> dict[str, Any]:
-    return {"type": choice(form, "type", ("soft", "hard"))}
-
-
-def _unlock(form: Form, _clock: Clock) -> dict[str, Any]:
-    return {
-        "evse": whole(form, "evse", least=1),
-        "connector": whole(form, "connector", least=1),
-    }
-
-
-def _availability(form: Form, _clock: Clock) -> dict[str, Any]:
-    return {
-        "evse": whole(form, "evse"),
-        "connector": whole_or_none(form, "connector"),
-        "operative": choice(form, "operative", ("yes", "no")) == "yes",
-    }
-
-
-def _trigger(form: Form, _clock: Clock) -> dict[str, Any]:
-    return {
-        "message": choice(form, "message", TRIGGERS),
-        "evse": whole_or_none(form, "evse", least=1),
-    }
-
-
-def _reserve(form: Form, clock: Clock) -> dict[str, Any]:
-    minutes = whole(form, "minutes", least=1, most=HOURS_MAX * 60)
-    number = whole_or_none(form, "reservation", least=1, most=ID_MAX)
-    return {
-        "reservation": number or secrets.randbelow(ID_MAX) + 1,
-        "evse": whole(form, "evse"),
-        "token": {"uid": text_of(form, "token", TOKEN_LENGTH_MAX), "type": "ISO14443"},
-        "expires_at": written(clock.now + timedelta(minutes=minutes)),
-    }
-
-
-def _cancel_reservation(form: Form, _clock: Clock) -> dict[str, Any]:
-    return {"reservation": whole(form, "reservation", least=1, most=ID_MAX)}
-
-
-def _limit(form: Form, clock: Clock) -> dict[str, Any]:
-    evse = whole(form, "evse")
-    unit = choice(form, "unit", ("A", "kW"))
-    limit = amount(form, "limit")
-    most = AMPERES_MAX if unit == "A" else KILOWATTS_MAX
-    if limit is None or limit > most:
-        raise Invalid("limit", form.get("limit", ""), f"use a number from 0 to {most} {unit}")
-    hours = whole_or_none(form, "hours", least=1, most=24 * 365)
-    phases = choice(form, "phases", ("", "1", "3"))
-    period: dict[str, Any] = {"start_s": 0, "limit": float(limit if unit == "A" else limit * 1_000)}
-    if phases:
-        period["phases"] = int(phases)
-    schedule: dict[str, Any] = {
-        "unit": "A" if unit == "A" else "W",
-        "start_at": written(clock.now),
-        "periods": [period],
-    }
-    profile: dict[str, Any] = {
-        "id": LIMIT_PROFILE_ID + evse,
-        "purpose": "tx_default" if evse else "station_max",
-        "kind": "absolute",
-        "schedules": [schedule],
-    }
-    if hours is not None:
-        schedule["duration_s"] = hours * 3_600
-        profile["valid_to"] = written(clock.now + timedelta(hours=hours))
-    try:
-        ChargingProfile.model_validate(profile)
-    except ValidationError as error:
-        raise Invalid("limit", str(limit), str(error.errors()[0]["msg"])) from error
-    return {"evse": evse, "profile": profile}
-
-
-def _clear_limit(form: Form, _clock: Clock) -> dict[str, Any]:
-    evse = whole_or_none(form, "evse")
-    which = choice(form, "which", ("limit", "all"))
-    if which == "limit":
-        return {"id": LIMIT_PROFILE_ID + (evse or 0)}
-    return {} if evse is None else {"evse": evse}
-
-
-def _composite(form: Form, _clock: Clock) -> dict[str, Any]:
-    unit = choice(form, "unit", ("", "A", "W"))
-    hours = whole(form, "hours", least=1, most=HOURS_MAX)
-    return {
-        "evse": whole(form, "evse"),
-        "duration_s": hours * 3_600,
-        **({"unit": unit} if unit else {}),
-    }
-
-
-def _firmware(form: Form, clock: Clock) -> dict[str, Any]:
-    told: dict[str, Any] = {
-        "location": location(form, "location"),
-        "retrieve_at": instant(form, "retrieve_at", clock) or written(clock.now),
-        "install_at": instant(form, "install_at", clock),
-        "retries": whole_or_none(form, "retries", most=100),
-    }
-    if told["install_at"] is not None and told["install_at"] < told["retrieve_at"]:
-        raise Invalid(
-            "install_at", form["install_at"], "it cannot be installed before it is fetched"
-        )
-    return {name: value for name, value in told.items() if value is not None}
-
-
-def _log(form: Form, clock: Clock) -> dict[str, Any]:
-    told = {
-        "type": choice(form, "type", ("diagnostics", "security")),
-        "location": location(form, "location"),
-        "from": instant(form, "from", clock),
-        "to": instant(form, "to", clock),
-    }
-    if told["from"] and told["to"] and told["to"] < told["from"]:
-        raise Invalid("to", form["to"], "the end is before the beginning")
-    return {name: value for name, value in told.items() if value is not None}
-
-
-def _display(form: Form, _clock: Clock) -> dict[str, Any]:
-    state = choice(form, "state", ("", "charging", "faulted", "idle", "unavailable"))
-    message: dict[str, Any] = {
-        "id": whole(form, "id", least=0, most=ID_MAX),
-        "content": text_of(form, "content", MESSAGE_LENGTH_MAX),
-        "format": "utf8",
-        "priority": choice(form, "priority", ("normal", "in_front", "always_front")),
-    }
-    return {"message": message | ({"state": state} if state else {})}
-
-
-def _clear_display(form: Form, _clock: Clock) -> dict[str, Any]:
-    return {"id": whole(form, "id", most=ID_MAX)}
-
+from web.dashboard import command_payloads as payloads
+from web.dashboard.command_fields import CONNECTOR, EVSE, CommandForm, Field
+from web.dashboard.command_payloads import MESSAGE_LENGTH_MAX, TRIGGERS, URL_LENGTH_MAX
 
 ANY_EVSE = Field(
     name="evse", label="EVSE", number=True, value="0", hint="0 is the whole station.", length=3
@@ -194,7 +21,7 @@ DAILY: dict[str, CommandForm] = {
             fields=(
                 Field(name="type", label="Kind", options=(("soft", "Soft"), ("hard", "Hard"))),
             ),
-            payload=_reset,
+            payload=payloads.reset,
         ),
         CommandForm(
             name="unlock",
@@ -202,7 +29,7 @@ DAILY: dict[str, CommandForm] = {
             icon="lock",
             note="Releases a stuck cable.",
             fields=(EVSE, CONNECTOR),
-            payload=_unlock,
+            payload=payloads.unlock,
         ),
         CommandForm(
             name="availability",
@@ -218,7 +45,7 @@ DAILY: dict[str, CommandForm] = {
                     options=(("yes", "Operative"), ("no", "Inoperative")),
                 ),
             ),
-            payload=_availability,
+            payload=payloads.availability,
         ),
         CommandForm(
             name="trigger",
@@ -234,7 +61,7 @@ DAILY: dict[str, CommandForm] = {
                 ),
                 Field(name="evse", label="EVSE", number=True, optional=True),
             ),
-            payload=_trigger,
+            payload=payloads.trigger,
         ),
     )
 }
@@ -269,7 +96,7 @@ MORE: dict[str, CommandForm] = {
                     length=4,
                 ),
             ),
-            payload=_limit,
+            payload=payloads.limit_of_power,
         ),
         CommandForm(
             name="clear_charging_profile",
@@ -291,7 +118,7 @@ MORE: dict[str, CommandForm] = {
                     length=3,
                 ),
             ),
-            payload=_clear_limit,
+            payload=payloads.clear_limit,
         ),
         CommandForm(
             name="composite_schedule",
@@ -307,7 +134,7 @@ MORE: dict[str, CommandForm] = {
                     options=(("", "The station's choice"), ("A", "A"), ("W", "W")),
                 ),
             ),
-            payload=_composite,
+            payload=payloads.composite_schedule,
         ),
         CommandForm(
             name="reserve",
@@ -334,7 +161,7 @@ MORE: dict[str, CommandForm] = {
                     length=10,
                 ),
             ),
-            payload=_reserve,
+            payload=payloads.reserve,
         ),
         CommandForm(
             name="cancel_reservation",
@@ -342,7 +169,7 @@ MORE: dict[str, CommandForm] = {
             icon="unlink",
             note="Frees the EVSE at once.",
             fields=(Field(name="reservation", label="Number", number=True, length=10),),
-            payload=_cancel_reservation,
+            payload=payloads.cancel_reservation,
         ),
         CommandForm(
             name="update_firmware",
@@ -379,7 +206,7 @@ MORE: dict[str, CommandForm] = {
                     hint="Empty: as the station does by itself.",
                 ),
             ),
-            payload=_firmware,
+            payload=payloads.update_firmware,
         ),
         CommandForm(
             name="log",
@@ -398,7 +225,7 @@ MORE: dict[str, CommandForm] = {
                 ),
                 Field(name="to", label="To", kind="datetime-local", optional=True, hint=SITE_CLOCK),
             ),
-            payload=_log,
+            payload=payloads.upload_log,
         ),
         CommandForm(
             name="display_message",
@@ -436,7 +263,7 @@ MORE: dict[str, CommandForm] = {
                     hint="A message with the same number is replaced.",
                 ),
             ),
-            payload=_display,
+            payload=payloads.display_message,
         ),
         CommandForm(
             name="clear_display_message",
@@ -444,7 +271,7 @@ MORE: dict[str, CommandForm] = {
             icon="stop",
             note="OCPP 2.x.",
             fields=(Field(name="id", label="Number", number=True, value="1", length=10),),
-            payload=_clear_display,
+            payload=payloads.clear_display_message,
         ),
     )
 }
