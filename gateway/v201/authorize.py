@@ -46,7 +46,7 @@ def id_token(payload: Mapping[str, Any]) -> tuple[str | None, str | None]:
     found = payload.get("idToken")
     if not isinstance(found, dict):
         return None, None
-    return token_uid(found, "idToken"), text(found, "type", 20)
+    return text(found, "idToken", 255), text(found, "type", 20)
 
 
 def id_token_info(decision: Decision, at: datetime | None = None) -> Payload:
