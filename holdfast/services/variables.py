@@ -213,6 +213,7 @@ def _conditions(wanted: VariablesAsked) -> Sequence[ColumnElement[bool]]:
                     for column in (
                         StationVariable.component,
                         StationVariable.variable,
+                        StationVariable.component + "." + StationVariable.variable,
                         StationVariable.variable_instance,
                         StationVariable.value,
                     )
