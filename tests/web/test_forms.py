@@ -346,3 +346,23 @@ async def test_every_answer_carries_the_policy_and_no_page_is_cached(
         assert answer.headers["content-security-policy"].startswith("default-src 'self';")
         assert "unsafe" not in answer.headers["content-security-policy"]
         assert answer.headers["cache-control"] == "no-store"
+
+
+async def test_a_script_that_sends_a_form_is_told_where_to_go_and_a_refusal_names_the_field(
+    sign_in: SignIn, network: Network
+) -> None:
+    browser = await sign_in()
+    front = await browser.page("/")
+    fields = {"form_token": next(front.all("input", name="form_token")).attributes["value"]}
+    fields |= {"vendor": "Acme*", "quirk": "no_pings"}
+    headers = {"Origin": HOST, "X-In-Place": "1"}
+
+    refused = await browser.client.post(
+        "/quirks", data=fields | {"quirk": "not_there"}, headers=headers
+    )
+    accepted = await browser.client.post("/quirks", data=fields, headers=headers)
+
+    assert refused.status_code == 422
+    assert "Quirk is &#39;not_there&#39;: choose one of the list." in refused.text
+    assert (accepted.status_code, accepted.headers["X-Go-To"]) == (204, "/quirks")
+    assert "The rule was added." in (await browser.page("/quirks")).text
