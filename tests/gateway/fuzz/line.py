@@ -155,7 +155,7 @@ class Line:
 
     def _judge_result(self, message_id: str, payload: dict[str, Any]) -> str | None:
         asked = self._asked.get(message_id, [])
-        if len(self.answers[message_id]) >= len(asked):
+        if not asked or self._is_overdone(message_id):
             return "an answer to nothing"
         wrong = [finding(self.protocol, action, "answer", payload) for action in asked]
         return wrong[0] if all(wrong) else None
@@ -166,8 +166,12 @@ class Line:
         if len(text) > 255:
             return "a description over 255 characters"
         if message_id in self._asked:
-            too_many = len(self.answers[message_id]) >= len(self._asked[message_id])
-            return "an error to nothing" if too_many else None
+            return "an error to nothing" if self._is_overdone(message_id) else None
         # What could not be read may show its id all the same.
         shown = any(message_id.encode() in seen for seen in self._seen)
         return None if shown or message_id == UNREADABLE_ID else "an error to nothing"
+
+    def _is_overdone(self, message_id: str) -> bool:
+        """Whether every call of this id has its answer; under "-1" come errors of others, too."""
+        asked, answered = self._asked[message_id], self.answers[message_id]
+        return message_id != UNREADABLE_ID and len(answered) >= len(asked)
