@@ -214,6 +214,11 @@ def form_routes() -> list[Route]:
             Permission.COMMAND,
         ),
         (
+            "/stations/{identity}/authorization/roots/{id}/install",
+            authorization.install_root,
+            Permission.COMMAND,
+        ),
+        (
             "/stations/{identity}/authorization/clear-cache",
             authorization.clear_cache,
             Permission.COMMAND,

@@ -123,6 +123,8 @@ async def decide(
     )
     if request.state != "approval":
         raise Conflict(f"the request is {request.state}; there is nothing to decide")
+    if request.decided_by is not None:
+        raise Conflict("the request was approved before; its certificate is being signed")
     request.decided_by = actor
     if not approve:
         request.state, request.reason = "refused", reason

@@ -1,5 +1,8 @@
 """The page of what a station holds to decide by itself."""
 
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
 from sqlalchemy import select
 
 from holdfast.store import tables as t
@@ -46,3 +49,35 @@ async def test_who_only_reads_sees_the_list_and_no_form(sign_in: SignIn, network
     assert "Local list" in page.text
     assert not [action for action in page.actions if "authorization" in action]
     assert (await browser.send(f"{PAGE}/rule", rule="all")).status_code == 403
+
+
+async def test_a_trusted_root_is_installed_by_one_button(
+    sign_in: SignIn, network: Network, db_sessions: Sessions
+) -> None:
+    browser = await sign_in("operator")
+    now = datetime.now(UTC)
+    async with db_sessions.begin() as db:
+        station = (await db.scalars(select(t.Station).where(t.Station.identity == "HAM-01"))).one()
+        station.protocol = "ocpp2.0.1"
+        root = t.TrustedRoot(
+            organization_id=station.organization_id,
+            use="v2g",
+            subject="CN=Example V2G Root",
+            pem="PEM",
+            fingerprint=b"-",
+            not_before=now,
+            not_after=now + timedelta(days=100),
+        )
+        db.add(root)
+    form = f"{PAGE}/roots/{root.id}/install"
+    assert form in (await browser.page(PAGE)).actions
+    assert form not in (await (await sign_in("read-only")).page(PAGE)).actions
+
+    answer = await browser.send(form)
+    unknown = await browser.send(f"{PAGE}/roots/{uuid4()}/install")
+
+    assert (answer.status_code, unknown.status_code) == (303, 404)
+    async with db_sessions() as db:
+        order = (await db.scalars(select(t.Order))).one()
+    assert order.kind == "install_certificate"
+    assert order.payload == {"use": "v2g", "certificate": "PEM"}

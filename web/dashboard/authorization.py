@@ -6,8 +6,10 @@ from urllib.parse import quote
 from starlette.responses import Response
 
 from holdfast.services import contracts, list_reads, local_lists, stations, trusted_roots
+from holdfast.services.refusal import NotFound
 from holdfast.services.slices import SliceAsked
 from holdfast.services.station_commands import Command, command_station
+from web.live_page import uuid_or_none
 from web.visit import Visit, back_to
 
 RULES = {"off": "No tokens", "own": "Tokens of an account", "all": "Every token"}
@@ -53,7 +55,7 @@ async def set_rule(visit: Visit) -> Response:
         now=datetime.now(UTC),
         identity=identity,
     )
-    return back_to(_page(identity))
+    return back_to(_page(identity), "The rule is set.")
 
 
 async def resync(visit: Visit) -> Response:
@@ -66,7 +68,7 @@ async def resync(visit: Visit) -> Response:
         actor=visit.viewer.actor,
         now=datetime.now(UTC),
     )
-    return back_to(_page(identity))
+    return back_to(_page(identity), "The list is sent anew.")
 
 
 async def clear_cache(visit: Visit) -> Response:
@@ -80,7 +82,24 @@ async def clear_cache(visit: Visit) -> Response:
         actor=visit.viewer.actor,
         not_after=datetime.now(UTC) + CLEAR_VALID,
     )
-    return back_to(_page(identity))
+    return back_to(_page(identity), "The station is ordered to clear its cache.")
+
+
+async def install_root(visit: Visit) -> Response:
+    """POST /stations/{identity}/authorization/roots/{id}/install"""
+    identity = visit.request.path_params["identity"]
+    root_id = uuid_or_none(visit.request.path_params["id"])
+    if root_id is None:
+        raise NotFound("trusted root", visit.request.path_params["id"])
+    await trusted_roots.install_root(
+        visit.db,
+        visit.viewer.organization_id,
+        identity,
+        root_id,
+        actor=visit.viewer.actor,
+        now=datetime.now(UTC),
+    )
+    return back_to(_page(identity), "The station is ordered to trust the root.")
 
 
 def _page(identity: str) -> str:
