@@ -1,12 +1,13 @@
 """Sessions started and stopped from here: who may, with which limits, and what is left behind."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
 import pytest
 from sqlalchemy import func, select, update
 
+from api.order_wait import RELAY_AFTER
 from holdfast.domain.token import TokenType
 from holdfast.store.database import Sessions
 from holdfast.store.tables import AuditEntry, OutboxRow, Payment, Session
@@ -176,3 +177,23 @@ async def test_a_held_payment_starts_one_session_for_a_driver_without_a_token(
     assert len(session["token"]) == 18
     read = (await client.get(f"/api/v1/payments/{payment['id']}")).json()
     assert read["session"] == session["id"]
+
+
+async def test_the_relay_leaves_a_moment_to_the_direct_start_of_a_start_and_of_a_stop(
+    client: httpx.AsyncClient, station: str, db_sessions: Sessions
+) -> None:
+    began = datetime.now(UTC)
+    body = {"evse": 1, "token": TOKEN["uid"]}
+    started = await client.post(f"{station}/commands/start?wait=0.01", json=body)
+    session = started.json()["session"]
+    async with db_sessions.begin() as db:
+        await db.execute(update(Session).values(transaction_id="7", started_at=began))
+    stopped = await client.post(f"{station}/commands/stop?wait=0.01", json={"session": session})
+    unwaited = await client.post(f"{station}/commands/stop?wait=0", json={"session": session})
+
+    async with db_sessions() as db:
+        rows = await db.scalars(select(OutboxRow).where(OutboxRow.name == "StationOrder"))
+        due = {row.workflow_id: row.due_at for row in rows}
+    for answer in (started, stopped):
+        assert due[answer.json()["workflow_id"]] >= began + RELAY_AFTER
+    assert due[unwaited.json()["workflow_id"]] < datetime.now(UTC) + timedelta(seconds=1)
