@@ -116,3 +116,28 @@ async def test_a_replay_applies_what_can_be_applied_by_now(
     session = await database.row("SELECT energy_wh, ended_at FROM sessions")
     assert session == {"energy_wh": 3000, "ended_at": T0}
     assert (await database.row("SELECT decided_by FROM quarantine"))["decided_by"] == "key:1"
+
+
+async def test_what_is_kept_aside_is_kept_without_secrets(
+    gateway: GatewayApp, network: Network, database: Database
+) -> None:
+    await database.rows("ALTER TABLE station_variables ADD CHECK (variable <> 'Culprit')")
+    told = [
+        {
+            "component": {"name": "SecurityCtrlr"},
+            "variable": {"name": name},
+            "variableAttribute": [{"value": "hunter2"}],
+        }
+        for name in ("BasicAuthPassword", "Culprit")
+    ]
+    report = {"requestId": 1, "generatedAt": T0.isoformat(), "seqNo": 0, "reportData": told}
+    async with await connect_station(gateway.port, "CP1", "ocpp2.0.1") as station:
+        assert await station.call("NotifyReport", report) == {}
+
+    kept = await database.row("SELECT action, frame FROM quarantine")
+    values = [
+        one["variableAttribute"][0]["value"]
+        for one in json.loads(bytes(kept["frame"]))[3]["reportData"]
+    ]
+    assert kept["action"] == "NotifyReport"
+    assert values == ["(hidden)", "hunter2"]
