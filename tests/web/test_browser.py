@@ -23,6 +23,7 @@ from holdfast.services.outbox import notify
 from holdfast.settings import Settings
 from holdfast.store import tables as t
 from holdfast.store.database import Sessions
+from tests.signed_meter import SigningMeter
 from tests.web.network import Network, add_key
 
 CHROMIUM = shutil.which("chromium")
@@ -42,6 +43,16 @@ ARGUMENTS = [
 DESK = ViewportSize(width=1280, height=900)
 PHONE = ViewportSize(width=390, height=844)
 PATIENCE_MS = 15_000
+STATION_PAGES = (
+    "orders",
+    "events",
+    "variables",
+    "messages",
+    "security",
+    "authorization",
+    "quirks",
+    "meter-keys",
+)
 WATCH = """
 window.violations = [];
 document.addEventListener("securitypolicyviolation", (event) => {
@@ -159,6 +170,10 @@ def paths(network: Network) -> dict[str, str]:
         "tariffs": "/tariffs",
         "attention": "/attention",
         "audit": "/audit",
+        "messages": "/messages",
+        "quirks": "/quirks",
+        "signed-readings": f"/sessions/{network.settled}/signed-readings",
+        **{f"station-{name}": f"/stations/HAM-01/{name}" for name in STATION_PAGES},
     }
 
 
@@ -265,6 +280,27 @@ async def test_a_command_becomes_an_order_that_the_page_shows(visitor: Visitor) 
     await visitor.page.locator("tr.fresh").wait_for(timeout=PATIENCE_MS)
     assert "Waiting" in await visitor.page.locator("tr.fresh").inner_text()
     await visitor.check()
+
+
+async def test_a_refused_form_keeps_what_was_typed_and_an_accepted_one_says_so(
+    visitor: Visitor,
+) -> None:
+    await visitor.open("/stations/HAM-01/meter-keys")
+    key = visitor.page.get_by_label("Public key")
+    add = visitor.page.get_by_role("button", name="Add a key")
+
+    await key.fill("no key at all")
+    await add.click()
+    await visitor.page.get_by_role("alert").wait_for(timeout=PATIENCE_MS)
+    assert "Public key is 'no key at all'" in await visitor.page.get_by_role("alert").inner_text()
+    assert await key.input_value() == "no key at all"
+
+    await key.fill(SigningMeter().public_key)
+    await add.click()
+    await visitor.page.get_by_text("The key was added.").wait_for(timeout=PATIENCE_MS)
+    await visitor.open("/stations/HAM-01/meter-keys")
+    assert await visitor.page.get_by_text("The key was added.").count() == 0, "said once"
+    assert await visitor.page.locator("tr[id^=key-]").count() == 1
 
 
 async def test_the_theme_can_be_switched_and_is_kept(visitor: Visitor) -> None:
