@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -68,6 +68,10 @@ WHERE c.generation > w.generation
 """
 
 
+class Gone(Exception):
+    """The socket closed before it had a generation."""
+
+
 @dataclass(frozen=True, slots=True)
 class Taken:
     """A generation, and what the station said of itself when it last booted."""
@@ -84,6 +88,7 @@ class Claim:
     peer: Peer
     remote_address: str | None
     handshake: Handshake
+    is_open: Callable[[], bool]
     taken: asyncio.Future[Taken]
 
 
@@ -97,11 +102,20 @@ class Generations:
         self._waiting: deque[Claim] = deque()
         self._task: asyncio.Task[None] | None = None
 
-    async def take(self, peer: Peer, remote_address: str | None, handshake: Handshake) -> Taken:
+    async def take(
+        self,
+        peer: Peer,
+        remote_address: str | None,
+        handshake: Handshake,
+        is_open: Callable[[], bool],
+    ) -> Taken:
         """The next generation, ours; tells the other gateways, and the orders that waited.
-        Raises what the pool raises."""
+
+        A socket that is closed by the time it would get one gets none: it must not close a newer
+        one elsewhere. Raises Gone for it, and what the pool raises.
+        """
         taken: asyncio.Future[Taken] = asyncio.get_running_loop().create_future()
-        self._waiting.append(Claim(peer, remote_address, handshake, taken))
+        self._waiting.append(Claim(peer, remote_address, handshake, is_open, taken))
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._take_all())
         return await taken
@@ -114,7 +128,12 @@ class Generations:
                 if self._waiting[0].peer.station_id in batch:
                     break
                 claim = self._waiting.popleft()
-                batch[claim.peer.station_id] = claim
+                if claim.is_open():
+                    batch[claim.peer.station_id] = claim
+                elif not claim.taken.done():
+                    claim.taken.set_exception(Gone())
+            if not batch:
+                continue
             try:
                 taken = await self._take(batch)
             except Exception as error:

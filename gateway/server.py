@@ -11,6 +11,7 @@ import structlog
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.datastructures import Headers
 from websockets.http11 import Request, Response
+from websockets.protocol import State
 from websockets.server import ServerProtocol
 from websockets.typing import Subprotocol
 
@@ -19,7 +20,7 @@ from gateway.connection import Connection
 from gateway.dialect import Questions
 from gateway.garbage import Garbage
 from gateway.gate import ComeLater, Gate
-from gateway.generations import Generations
+from gateway.generations import Generations, Gone
 from gateway.guesses import Guesses
 from gateway.handshake import Handshake
 from gateway.metrics import GatewayMetrics
@@ -206,7 +207,14 @@ class Port:
         peer, handshake = admitted
         with self._registry.taking(peer.station_id):
             try:
-                taken = await self._generations.take(peer, _remote_address(socket_), handshake)
+                taken = await self._generations.take(
+                    peer,
+                    _remote_address(socket_),
+                    handshake,
+                    lambda: socket_.state is State.OPEN,
+                )
+            except Gone:
+                return
             except Exception as error:
                 logger.warning("no_generation", station=peer.identity, error=type(error).__name__)
                 await socket_.close(TRY_AGAIN, "try again later")

@@ -43,6 +43,7 @@ BATCH_TIMEOUT_S = 60.0
 BAD_DATA = (
     psycopg.DataError,
     psycopg.IntegrityError,
+    psycopg.errors.CardinalityViolation,  # a row meant twice by one statement
     TypeError,
     ValueError,
     ArithmeticError,
