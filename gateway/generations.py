@@ -91,6 +91,11 @@ class Claim:
     is_open: Callable[[], bool]
     taken: asyncio.Future[Taken]
 
+    def fail(self, error: Exception) -> None:
+        """It gets none."""
+        if not self.taken.done():
+            self.taken.set_exception(error)
+
 
 class Generations:
     """Takes generations, those of sockets that come at the same time in one transaction: in a
@@ -122,28 +127,31 @@ class Generations:
 
     async def _take_all(self) -> None:
         while self._waiting:
-            batch: dict[UUID, Claim] = {}
-            # A station twice in one statement would be refused; its second socket is the newer.
-            while self._waiting and len(batch) < BATCH_MAX:
-                if self._waiting[0].peer.station_id in batch:
-                    break
-                claim = self._waiting.popleft()
-                if claim.is_open():
-                    batch[claim.peer.station_id] = claim
-                elif not claim.taken.done():
-                    claim.taken.set_exception(Gone())
+            batch = self._next_batch()
             if not batch:
                 continue
             try:
                 taken = await self._take(batch)
             except Exception as error:
                 for claim in batch.values():
-                    if not claim.taken.done():
-                        claim.taken.set_exception(error)
+                    claim.fail(error)
             else:
                 for station_id, claim in batch.items():
                     if not claim.taken.done():
                         claim.taken.set_result(taken[station_id])
+
+    def _next_batch(self) -> dict[UUID, Claim]:
+        batch: dict[UUID, Claim] = {}
+        while self._waiting and len(batch) < BATCH_MAX:
+            # A station twice in one statement would be refused; its second socket is the newer.
+            if self._waiting[0].peer.station_id in batch:
+                break
+            claim = self._waiting.popleft()
+            if claim.is_open():
+                batch[claim.peer.station_id] = claim
+            else:
+                claim.fail(Gone())
+        return batch
 
     async def _take(self, batch: Mapping[UUID, Claim]) -> dict[UUID, Taken]:
         # In one order for all gateways, so that two of them wait instead of deadlocking.
