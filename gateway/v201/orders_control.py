@@ -42,19 +42,6 @@ def control(version: str, token: Token, triggers: frozenset[str]) -> Mapping[str
         wanted = {"requestedMessage": message}
         return (Call("TriggerMessage", wanted | place(order.get("evse"), connector)),)
 
-    def reserve(order: Order, _context: OrderContext) -> tuple[Call, ...]:
-        """H01: an EVSE, one with a connector of a type, or any; for a token, or its group too."""
-        group = order.get("group_id")
-        payload = {
-            "id": order["reservation"],
-            "expiryDateTime": stamp(order["expires_at"]),
-            "idToken": token(order["token"].get("uid"), order["token"].get("type")),
-            "evseId": order.get("evse") or None,
-            "connectorType": order.get("connector_type"),
-            "groupIdToken": token(group, "Central") if group else None,
-        }
-        return (Call("ReserveNow", without_none(payload)),)
-
     return {
         "start": start,
         "stop": _stop,
@@ -62,7 +49,7 @@ def control(version: str, token: Token, triggers: frozenset[str]) -> Mapping[str
         "unlock": _unlock,
         "availability": _availability,
         "trigger": trigger,
-        "reserve": reserve,
+        "reserve": _reserve(token),
         "cancel_reservation": _cancel_reservation,
         "transaction_status": _transaction_status,
         "data_transfer": _data_transfer,
@@ -88,6 +75,24 @@ def _availability(order: Order, _context: OrderContext) -> tuple[Call, ...]:
     kind = "Operative" if order.get("operative") else "Inoperative"
     where = place(order.get("evse"), order.get("connector"))
     return (Call("ChangeAvailability", {"operationalStatus": kind} | where),)
+
+
+def _reserve(token: Token) -> Translate:
+    """H01: an EVSE, one with a connector of a type, or any; for a token, or for its group too."""
+
+    def translate(order: Order, _context: OrderContext) -> tuple[Call, ...]:
+        group = order.get("group_id")
+        payload = {
+            "id": order["reservation"],
+            "expiryDateTime": stamp(order["expires_at"]),
+            "idToken": token(order["token"].get("uid"), order["token"].get("type")),
+            "evseId": order.get("evse") or None,
+            "connectorType": order.get("connector_type"),
+            "groupIdToken": token(group, "Central") if group else None,
+        }
+        return (Call("ReserveNow", without_none(payload)),)
+
+    return translate
 
 
 def _cancel_reservation(order: Order, _context: OrderContext) -> tuple[Call, ...]:

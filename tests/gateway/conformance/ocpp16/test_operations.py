@@ -163,7 +163,9 @@ async def test_5_11_b_the_transaction_of_a_remote_start_is_that_sessions(central
         message_id, _ = await station.expect_call("RemoteStartTransaction")
         await station.answer(message_id, ACCEPTED)
         await sending
-        answer = await station.call("StartTransaction", start(0))
+        # Of this moment, not of the import: an order waits minutes only, all tests take longer.
+        now = datetime.now(UTC).isoformat()
+        answer = await station.call("StartTransaction", start(timestamp=now))
 
     row = await central.database.row(
         "SELECT s.transaction_id FROM sessions s JOIN orders o ON o.session_id = s.id "
