@@ -203,26 +203,7 @@ def form_routes() -> list[Route]:
             Permission.DECIDE_PAYMENTS,
         ),
         *security_forms(),
-        (
-            "/stations/{identity}/authorization/rule",
-            authorization.set_rule,
-            Permission.WRITE_NETWORK,
-        ),
-        (
-            "/stations/{identity}/authorization/resync",
-            authorization.resync,
-            Permission.COMMAND,
-        ),
-        (
-            "/stations/{identity}/authorization/roots/{id}/install",
-            authorization.install_root,
-            Permission.COMMAND,
-        ),
-        (
-            "/stations/{identity}/authorization/clear-cache",
-            authorization.clear_cache,
-            Permission.COMMAND,
-        ),
+        *authorization_forms(),
         ("/quirks", quirks.add_rule, Permission.WRITE_NETWORK),
         (
             "/quirks/shipped/{name}/disable",
@@ -258,6 +239,20 @@ def form_routes() -> list[Route]:
         Route(path, visited(handler, permission), methods=["POST"])
         for path, handler, permission in forms
     ]
+
+
+def authorization_forms() -> tuple[tuple[str, Handler, Permission], ...]:
+    """Forms of the page of what a station decides by itself."""
+    forms = (
+        ("rule", authorization.set_rule, Permission.WRITE_NETWORK),
+        ("resync", authorization.resync, Permission.COMMAND),
+        ("roots/{id}/install", authorization.install_root, Permission.COMMAND),
+        ("clear-cache", authorization.clear_cache, Permission.COMMAND),
+    )
+    return tuple(
+        (f"/stations/{{identity}}/authorization/{path}", handler, permission)
+        for path, handler, permission in forms
+    )
 
 
 def security_forms() -> tuple[tuple[str, Handler, Permission], ...]:

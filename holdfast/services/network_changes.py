@@ -91,18 +91,8 @@ async def begin_change(
     way, a security profile below what the station must use).
     """
     station = await usable_station(db, organization_id, identity)
-    priority = priority or await told_priority(db, station)
-    if priority is None:
-        raise Invalid("priority", "", "the station never told its list of slots: write it")
-    if slot in slots_of(priority):
-        raise Invalid("slot", slot, "a slot that the list does not hold: the old one must stay")
+    priority = await _priority_beside(db, station, priority, slot)
     await _check_ready(db, station, int(profile["security_profile"]))
-    generation = await db.scalar(
-        select(StationConnection.generation).where(
-            belongs(StationConnection, organization_id),
-            StationConnection.station_id == station.id,
-        )
-    )
     change = NetworkChange(
         organization_id=organization_id,
         station_id=station.id,
@@ -110,7 +100,7 @@ async def begin_change(
         profile=dict(profile),
         priority_before=priority,
         reset=reset,
-        generation_before=generation or 0,
+        generation_before=await _generation(db, station),
         deadline_at=now + timedelta(hours=hours),
         requested_by=actor,
     )
@@ -136,6 +126,29 @@ async def begin_change(
     await notify(db, ["stations", "outbox"])
     await db.refresh(change)
     return change
+
+
+async def _priority_beside(
+    db: AsyncSession, station: Station, priority: str | None, slot: int
+) -> str:
+    """The list of slots as it is, which must not hold the new one."""
+    priority = priority or await told_priority(db, station)
+    if priority is None:
+        raise Invalid("priority", "", "the station never told its list of slots: write it")
+    if slot in slots_of(priority):
+        raise Invalid("slot", slot, "a slot that the list does not hold: the old one must stay")
+    return priority
+
+
+async def _generation(db: AsyncSession, station: Station) -> int:
+    """Of the station's last connection; 0 where it never came."""
+    generation = await db.scalar(
+        select(StationConnection.generation).where(
+            belongs(StationConnection, station.organization_id),
+            StationConnection.station_id == station.id,
+        )
+    )
+    return generation or 0
 
 
 async def told_priority(db: AsyncSession, station: Station) -> str | None:
