@@ -170,9 +170,7 @@ class NetworkChangeForm(Input):
     Without it, what the station told last of NetworkConfigurationPriority."""
 
     slot: Annotated[int, Field(ge=0, le=99)]
-    priority: (
-        Annotated[str, StringConstraints(pattern=r"^\d{1,2}(,\d{1,2}){0,19}$")] | None
-    ) = None
+    priority: Annotated[str, StringConstraints(pattern=r"^\d{1,2}(,\d{1,2}){0,19}$")] | None = None
     profile: SlotProfileForm
     reset: bool = True
     hours: Annotated[int, Field(ge=1, le=720)] = 24

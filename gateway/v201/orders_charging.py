@@ -1,6 +1,7 @@
 """Smart charging in OCPP 2.x's words (block K; 2.1 adds dynamic profiles, setpoints and V2X)."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from gateway.dialect import Call, NotInThisVersion, Order, OrderContext, Translate
@@ -31,19 +32,28 @@ MODES = {
 }
 
 
-def charging(*, v21: bool) -> Mapping[str, Translate]:
-    """What the version does with these kinds."""
-    version = "OCPP 2.1" if v21 else "OCPP 2.0.1"
-    purposes = PURPOSES_21 if v21 else PURPOSES
+@dataclass(frozen=True, slots=True)
+class Charging:
+    """The words of one version."""
 
-    def purpose(word: str | None) -> str | None:
+    v21: bool
+
+    @property
+    def purposes(self) -> Mapping[str, str]:
+        """Of this version, by ours."""
+        return PURPOSES_21 if self.v21 else PURPOSES
+
+    def purpose(self, word: str | None) -> str | None:
+        """Raises NotInThisVersion."""
         if word is None:
             return None
-        if word not in purposes:
+        if word not in self.purposes:
+            version = "OCPP 2.1" if self.v21 else "OCPP 2.0.1"
             raise NotInThisVersion(f"{version} has no charging profile of purpose {word[:40]}")
-        return purposes[word]
+        return self.purposes[word]
 
-    def set_profile(order: Order, context: OrderContext) -> tuple[Call, ...]:
+    def set_profile(self, order: Order, context: OrderContext) -> tuple[Call, ...]:
+        """K01."""
         profile = profile_of(order)
         evse = order.get("evse") or 0
         if profile.purpose == "station_max" and evse:
@@ -51,21 +61,21 @@ def charging(*, v21: bool) -> Mapping[str, Translate]:
         if profile.purpose == "tx" and not evse:
             raise NotInThisVersion("a profile of purpose tx needs the EVSE of its transaction")
         check_profile(profile)
-        written = profile_2x(profile, context.limits.schedule_periods, v21=v21)
-        written["chargingProfilePurpose"] = purpose(profile.purpose)
+        written = profile_2x(profile, context.limits.schedule_periods, v21=self.v21)
+        written["chargingProfilePurpose"] = self.purpose(profile.purpose)
         return (Call("SetChargingProfile", {"evseId": evse, "chargingProfile": written}),)
 
-    def clear_profile(order: Order, _context: OrderContext) -> tuple[Call, ...]:
+    def clear_profile(self, order: Order, _context: OrderContext) -> tuple[Call, ...]:
         """Where nothing is named, all go, purpose by purpose: K10.FR.02 wants something named."""
         criteria = without_none(
             {
                 "evseId": order.get("evse"),
-                "chargingProfilePurpose": purpose(order.get("purpose")),
+                "chargingProfilePurpose": self.purpose(order.get("purpose")),
                 "stackLevel": order.get("stack_level"),
             }
         )
         if order.get("id") is None and not criteria:
-            each = [{"chargingProfilePurpose": one} for one in purposes.values()]
+            each = [{"chargingProfilePurpose": one} for one in self.purposes.values()]
             return tuple(Call("ClearChargingProfile", {"chargingProfileCriteria": c}) for c in each)
         payload = {
             "chargingProfileId": order.get("id"),
@@ -73,11 +83,11 @@ def charging(*, v21: bool) -> Mapping[str, Translate]:
         }
         return (Call("ClearChargingProfile", without_none(payload)),)
 
-    def profiles(order: Order, context: OrderContext) -> tuple[Call, ...]:
+    def profiles(self, order: Order, context: OrderContext) -> tuple[Call, ...]:
         """Where nothing is named, whatever its source: K09.FR.03 wants something named."""
         wanted = without_none(
             {
-                "chargingProfilePurpose": purpose(order.get("purpose")),
+                "chargingProfilePurpose": self.purpose(order.get("purpose")),
                 "stackLevel": order.get("stack_level"),
                 "chargingProfileId": order.get("ids") or None,
             }
@@ -89,10 +99,14 @@ def charging(*, v21: bool) -> Mapping[str, Translate]:
         }
         return (Call("GetChargingProfiles", without_none(payload)),)
 
+
+def charging(*, v21: bool) -> Mapping[str, Translate]:
+    """What the version does with these kinds."""
+    words = Charging(v21)
     return {
-        "charging_profile": set_profile,
-        "clear_charging_profile": clear_profile,
-        "charging_profiles": profiles,
+        "charging_profile": words.set_profile,
+        "clear_charging_profile": words.clear_profile,
+        "charging_profiles": words.profiles,
         "composite_schedule": _composite,
     }
 

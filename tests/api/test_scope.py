@@ -21,7 +21,7 @@ from api.routes import events
 from holdfast.adapters.certificate_authority import CertificateAuthority, pem_of
 from holdfast.store.database import Sessions
 from holdfast.store.tables import ApiKey, AuditEntry, Table
-from tests.api.command_bodies import BODIES
+from tests.api.command_bodies import BODIES as COMMANDS
 from tests.api.conftest import Clients
 from tests.api.installation import METER_KEY, Installation, install
 
@@ -63,7 +63,7 @@ BODIES: dict[str, Any] = {
     "POST /stations/{identity}/monitors/clear": {"numbers": [1]},
     "POST /stations/{identity}/monitors/refresh": None,
     "PUT /stations/{identity}/monitoring": {"level": 4},
-    **{f"POST /stations/{{identity}}/commands/{name}": body for name, body in BODIES.items()},
+    **{f"POST /stations/{{identity}}/commands/{name}": body for name, body in COMMANDS.items()},
     "POST /stations/{identity}/ocpp-calls": {"action": "GetLog"},
     "POST /orders/{order_id}/cancel": None,
     "POST /tokens": {"type": "RFID", "uid": "NEWUID", "account": "{account_id}"},

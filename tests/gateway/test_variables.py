@@ -82,58 +82,57 @@ async def want(
     )
 
 
+GONE = "SELECT DISTINCT component FROM station_variables WHERE gone_at IS NOT NULL"
+
+
 async def test_a_whole_device_model_arrives_in_parts_out_of_order_and_twice(
-    gateway: GatewayApp, database: Database, network: Network, tell: Tell
+    gateway: GatewayApp, database: Database
 ) -> None:
     data = report_data()
     parts = parts_of(data, request_id=7)
     attributes = sum(len(item["variableAttribute"]) for item in data)
     assert len(parts) > 3
+    done = "SELECT 1 FROM station_reports WHERE completed_at IS NOT NULL"
 
     async with await connect_station(gateway.port, "CP1", "ocpp2.0.1") as station:
         for part in [parts[-1], *parts[1:-1], parts[1]]:
             assert await station.call("NotifyReport", part) == {}
-        assert (
-            await database.rows("SELECT 1 FROM station_reports WHERE completed_at IS NOT NULL")
-            == []
-        )
+        assert await database.rows(done) == []
         assert await station.call("NotifyReport", parts[0]) == {}
 
-        report = await database.row("SELECT * FROM station_reports")
-        assert report["completed_at"] is not None
-        assert sorted(report["parts"]) == list(range(len(parts)))
-        rows = await database.rows("SELECT * FROM station_variables")
-        assert len(rows) == attributes
-        assert await database.rows("SELECT 1 FROM station_variable_changes") == []
-        (items,) = [
-            row
-            for row in rows
-            if (row["component"], row["variable"]) == ("LocalAuthListCtrlr", "ItemsPerMessage")
-        ]
-        assert (items["value"], items["mutability"], items["data_type"]) == (
-            "250",
-            "read_only",
-            "integer",
-        )
-        (password,) = [row for row in rows if row["variable"] == "BasicAuthPassword"]
-        assert password["value"] is None
+    report = await database.row("SELECT * FROM station_reports")
+    assert report["completed_at"] is not None
+    assert sorted(report["parts"]) == list(range(len(parts)))
+    rows = await database.rows("SELECT * FROM station_variables")
+    assert len(rows) == attributes
+    assert await database.rows("SELECT 1 FROM station_variable_changes") == []
+    (items,) = [
+        row
+        for row in rows
+        if (row["component"], row["variable"]) == ("LocalAuthListCtrlr", "ItemsPerMessage")
+    ]
+    told = (items["value"], items["mutability"], items["data_type"])
+    assert told == ("250", "read_only", "integer")
+    (password,) = [row for row in rows if row["variable"] == "BasicAuthPassword"]
+    assert password["value"] is None
 
-        # The same again, less one component, and one value another: only a complete full report
-        # says that something is gone.
+
+async def test_only_a_complete_full_report_says_that_something_is_gone(
+    gateway: GatewayApp, database: Database, network: Network, tell: Tell
+) -> None:
+    data = report_data()
+    async with await connect_station(gateway.port, "CP1", "ocpp2.0.1") as station:
+        for part in parts_of(data, request_id=7):
+            await station.call("NotifyReport", part)
+        # The same again, less one component, and one value another.
         fewer = [item for item in data if item["component"]["name"] != "ReservationCtrlr"]
         for item in fewer:
             if item["variable"]["name"] == "HeartbeatInterval":
                 item["variableAttribute"][0]["value"] = "77"
         again = parts_of(fewer, request_id=8, at="2026-11-20T11:00:00Z")
-        for part in again[:-1]:
+        for part in again:
             await station.call("NotifyReport", part)
-        assert (
-            await database.rows("SELECT 1 FROM station_variables WHERE gone_at IS NOT NULL") == []
-        )
-        await station.call("NotifyReport", again[-1])
-        assert (
-            await database.rows("SELECT 1 FROM station_variables WHERE gone_at IS NOT NULL") == []
-        )
+            assert await database.rows(GONE) == []
         # The answer to our request, late as it is, says that it was a full one.
         await tell(
             "GetBaseReport",
@@ -142,19 +141,13 @@ async def test_a_whole_device_model_arrives_in_parts_out_of_order_and_twice(
             "ocpp2.0.1",
         )
 
-    gone = await database.rows(
-        "SELECT DISTINCT component FROM station_variables WHERE gone_at IS NOT NULL"
-    )
-    assert [row["component"] for row in gone] == ["ReservationCtrlr"]
+    assert [row["component"] for row in await database.rows(GONE)] == ["ReservationCtrlr"]
     change = await database.row(
         "SELECT c.*, v.variable FROM station_variable_changes c "
         "JOIN station_variables v ON v.id = c.variable_id"
     )
-    assert (change["variable"], change["became"], change["source"]) == (
-        "HeartbeatInterval",
-        "77",
-        "report",
-    )
+    told = (change["variable"], change["became"], change["source"])
+    assert told == ("HeartbeatInterval", "77", "report")
     inventory = await database.row("SELECT * FROM station_inventories")
     assert inventory["completed_at"] is not None
 

@@ -6,6 +6,7 @@ from uuid import UUID
 
 import pytest
 from sqlalchemy import insert, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from holdfast.store import tables as t
 from holdfast.store.database import Sessions
@@ -15,6 +16,40 @@ from tests.web.parsed import Element
 
 AT = datetime(2026, 11, 20, 10, 0, tzinfo=UTC)
 PATH = "/stations/HAM-01/variables"
+
+
+async def _tell_more(db: AsyncSession, common: dict[str, Any], variable_id: UUID) -> None:
+    """What it was before, an alarm, and a report that is under way."""
+    station = {name: common[name] for name in ("organization_id", "station_id")}
+    await db.execute(
+        insert(t.VariableChange).values(
+            **station,
+            variable_id=variable_id,
+            was="60",
+            became="300",
+            at=AT,
+            source="event",
+        )
+    )
+    await db.execute(
+        insert(t.StationEvent).values(
+            **station,
+            received_at=datetime.now(UTC),
+            at=datetime.now(UTC),
+            kind="monitor",
+            name="Connector.Temperature",
+            severity=2,
+            details={"value": "75"},
+        )
+    )
+    await db.execute(
+        insert(t.StationReport).values(
+            **station,
+            kind="variables",
+            request_id=4,
+            parts=[0, 2],
+        )
+    )
 
 
 @pytest.fixture
@@ -53,38 +88,7 @@ async def interval(network: Network, db_sessions: Sessions) -> UUID:
             .returning(t.StationVariable.id)
         )
         assert found is not None
-        await db.execute(
-            insert(t.VariableChange).values(
-                organization_id=network.organization_id,
-                station_id=network.stations["HAM-01"],
-                variable_id=found,
-                was="60",
-                became="300",
-                at=AT,
-                source="event",
-            )
-        )
-        await db.execute(
-            insert(t.StationEvent).values(
-                organization_id=network.organization_id,
-                station_id=network.stations["HAM-01"],
-                received_at=datetime.now(UTC),
-                at=datetime.now(UTC),
-                kind="monitor",
-                name="Connector.Temperature",
-                severity=2,
-                details={"value": "75"},
-            )
-        )
-        await db.execute(
-            insert(t.StationReport).values(
-                organization_id=network.organization_id,
-                station_id=network.stations["HAM-01"],
-                kind="variables",
-                request_id=4,
-                parts=[0, 2],
-            )
-        )
+        await _tell_more(db, common, found)
     return UUID(str(found))
 
 

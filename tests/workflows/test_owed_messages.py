@@ -1,4 +1,4 @@
-"""What a 2.x station still owes after the end: it is asked, believed, and not waited for for ever."""
+"""What a 2.x station still owes after its end: asked for, believed, not waited for for ever."""
 
 import asyncio
 from collections.abc import AsyncIterator
