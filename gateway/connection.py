@@ -33,6 +33,7 @@ logger = structlog.get_logger()
 
 PENDING_MAX = 32  # messages of one station that wait for their commit
 UNSENT_MAX = 2 * PENDING_MAX  # with answers that wait for the station to read them
+CROWDED_PAUSE_S = 0.05  # after a frame that is only logged, while the log is behind
 POLICY_VIOLATION = 1008  # RFC 6455
 ANOTHER = "the serial number is not the certificate's"
 BOOT = "BootNotification"
@@ -73,6 +74,7 @@ class Connection:
         self._writer = writer
         self._metrics = metrics
         self._pending: deque[Slot] = deque()
+        self._unconfirmed = 0  # of OCPP 2.1, without an answer, that wait for their commit
         self._room = asyncio.Event()
         self._sender: asyncio.Task[None] | None = None
         self.calls = Calls(socket, peer, metrics, self._log)
@@ -137,7 +139,8 @@ class Connection:
         message = envelope.parse(frame, sends=self.peer.dialect.sends)
         if isinstance(message, Call):
             await self._take_call(message, frame, received_at)
-        elif isinstance(message, BadEnvelope):
+            return
+        if isinstance(message, BadEnvelope):
             await self._take_bad(message, frame)
         elif isinstance(message, CallResultError):
             self._metrics.frames.labels("result_error").inc()
@@ -145,6 +148,12 @@ class Connection:
             self._log(False, message.message_id, None, frame, finding)
         else:
             self.calls.take_answer(message, frame)
+        await self._let_others()
+
+    async def _let_others(self) -> None:
+        """What is not recorded waits for nothing: a flood of it would leave the others no turn, and
+        push their frames out of the log."""
+        await asyncio.sleep(CROWDED_PAUSE_S if self._writer.crowded else 0)
 
     async def _take_bad(self, bad: BadEnvelope, frame: bytes) -> None:
         self._metrics.frames.labels("bad_envelope").inc()
@@ -169,6 +178,7 @@ class Connection:
             self._log(False, call.message_id, call.action, frame, text)
             if wrong is not None and not call.unconfirmed:
                 await self._refuse(call.message_id, call.action, wrong.code, wrong.text)
+            await self._let_others()
             return
         if call.action == HEARTBEAT:
             self._log(False, call.message_id, call.action, frame)
@@ -179,6 +189,7 @@ class Connection:
             # At once, before older messages: it is answered from memory even with no database.
             self._pending.appendleft(Slot(call.message_id, call.action, answer))
             self._flush()
+            await self._let_others()
             return
         await self._enqueue(call, frame, received_at, handler)
 
@@ -262,7 +273,8 @@ class Connection:
         )
         await self._wait_for_room(PENDING_MAX)
         if call.unconfirmed:
-            pass  # recorded, and nobody waits for an answer
+            self._unconfirmed += 1
+            entry.settled = self._kept
         elif handler.asks and self._asking.take():
             entry.settled = lambda: self._asking.ask(
                 entry, lambda payload: self._tell(slot, payload)
@@ -284,9 +296,14 @@ class Connection:
 
     async def _wait_for_room(self, pending_max: int) -> None:
         """Not reading on is what slows down a station that is faster than its answers."""
-        while len(self._pending) >= pending_max and self.is_open:
+        while len(self._pending) + self._unconfirmed >= pending_max and self.is_open:
             self._room.clear()
             await self._room.wait()
+
+    def _kept(self) -> None:
+        """What is never answered is recorded."""
+        self._unconfirmed -= 1
+        self._room.set()
 
     def _settled(self, slot: Slot, entry: Entry) -> None:
         """The commit is through: the answer may leave, in its turn. What could not be stored gets

@@ -89,9 +89,16 @@ class Writer:
         """Keep a frame in the message log, some time soon."""
         self._lines.append(line)
         self._lines_bytes += len(line.frame)
+        if self.healthy and len(self._lines) >= LINES_BATCH_MAX:
+            self._wake.set()
         while len(self._lines) > LINES_MAX or self._lines_bytes > LINES_BYTES_MAX:
             self._lines_bytes -= len(self._lines.popleft().frame)
             self._metrics.lines_dropped.inc()
+
+    @property
+    def crowded(self) -> bool:
+        """Whether the log is so far behind that lines would soon be dropped."""
+        return 2 * len(self._lines) > LINES_MAX or 2 * self._lines_bytes > LINES_BYTES_MAX
 
     def saw(self, station_id: UUID, at: datetime) -> None:
         """A station was heard of; written every ten seconds."""
@@ -128,6 +135,8 @@ class Writer:
                 return
         batch = [self._entries.popleft() for _ in range(min(BATCH_MAX, len(self._entries)))]
         if not batch:
+            if self.healthy and len(self._lines) >= LINES_BATCH_MAX:
+                await self._once(self._flush_lines)
             return
         self._bytes -= sum(len(entry.frame) for entry in batch)
         self._space.set()

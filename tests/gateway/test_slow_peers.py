@@ -4,15 +4,23 @@ import asyncio
 import resource
 import socket
 import time
-from typing import Any
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, cast
+from uuid import uuid4
 
 import pytest
 from websockets.exceptions import ConnectionClosed, WebSocketException
+from websockets.protocol import State
 
 from gateway.app import GatewayApp
-from gateway.connection import UNSENT_MAX
+from gateway.connection import PENDING_MAX, UNSENT_MAX, Connection
+from gateway.metrics import GatewayMetrics
+from gateway.protocols import DIALECTS
 from gateway.writing import writer as writing
+from gateway.writing.entry import Peer
 from holdfast.settings import Settings
+from holdfast.telemetry import new_registry
 from tests.gateway.conftest import Database, Network, Start, StationClient, connect_station
 from tests.gateway.deaf_station import DeafStation
 
@@ -174,3 +182,84 @@ async def test_a_flood_of_headers_is_refused_and_the_port_goes_on(
     async with await connect_station(open_gateway.port, "CP9") as station:
         await station.call("Heartbeat", {})
     silent.close()
+
+
+class Chatterbox:
+    """A socket that always has the same frame once more, so many times; then it is silent."""
+
+    def __init__(self, frame: bytes, times: int) -> None:
+        self.frame = frame
+        self.left = times
+        self.state = State.OPEN
+
+    async def recv(self, *, decode: bool) -> bytes:
+        if self.left == 0:
+            await asyncio.Event().wait()
+        self.left -= 1
+        return self.frame
+
+    async def send(self, _frame: bytes, *, text: bool) -> None:
+        """Nobody hears it."""
+
+
+@asynccontextmanager
+async def listening(box: Chatterbox) -> AsyncIterator[writing.Writer]:
+    """A connection that reads it, and a writer that writes nothing down."""
+
+    async def nowhere() -> Any:
+        raise OSError
+
+    metrics = GatewayMetrics(new_registry())
+    writer = writing.Writer(nowhere, 60, metrics)
+    peer = Peer(
+        station_id=uuid4(),
+        organization_id=uuid4(),
+        identity="CP1",
+        registration="accepted",
+        dialect=DIALECTS["ocpp2.1"],
+    )
+    connection = Connection(cast(Any, box), peer, 1, writer, metrics)
+    reading = asyncio.create_task(connection.run())
+    try:
+        yield writer
+    finally:
+        reading.cancel()
+        await asyncio.wait([reading])
+
+
+async def test_what_is_sent_unconfirmed_is_read_no_faster_than_it_is_recorded() -> None:
+    """Its station waits for no answer: else it alone would fill the queue of all stations."""
+    stream = (
+        b'[6,"s","NotifyPeriodicEventStream",{"id":5,"pending":0,'
+        b'"basetime":"2026-03-01T11:59:00Z","data":[{"t":0,"v":"1"}]}]'
+    )
+    box = Chatterbox(stream, 1_000)
+    async with listening(box) as writer:
+        await asyncio.sleep(0.05)
+        assert len(writer._entries) == PENDING_MAX
+        assert box.left >= 1_000 - PENDING_MAX - 1
+        for entry in list(writer._entries)[:10]:
+            entry.settled()
+        await asyncio.sleep(0.05)
+        assert len(writer._entries) == PENDING_MAX + 10, "and goes on as its messages are recorded"
+
+
+@pytest.mark.parametrize(
+    "frame", [b'[3,"nobody-asked",{}]', b"[5]", b'[6,"s","Nonsense",{}]', b'[2,"h","Heartbeat",{}]']
+)
+async def test_a_flood_of_what_is_only_logged_leaves_others_their_turn_and_their_lines(
+    frame: bytes,
+) -> None:
+    box = Chatterbox(frame, 1_000_000)
+    async with listening(box) as writer:
+        before = box.left
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert before - box.left <= 10, "the loop's other tasks wait for a few frames at most"
+        for _ in range(writing.LINES_MAX):
+            await asyncio.sleep(0)
+        assert writer.crowded
+        left = box.left
+        await asyncio.sleep(0.1)
+        assert left - box.left <= 10
+    assert len(writer._lines) < writing.LINES_MAX, "nobody's line was pushed out"
