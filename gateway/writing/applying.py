@@ -201,8 +201,11 @@ def _transaction(entry: Entry, book: Book, fact: TransactionFact) -> tuple[Outco
 
 
 def _certificate(entry: Entry, book: Book, fact: CertificateRequested) -> Outcome:
-    outcome, change = request_certificate(entry, fact, book.loaded.stations[entry.station_id])
+    station, lately = book.loaded.stations[entry.station_id], book.loaded.signing_requests
+    so_far = lately.get(entry.station_id, 0)
+    outcome, change = request_certificate(entry, fact, station, so_far)
     if change is not None:
+        lately[entry.station_id] = so_far + 1
         book.changes.certificate_requests.append(change)
         book.changes.outbox.append(change.start)
     return outcome

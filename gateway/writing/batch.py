@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from gateway.writing.applying import apply_all, plain_answer, quarantine_outcome
-from gateway.writing.certificates import save_requests
+from gateway.writing.certificates import count_requests, save_requests
 from gateway.writing.changes import Changes
 from gateway.writing.course import billed, correct, recount
 from gateway.writing.entry import Entry, LogLine
@@ -45,6 +45,7 @@ async def record(
     claims = await claims_of(connection, claiming)
     claims.renew(entries)
     await _numbers(connection, entries, loaded, claims)
+    await count_requests(connection, entries, loaded)
     book = Book(loaded=loaded, changes=Changes(), start_timeout_s=start_timeout_s)
     settled = billed(loaded)
     answers = apply_all(entries, book, claims)

@@ -8,12 +8,20 @@ from gateway.dialect import Outcome
 from gateway.writing.arrays import pack
 from gateway.writing.changes import OutboxChange
 from gateway.writing.entry import Entry
-from gateway.writing.loading import Connection, StationRow
+from gateway.writing.loading import Connection, Loaded, StationRow
 from holdfast.contracts import station_certificates as contract
 from holdfast.contracts.facts import CertificateRequested
 from holdfast.contracts.names import certificate_workflow_id
 from holdfast.services.signing_requests import BadRequest, read_signing_request
 
+# Each is a workflow and a signature. A station asks once a year, and again where something failed.
+REQUESTS_A_DAY_MAX = 20
+
+_LATELY = """
+SELECT station_id, count(*) FROM certificate_requests
+WHERE station_id = ANY(%b::uuid[]) AND received_at > now() - interval '1 day'
+GROUP BY station_id
+"""
 _REQUESTS = """
 INSERT INTO certificate_requests (id, organization_id, station_id, use, csr, station_request_id,
                                   received_at)
@@ -32,12 +40,22 @@ class RequestChange:
     start: OutboxChange
 
 
+async def count_requests(connection: Connection, entries: Sequence[Entry], loaded: Loaded) -> None:
+    """How many CSRs were accepted within a day of the stations that send one now."""
+    asking = {entry.station_id for entry in entries if isinstance(entry.fact, CertificateRequested)}
+    if asking:
+        cursor = await connection.execute(_LATELY, (pack("uuid", sorted(asking)),))
+        loaded.signing_requests = {row[0]: int(row[1]) for row in await cursor.fetchall()}
+
+
 def request_certificate(
-    entry: Entry, fact: CertificateRequested, station: StationRow
+    entry: Entry, fact: CertificateRequested, station: StationRow, lately: int
 ) -> tuple[Outcome, RequestChange | None]:
     """The answer, and what to keep. A CSR that cannot be signed is refused at once, and its frame
-    is in the message log."""
+    is in the message log; so is one too many (`lately`: accepted within a day)."""
     try:
+        if lately >= REQUESTS_A_DAY_MAX:
+            raise BadRequest("the station asked too often today")
         read_signing_request(fact.csr)
     except BadRequest as bad:
         details = {"status": "Rejected", "reason": str(bad)}

@@ -128,6 +128,7 @@ class Loaded:
     # by station: its site, and AC or DC by EVSE
     places: dict[UUID, tuple[UUID | None, dict[int, str | None]]] = field(default_factory=dict)
     open_of_token: dict[UUID, set[UUID]] = field(default_factory=dict)
+    signing_requests: dict[UUID, int] = field(default_factory=dict)  # of a station, in a day
 
     def add(self, row: SessionRow) -> None:
         """Index a session. Of several with one transaction id the newest is meant."""

@@ -10,6 +10,7 @@ from cryptography.x509.oid import NameOID
 CSR_CHARACTERS_MAX = 5_500  # OCPP 2.0.1 SignCertificateRequest.csr
 RSA_BITS_MIN = 2_048
 RSA_BITS_MAX = 8_192
+RSA_EXPONENT_BITS_MAX = 32  # one as long as the key makes a signature take 25 ms to check
 CURVES = ("secp256r1", "secp384r1", "secp521r1")
 
 
@@ -36,23 +37,35 @@ def read_signing_request(pem: str) -> SigningRequest:
         raise BadRequest(f"it is longer than {CSR_CHARACTERS_MAX} characters")
     try:
         csr = x509.load_pem_x509_csr(pem.encode())
+        key = _checked_key(csr)
         valid = csr.is_signature_valid
-        key = csr.public_key()
         subject = csr.subject
+    except BadRequest:
+        raise
     except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm) as error:
         raise BadRequest("it is no PEM certificate signing request") from error
     if not valid:
         raise BadRequest("its signature is not of its key")
-    if isinstance(key, rsa.RSAPublicKey):
-        if not RSA_BITS_MIN <= key.key_size <= RSA_BITS_MAX:
-            raise BadRequest(f"its RSA key has fewer than {RSA_BITS_MIN} bits, or far too many")
-    elif isinstance(key, ec.EllipticCurvePublicKey):
-        if key.curve.name not in CURVES:
-            raise BadRequest("its curve is none of NIST P-256, P-384, P-521")
-    else:
-        raise BadRequest("its key is neither RSA nor EC")
     names = [str(one.value) for one in subject.get_attributes_for_oid(NameOID.COMMON_NAME)]
     if len(names) != 1 or not names[0].strip():
         raise BadRequest("it has no common name, or several")
     said = [str(one.value) for one in subject.get_attributes_for_oid(NameOID.ORGANIZATION_NAME)]
     return SigningRequest(subject, key, names[0], said[0] if said else None)
+
+
+def _checked_key(
+    csr: x509.CertificateSigningRequest,
+) -> ec.EllipticCurvePublicKey | rsa.RSAPublicKey:
+    """Judged before it is used: whoever sends it chooses how long that takes."""
+    key = csr.public_key()
+    if isinstance(key, rsa.RSAPublicKey):
+        if not RSA_BITS_MIN <= key.key_size <= RSA_BITS_MAX:
+            raise BadRequest(f"its RSA key has fewer than {RSA_BITS_MIN} bits, or far too many")
+        if key.public_numbers().e.bit_length() > RSA_EXPONENT_BITS_MAX:
+            raise BadRequest("its RSA exponent is far too large")
+        return key
+    if isinstance(key, ec.EllipticCurvePublicKey):
+        if key.curve.name not in CURVES:
+            raise BadRequest("its curve is none of NIST P-256, P-384, P-521")
+        return key
+    raise BadRequest("its key is neither RSA nor EC")

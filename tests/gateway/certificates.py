@@ -34,6 +34,20 @@ def rsa_key() -> rsa.RSAPrivateKey:
     return rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 
+def swapped_key() -> rsa.RSAPrivateKey:
+    """An RSA key whose public exponent is as long as the key: slow for whoever checks it."""
+    found = rsa_key().private_numbers()
+    return rsa.RSAPrivateNumbers(
+        p=found.p,
+        q=found.q,
+        d=found.public_numbers.e,
+        dmp1=found.public_numbers.e % (found.p - 1),
+        dmq1=found.public_numbers.e % (found.q - 1),
+        iqmp=found.iqmp,
+        public_numbers=rsa.RSAPublicNumbers(e=found.d, n=found.public_numbers.n),
+    ).private_key()
+
+
 def pem_of_key(key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey) -> str:
     """In the clear, for files of tests."""
     return key.private_bytes(

@@ -17,6 +17,7 @@ from gateway.credentials import passwords_of
 from gateway.guesses import PLACE_BURST, Guesses
 from gateway.passwords import pending_password
 from gateway.redaction import HIDDEN, redacted, redacted_frame
+from gateway.writing.certificates import REQUESTS_A_DAY_MAX
 from holdfast.adapters.organization_authority import OrganizationSigner
 from holdfast.contracts.station_certificates import CertificateOrder, EndRequest, RequestOrder
 from holdfast.services import password_rotations, station_certificates
@@ -26,7 +27,7 @@ from holdfast.services.signing_requests import BadRequest, read_signing_request
 from holdfast.settings import Settings
 from holdfast.store.database import Sessions
 from holdfast.store.tables import PasswordRotation, Station, StationCertificateRow
-from tests.gateway.certificates import csr_pem
+from tests.gateway.certificates import csr_pem, swapped_key
 from tests.gateway.conftest import Database, Network, connect_station
 from tests.gateway.test_admission import basic
 
@@ -37,11 +38,30 @@ OLD = "the-old-password-20c"
 def test_quirk_21_a_csr_that_is_none_is_no_request() -> None:
     small = csr_pem("CP1", rsa.generate_private_key(public_exponent=65537, key_size=1024))  # noqa: S505 - refused
     curve = csr_pem("CP1", ec.generate_private_key(ec.SECP256K1()))
-    for wrong in ("", "no CSR", small, curve, csr_pem("CP1")[:-80]):
+    exponent = csr_pem("CP1", swapped_key())
+    for wrong in ("", "no CSR", small, curve, exponent, csr_pem("CP1")[:-80]):
         with pytest.raises(BadRequest):
             read_signing_request(wrong)
 
     assert read_signing_request(csr_pem("CP1")).common_name == "CP1"
+    with pytest.raises(BadRequest, match="exponent"):
+        read_signing_request(exponent)
+
+
+async def test_a_station_that_sends_one_csr_after_the_other_is_refused_in_time(
+    gateway: GatewayApp, database: Database, network: Network
+) -> None:
+    """Each would be a row, a workflow and a signature."""
+    async with await connect_station(gateway.port, "CP1") as station:
+        await station.call("BootNotification", BOOT)
+        answers = [
+            (await station.call("SignCertificate", {"csr": csr_pem("SN-1")}))["status"]
+            for _ in range(REQUESTS_A_DAY_MAX + 3)
+        ]
+    kept = await database.row("SELECT count(*) AS n FROM certificate_requests")
+
+    assert answers == ["Accepted"] * REQUESTS_A_DAY_MAX + ["Rejected"] * 3
+    assert kept["n"] == REQUESTS_A_DAY_MAX
 
 
 async def test_a_csr_is_answered_at_once_signed_later_and_sent_as_an_order(
