@@ -31,7 +31,7 @@ COMMANDS: list[tuple[str, str, dict[str, Any]]] = [
     ("unlock", "unlock", {"evse": 1}),
     ("availability", "availability", {"operative": False}),
     ("trigger", "trigger", {"message": "BootNotification"}),
-    ("configure", "configure", {"variables": {"AuthorizationKey": "hush hush"}}),
+    ("configure", "configure", {"variables": {"WifiPassword": "hush hush"}}),
     ("read-configuration", "read_configuration", {"names": ["HeartbeatInterval"]}),
     ("data-transfer", "data_transfer", {"vendor_id": "acme", "data": {"a": 1}}),
 ]
@@ -71,7 +71,7 @@ async def test_a_configured_secret_is_in_no_answer_audit_or_message(
 ) -> None:
     answer = await client.post(
         f"{station}/commands/configure?wait=0",
-        json={"variables": {"AuthorizationKey": "hush hush"}},
+        json={"variables": {"WifiPassword": "hush hush"}},
     )
 
     async with db_sessions() as db:
