@@ -4,6 +4,7 @@ Both directions: what we set, and what a station answers when it is asked. What 
 string by another, so a log that is searched or played again keeps its shape.
 """
 
+import re
 from typing import Any
 
 import orjson
@@ -33,7 +34,12 @@ SECRET_FIELDS = frozenset(
 CONFIGURATION = frozenset({"ChangeConfiguration", "GetConfiguration"})
 VARIABLES = frozenset({"SetVariables", "GetVariables", "NotifyReport", "NotifyEvent"})
 NETWORK = frozenset({"SetNetworkProfile"})
-ACTIONS = CONFIGURATION | VARIABLES | NETWORK
+# Addresses for files: the only place where OCPP has a user and a password for them.
+FILES = frozenset(
+    {"GetDiagnostics", "UpdateFirmware", "SignedUpdateFirmware", "GetLog", "PublishFirmware"}
+)
+ACTIONS = CONFIGURATION | VARIABLES | NETWORK | FILES
+_USER = re.compile(r"^([a-z][a-z0-9+.-]{0,20}://)[^?#\s]*@", re.IGNORECASE)
 
 
 def redacted(action: str | None, payload: Any) -> Any:
@@ -41,7 +47,9 @@ def redacted(action: str | None, payload: Any) -> Any:
     if action not in ACTIONS:
         return payload
     if action in NETWORK:
-        return _without_fields(payload)
+        return _without_fields(_without_users(payload))
+    if action in FILES:
+        return _without_users(payload)
     return _without_values(payload)
 
 
@@ -101,6 +109,15 @@ def _names_secret(found: dict[str, Any]) -> bool:
     if isinstance(variable, dict):
         name = variable.get("name")
     return isinstance(name, str) and name.casefold() in SECRET_VARIABLES
+
+
+def _without_users(found: Any) -> Any:
+    """Addresses without user and password. A password may hold a slash: up to the last @."""
+    if isinstance(found, list):
+        return [_without_users(one) for one in found]
+    if isinstance(found, dict):
+        return {name: _without_users(value) for name, value in found.items()}
+    return _USER.sub(rf"\1{HIDDEN}@", found) if isinstance(found, str) else found
 
 
 def _without_fields(found: Any) -> Any:

@@ -16,6 +16,7 @@ from holdfast.services.outbox import notify, tell
 from holdfast.services.refusal import Conflict, Invalid, NotFound
 from holdfast.services.review_tasks import open_station_review
 from holdfast.services.scope import belongs, owned
+from holdfast.services.secret_orders import refuse_user
 from holdfast.services.stations import usable_station
 from holdfast.store.tables import (
     NetworkChange,
@@ -87,10 +88,11 @@ async def begin_change(
     """Place a change. `priority` is the station's list of slots as it is now; None: as the station
     told last. Audited.
 
-    Raises NotFound, Invalid (the slot is in use; no list was told), Conflict (OCPP 1.6, one under
-    way, a security profile below what the station must use).
+    Raises NotFound, Invalid (the slot is in use; no list was told; a user in the address), Conflict
+    (OCPP 1.6, one under way, a security profile below what the station must use).
     """
     station = await usable_station(db, organization_id, identity)
+    refuse_user("profile.url", str(profile["url"]))
     priority = await _priority_beside(db, station, priority, slot)
     await _check_ready(db, station, int(profile["security_profile"]))
     change = NetworkChange(

@@ -7,6 +7,7 @@ station by a rotation, which keeps it sealed; a network profile of ours carries 
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 from holdfast.services.refusal import Invalid
 
@@ -31,6 +32,7 @@ def refuse_secrets(kind: str, payload: Mapping[str, Any]) -> None:
             _refuse_password(f"variables.{name}", str(name))
     elif kind == "network_profile":
         _refuse_fields("profile", payload.get("profile"))
+        refuse_user("profile.url", str((payload.get("profile") or {}).get("url", "")))
     elif kind == "call":
         _refuse_in_call(str(payload.get("action")), payload.get("payload"))
 
@@ -47,6 +49,20 @@ def _refuse_in_call(action: str, payload: Any) -> None:
             _refuse_password(f"payload.setVariableData.{at}.variable.name", str(name))
     elif action == "SetNetworkProfile":
         _refuse_fields("payload", payload)
+        data = payload.get("connectionData")
+        if isinstance(data, Mapping):
+            place = "payload.connectionData.ocppCsmsUrl"
+            refuse_user(place, str(data.get("ocppCsmsUrl", "")))
+
+
+def refuse_user(where: str, url: str) -> None:
+    """An address with a user and a password in it. Raises Invalid; the value is not repeated."""
+    try:
+        has_user = "@" in urlsplit(url).netloc
+    except ValueError:
+        has_user = "@" in url
+    if has_user:
+        raise Invalid(where, "", CHANGE)
 
 
 def _refuse_password(where: str, name: str) -> None:

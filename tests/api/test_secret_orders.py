@@ -49,6 +49,19 @@ def set_variable(name: str) -> dict[str, Any]:
             },
             "network-changes",
         ),
+        (
+            "ocpp-calls",
+            {
+                "action": "SetNetworkProfile",
+                "payload": {"connectionData": {"ocppCsmsUrl": f"wss://u:{SECRET}@h/ocpp"}},
+            },
+            "network-changes",
+        ),
+        (
+            "security/network-changes",
+            {"slot": 2, "profile": {"url": f"wss://u:{SECRET}@h/ocpp", "security_profile": 2}},
+            "network-changes",
+        ),
     ],
 )
 async def test_a_password_in_an_order_is_refused_with_the_way_to_go(

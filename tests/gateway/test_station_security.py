@@ -272,10 +272,37 @@ def test_guessing_at_one_address_uses_up_nobody_elses_attempts() -> None:
                 }
             },
         ),
+        (
+            "GetDiagnostics",
+            {"location": "FTP://user:a/b@host/in", "retries": 2},
+            {"location": f"FTP://{HIDDEN}@host/in", "retries": 2},
+        ),
+        (
+            "GetLog",
+            {"log": {"remoteLocation": "sftp://u:p@h/x"}, "logType": "SecurityLog"},
+            {"log": {"remoteLocation": f"sftp://{HIDDEN}@h/x"}, "logType": "SecurityLog"},
+        ),
+        ("UpdateFirmware", {"location": "https://h/a?b=c@d"}, None),
+        (
+            "SetNetworkProfile",
+            {"connectionData": {"ocppCsmsUrl": "wss://u:p@h/ocpp"}},
+            {"connectionData": {"ocppCsmsUrl": f"wss://{HIDDEN}@h/ocpp"}},
+        ),
         ("GetConfiguration", {"key": ["AuthorizationKey"]}, {"key": ["AuthorizationKey"]}),
         ("Heartbeat", {"key": "AuthorizationKey", "value": "x"}, None),
     ],
-    ids=["1.6 set", "1.6 read", "2.x set", "network", "1.6 asked", "others are left alone"],
+    ids=[
+        "1.6 set",
+        "1.6 read",
+        "2.x set",
+        "network",
+        "1.6 file",
+        "2.x file",
+        "no user",
+        "network address",
+        "1.6 asked",
+        "others are left alone",
+    ],
 )
 def test_secrets_do_not_reach_the_message_log(
     action: str, payload: dict[str, Any], kept: dict[str, Any] | None
