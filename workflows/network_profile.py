@@ -51,10 +51,12 @@ class NetworkProfile:
         return await self._end("fallen_back", "the station did not come through the new profile")
 
     async def _ordered(self, name: Step) -> str | None:
+        workflow.set_current_details(f"ordered: {name}; waits for {self.start.station} to answer")
         await step(contract.place_step, self._of(name), summary=f"order: {name}")
+        answered = f"answered: {name}?"
 
         async def look() -> str | None:
-            return (await step(contract.look_at_change, self._of(name), summary=name)).order
+            return (await step(contract.look_at_change, self._of(name), summary=answered)).order
 
         return await ended(look, self.start.deadline_at, f"until {self.start.station} answers")
 

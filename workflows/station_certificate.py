@@ -43,6 +43,7 @@ class StationCertificate:
         except Refused as refused:
             seen = await self._end("failed", refused.message)
         if seen.state not in FINAL:
+            workflow.set_current_details("signed; the station reads our answer first")
             await workflow.sleep(
                 timedelta(seconds=seen.pause_s), summary="the station reads our answer first"
             )
@@ -92,9 +93,6 @@ class StationCertificate:
             if attempt < ATTEMPTS_MAX:
                 await workflow.sleep(AGAIN_AFTER, summary="before the next attempt")
         return await self._end("failed", f"the station did not take it: {state or 'no answer'}")
-
-    async def _order(self, order: CertificateOrder) -> str | None:
-        return (await step(contract.look_at_request, order, summary="did it take it")).order
 
     async def _end(self, state: str, reason: str | None) -> RequestSeen:
         order = EndRequest.model_validate(

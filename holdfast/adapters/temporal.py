@@ -28,9 +28,12 @@ from holdfast.contracts.catalogue import workflow_contract
 from holdfast.contracts.late_truth import StartLateTruth
 from holdfast.contracts.message import Message
 from holdfast.contracts.names import ORGANIZATION, PAYMENT_STATE, SESSION_STATE, SITE, STATION
+from holdfast.contracts.network_changes import StartChange
 from holdfast.contracts.orders import StartOrder
+from holdfast.contracts.password_rotations import StartRotation
 from holdfast.contracts.payments import StartPayment
 from holdfast.contracts.sessions import StartSession
+from holdfast.contracts.station_certificates import StartCertificate
 from holdfast.domain.money import amount_text
 from holdfast.settings import Settings
 
@@ -96,7 +99,7 @@ async def start_workflow(client: Client, name: str, workflow_id: str, message: M
         else WorkflowIDReusePolicy.REJECT_DUPLICATE,
         id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
         search_attributes=_search_attributes(message),
-        static_summary=_summary(message),
+        static_summary=summary_of(message),
     )
 
 
@@ -121,7 +124,7 @@ def _search_attributes(message: Message) -> TypedSearchAttributes:
 KINDS = {"hold": "hold", "off_session": "charge"}
 
 
-def _summary(message: Message) -> str:
+def summary_of(message: Message) -> str:
     """One line for the list in the Temporal UI: places and kinds, never a person."""
     if isinstance(message, StartSession):
         connector = "" if message.connector is None else f"/{message.connector}"
@@ -133,4 +136,10 @@ def _summary(message: Message) -> str:
         return f"{message.kind} · {message.station}"
     if isinstance(message, StartLateTruth):
         return f"late facts · {message.station}"
+    if isinstance(message, StartCertificate):
+        return f"certificate · {message.station}"
+    if isinstance(message, StartRotation):
+        return f"new password · {message.station}"
+    if isinstance(message, StartChange):
+        return f"network profile · {message.station}"
     return ""

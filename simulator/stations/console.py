@@ -8,6 +8,7 @@ import contextlib
 import logging
 import signal
 import sys
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -160,6 +161,7 @@ def _summary(play: Play) -> list[tuple[str, str]]:
     online = sum(one.is_online for one in stations)
     charging = sum(one.is_charging for one in stations)
     tally = play.tally
+    troubles = Counter(one.line.trouble for one in stations if one.line.trouble)
     return [
         ("online", f"{online} of {progress.stations}"),
         ("charging", str(charging)),
@@ -171,6 +173,7 @@ def _summary(play: Play) -> list[tuple[str, str]]:
         ("done", f"{progress.done} of {progress.stations}"),
         ("expected and met", f"{progress.met} of {progress.expected}"),
         ("failures", str(progress.failure_count)),
+        *[("cannot connect", f"{why} ({count})") for why, count in troubles.most_common(1)],
     ]
 
 

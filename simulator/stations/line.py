@@ -46,6 +46,7 @@ class Line:
         self._boot_now = asyncio.Event()
         self.is_accepted = False
         self.is_online = False
+        self.trouble: str | None = None  # why the last dialling failed; None once it succeeded
         self.boot_reason = "PowerUp"
 
     @property
@@ -135,6 +136,7 @@ class Line:
                 failures = 1 if was_useful else failures + 1
             except CannotConnect as error:
                 failures += 1
+                self.trouble = str(error)
                 self._station.counters["connect_failed"] += 1
                 logger.debug("%s cannot connect: %s", self._station.identity, error)
             longest_s = timing.reconnect_base_s * 2 ** min(failures - 1, BACKOFF_DOUBLINGS_MAX)
@@ -162,6 +164,7 @@ class Line:
             rng=station.rng,
         )
         self._connection = connection
+        self.trouble = None
         station.counters["connected"] += 1
         listening = asyncio.create_task(connection.listen())
         working = asyncio.create_task(self._work(connection))

@@ -96,7 +96,8 @@ class Play:
         if was_cut_off:
             for station in self.fleet.stations.values():
                 if station.counters["boots"] == 0:
-                    self.progress.fail(f"{station.identity} was never there")
+                    why = f": {station.line.trouble}" if station.line.trouble else ""
+                    self.progress.fail(f"{station.identity} was never there{why}")
 
     def report(self) -> dict[str, Any]:
         """Figures of the run so far, for JSON."""

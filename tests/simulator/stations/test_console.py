@@ -62,3 +62,14 @@ async def test_one_that_fails_ends_with_one_and_says_why(
     assert "busy-day" in listed[1]
     assert misspelt[0] == 2
     assert "stations[0].colour = 'red' is wrong: the keys are" in misspelt[2]
+
+
+async def test_a_server_that_cannot_be_reached_is_told_with_the_reason() -> None:
+    told = ("--url", "ws://127.0.0.1:1/ocpp", "--for", "1")
+
+    code, _, err = await simulate("all-versions", *told)
+
+    assert code == 1
+    (line,) = [one for one in err.splitlines() if one.startswith("failed: ALL16 ")]
+    assert "was never there: " in line
+    assert "Connect call failed ('127.0.0.1', 1)" in line
