@@ -20,6 +20,7 @@ from holdfast.store.tables.orders import ORDER_REQUEST_NUMBERS
 OPEN_ORDER_STATES = ("waiting", "sent")
 PAYLOAD_CHARACTERS_MAX = 1_048_576  # a list of tokens is split over many frames
 WAITING_MAX = 200  # per station
+BY_OURSELVES = "system:"
 
 
 class UnknownOrderKind(ValueError):
@@ -81,7 +82,9 @@ async def place_order(
         placed = await db.scalar(select(Order).where(Order.id == order_id))
         if placed is not None:
             return placed
-    if kind != "stop":  # a car that must stop is never turned away
+    # A car that must stop is never turned away. Nor is a step of a process of ours, of which each
+    # has one under way: that one station is full must not keep a stolen card from being blocked.
+    if kind != "stop" and order_id is None and not requested_by.startswith(BY_OURSELVES):
         await _check_room(db, station)
     thing = order_policy.object_of(kind, payload)
     number = None

@@ -128,3 +128,10 @@ async def test_a_station_has_so_many_waiting_orders_and_no_more(
     assert "cancel some" in refused.json()["detail"]
     # A car that must stop is never turned away.
     await place(client, f"{station}/stop", {"transaction_id": "7"})
+    # And a station that is full keeps nobody from changing tokens, which go onto its list.
+    ruled = await client.put("/api/v1/local-list-rules", json={"rule": "all"})
+    assert ruled.status_code == 204, ruled.text
+    token = {"type": "ISO14443", "uid": "04A1B2C3", "status": "blocked"}
+    assert (await client.post("/api/v1/tokens", json=token)).status_code == 201
+    async with db_sessions() as db:
+        assert list(await db.scalars(select(Order).where(Order.kind == "local_list_version")))
