@@ -2,17 +2,20 @@
 
 Each arrival gets the next free place on a schedule of so many per second, first come first served.
 A place that is near is waited for; whoever would wait longer than a station's patience is told at
-once when to come again, and those times are spread as well. Virtual scheduling (the generic cell
-rate algorithm, ITU-T I.371), so there is no queue to keep.
+once when to come again, and those times are spread as well. Who is known for knocking in vain gets
+only places that nobody else wants: a flood of guesses keeps no station out. Virtual scheduling (the
+generic cell rate algorithm, ITU-T I.371), so there is no queue to keep.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 
 BURST_S = 0.25  # of unused places may be taken at once
 WAIT_S_MAX = 8.0  # to stand at the gate: below the handshake's time limit, and most stations' own
 INSIDE_MAX = 8_192  # at the gate or being admitted: a bound on memory
 RETRY_S_MAX = 300.0
+LAST_RETRY_S = 30.0
 
 
 class ComeLater(Exception):
@@ -33,13 +36,16 @@ class Gate:
         self._now = now or asyncio.get_running_loop().time
         self._next = 0.0  # the first free place
         self._promised = 0.0  # the last time that somebody was told to come again
-        self._free = inside
+        self._inside = self._free = inside
 
-    def place(self) -> float:
-        """Seconds to wait for the next free place, which is taken. Raises ComeLater."""
+    def place(self, *, last: bool = False) -> float:
+        """Seconds to wait for the next free place, which is taken; `last`: only one that is free
+        now. Raises ComeLater."""
         now = self._now()
         start = max(self._next, now - BURST_S)
         wait_s = max(0.0, start - now)
+        if last and (wait_s > 0 or 2 * self._free <= self._inside):
+            raise ComeLater(LAST_RETRY_S)
         if wait_s > WAIT_S_MAX or self._free <= 0:
             # Those who are told to come again find places: the schedule goes on behind them.
             earliest = max(self._promised, now + min(wait_s, WAIT_S_MAX))
@@ -48,15 +54,14 @@ class Gate:
         self._next = start + self._interval_s
         return wait_s
 
-    async def __aenter__(self) -> None:
-        wait_s = self.place()
+    @asynccontextmanager
+    async def turn(self, *, last: bool = False) -> AsyncIterator[None]:
+        """Wait for a place; it is left at the end. Raises ComeLater."""
+        wait_s = self.place(last=last)
         self._free -= 1
         try:
             if wait_s > 0:
                 await asyncio.sleep(wait_s)
-        except BaseException:
+            yield
+        finally:
             self._free += 1
-            raise
-
-    async def __aexit__(self, *_: object) -> None:
-        self._free += 1

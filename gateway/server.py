@@ -2,6 +2,7 @@
 
 import asyncio
 import http
+import time
 from math import ceil
 from typing import Any
 from uuid import UUID
@@ -15,7 +16,7 @@ from websockets.protocol import State
 from websockets.server import ServerProtocol
 from websockets.typing import Subprotocol
 
-from gateway.admission import Admission, Arrival, Known, Refused
+from gateway.admission import Admission, Arrival, Known, Refused, identity_of
 from gateway.connection import Connection
 from gateway.dialect import Questions
 from gateway.garbage import Garbage
@@ -34,6 +35,7 @@ from gateway.tls_port import TlsPort
 from gateway.trust import Trust
 from gateway.writing.entry import Peer
 from gateway.writing.writer import Writer
+from holdfast.http.rate_limit import RateLimit
 from holdfast.settings import Settings
 
 logger = structlog.get_logger()
@@ -46,6 +48,9 @@ SUBPROTOCOLS_MAX = 20
 DRAINING = 1012
 TRY_AGAIN = 1013
 NO_COMMON_PROTOCOL = 1002
+# How often an address may come in vain before it is let in after all others.
+STRANGE_BURST = 60
+STRANGE_PER_S = 0.5
 
 
 class Port:
@@ -72,6 +77,7 @@ class Port:
         self._generations = Generations(pool, boot_id)
         self.garbage = Garbage()
         self._gate: Gate | None = None
+        self._strange = RateLimit(per_s=STRANGE_PER_S, burst=STRANGE_BURST)
         self._questions = questions
         self._events = SecurityEvents(pool, metrics)
         self._server: Server | None = None
@@ -169,25 +175,34 @@ class Port:
     ) -> tuple[Known, Handshake]:
         if self._draining:
             raise Refused(503, "this gateway is going down")
+        if identity_of(request.path) is None:
+            raise Refused(404, "the path is /ocpp/{identity}")
         assert self._gate is not None  # noqa: S101 - made before the first upgrade
         authorizations = request.headers.get_all("Authorization")
+        address = _remote_address(connection)
+        caller = address or ""
+        last = self._strange.wait_s(caller, time.monotonic(), take=False) > 0
         try:
-            async with self._gate:
-                return await self._admission.admit(
+            async with self._gate.turn(last=last):
+                known, handshake = await self._admission.admit(
                     Arrival(
                         request.path,
                         authorizations[0] if len(authorizations) == 1 else None,
-                        _remote_address(connection),
+                        address,
                         tls_of(connection.transport.get_extra_info("ssl_object")),
                     )
                 )
         except Refused:
+            self._strange.wait_s(caller, time.monotonic())
             raise
         except ComeLater as later:
             raise Refused(503, str(later), retry_after_s=ceil(later.wait_s)) from None
         except Exception as error:
             logger.warning("cannot_admit", error=type(error).__name__)
             raise Refused(503, "the records cannot be read now") from error
+        if known.registration != "accepted":
+            self._strange.wait_s(caller, time.monotonic())
+        return known, handshake
 
     def _select_subprotocol(
         self, connection: ServerConnection, offered: object

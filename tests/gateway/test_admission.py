@@ -1,5 +1,6 @@
 """Who may open a socket: refused with plain HTTP before the upgrade, or let in."""
 
+import asyncio
 import base64
 from collections.abc import Callable
 from uuid import UUID
@@ -8,11 +9,14 @@ import pytest
 from sqlalchemy import insert, update
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
+from websockets.typing import Subprotocol
 
 from gateway.admission import identity_of
 from gateway.app import GatewayApp
 from gateway.credentials import passwords_of
+from gateway.gate import LAST_RETRY_S
 from gateway.protocols import choose
+from gateway.server import STRANGE_BURST
 from holdfast.settings import Settings
 from holdfast.store.database import Sessions
 from holdfast.store.tables import Station
@@ -206,3 +210,35 @@ async def test_accepting_everybody_needs_no_operator(
 
     async with await connect_station(gateway.port, "NEW2", "ocpp2.0.1") as station:
         assert "currentTime" in await station.call("Heartbeat", {})
+
+
+async def test_an_address_that_knocks_in_vain_waits_behind_the_stations(
+    start_gateway: Start, gateway_settings: Settings, network: Network
+) -> None:
+    reject = gateway_settings.model_copy(
+        update={"onboarding": "reject", "gateway_admissions_per_second": 1_000.0}
+    )
+    app = await start_gateway(reject)
+
+    async def knock(identity: str, address: str = "127.0.0.1") -> tuple[int, str | None]:
+        try:
+            async with connect(
+                f"ws://127.0.0.1:{app.port}/ocpp/{identity}",
+                subprotocols=[Subprotocol("ocpp1.6")],
+                local_addr=(address, 0),
+            ):
+                return 101, None
+        except InvalidStatus as refused:
+            return refused.response.status_code, refused.response.headers.get("Retry-After")
+
+    for _ in range(STRANGE_BURST):
+        assert (await knock("NOBODY"))[0] == 404
+    assert (await knock("CP1"))[0] == 101, "while nobody waits, it is let in all the same"
+
+    gate = app._port._gate
+    assert gate is not None
+    gate._next = asyncio.get_running_loop().time() + 0.3  # others have come before
+    strange, station = await asyncio.gather(knock("CP1"), knock("CP1", "127.0.0.2"))
+
+    assert strange == (503, str(round(LAST_RETRY_S)))
+    assert station[0] == 101

@@ -52,10 +52,28 @@ def test_no_promise_is_further_than_a_station_can_be_asked_to_wait() -> None:
     assert max(waits) <= RETRY_S_MAX
 
 
+def test_who_knocks_in_vain_takes_no_place_that_another_waits_for() -> None:
+    """A flood of guesses from one address, beside a storm of stations."""
+    clock = Clock()
+    gate = Gate(100, clock)
+    let_in, waits = 0, []
+    for _ in range(1_000):
+        clock.at += 0.01
+        for _ in range(20):
+            try:
+                let_in += gate.place(last=True) == 0
+            except ComeLater:
+                continue
+        waits.append(gate.place())
+
+    assert max(waits) <= 0.02, "the stations hardly notice"
+    assert 0 < let_in < 100, "what nobody wanted was free for all"
+
+
 async def test_those_inside_are_counted_and_leave() -> None:
     gate = Gate(1_000_000, inside=1)
 
-    async with gate:
+    async with gate.turn():
         try:
             gate.place()
         except ComeLater:
