@@ -28,6 +28,7 @@ MEDIA_TYPE = "application/problem+json"
 TYPE_PREFIX = "urn:holdfast:problem:"
 VALUE_LENGTH_MAX = 80
 ERRORS_MAX = 50
+PATH_MAX = 200  # characters of an address that nothing answers
 SECRET_WORDS = ("password", "secret", "key", "authorization", "payment_method")
 
 log = structlog.get_logger()
@@ -164,13 +165,18 @@ def _place(location: Sequence[Any]) -> str:
 def _expected(item: Mapping[str, Any]) -> str:
     if item.get("type") == "extra_forbidden" and item["loc"][0] == "body":
         return "unknown field: leave it out"
+    if item.get("type") in ("model_type", "model_attributes_type", "dict_type"):
+        return "an object in braces"
     return str(item.get("msg", "another value")).removeprefix("Value error, ")
 
 
-async def _http(_request: Request, error: Exception) -> Response:
+async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for this class alone
-    name = HTTPStatus(error.status_code).phrase.lower().replace(" ", "-")
-    return Problem(error.status_code, name, str(error.detail), headers=error.headers).to_response()
+    phrase, detail = HTTPStatus(error.status_code).phrase, str(error.detail)
+    if error.status_code == HTTPStatus.NOT_FOUND and detail == phrase:
+        detail = f"no such address: {request.url.path[:PATH_MAX]}"  # no route matched
+    name = phrase.lower().replace(" ", "-")
+    return Problem(error.status_code, name, detail, headers=error.headers).to_response()
 
 
 async def _tariff(_request: Request, error: Exception) -> Response:

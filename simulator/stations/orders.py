@@ -86,8 +86,12 @@ class Orders:
         one = self._station.connectors.get(number)
         return None if one is None else lambda: one.stop(StopReason.UNLOCK)
 
-    def availability(self, number: int | None, *, operative: bool) -> tuple[str, Then | None]:
-        """In or out of service, kept across reboots; never cuts a transaction off."""
+    def availability(
+        self, number: int | None, *, operative: bool, each: bool = False
+    ) -> tuple[str, Then | None]:
+        """In or out of service, kept across reboots; never cuts a transaction off. With `each` a
+        change of the whole station is one of each connector too (1.6 section 5.2); without, a
+        connector keeps its own state below the station's (2.0.1 block G)."""
         station = self._station
         if number is not None and number not in station.connectors:
             return "Rejected", None
@@ -95,7 +99,9 @@ class Orders:
         is_busy = any(one.transaction is not None for one in concerned)
 
         def change() -> None:
-            station.settings.change(f"inoperative.{number or 0}", str(not operative).lower())
+            numbers = {number or 0} | ({one.number for one in concerned} if each else set())
+            for changed in sorted(numbers):
+                station.settings.change(f"inoperative.{changed}", str(not operative).lower())
             for one in concerned:
                 one.announce()
 

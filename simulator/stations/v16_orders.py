@@ -141,7 +141,9 @@ class Orders16:
     def _availability(self, payload: Json) -> Answer:
         number = _required(payload, "connectorId", int)
         operative = _required(payload, "type", str) == "Operative"
-        status, then = self._station.orders.availability(number or None, operative=operative)
+        status, then = self._station.orders.availability(
+            number or None, operative=operative, each=True
+        )
         return Answer({"status": status}, then)
 
     def _trigger(self, payload: Json) -> Answer:

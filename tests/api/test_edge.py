@@ -188,6 +188,19 @@ async def test_every_error_is_a_problem(
     assert answer.json()["type"].startswith("urn:holdfast:problem:")
 
 
+async def test_a_command_that_does_not_exist_and_a_text_for_an_object_are_told_in_words(
+    client: httpx.AsyncClient,
+) -> None:
+    misspelt = await client.post("/api/v1/stations/CP-1/commands/restart", json={})
+    reserve = {"reservation": 1, "token": "04A2B3C4", "expires_at": "2030-01-01T00:00:00Z"}
+    flat = await client.post("/api/v1/stations/CP-1/commands/reserve", json=reserve)
+
+    assert misspelt.json()["detail"] == "no such address: /api/v1/stations/CP-1/commands/restart"
+    assert flat.json()["errors"] == [
+        {"field": "token", "expected": "an object in braces", "value": "04A2B3C4"}
+    ]
+
+
 async def test_a_body_that_is_no_json_is_a_problem(client: httpx.AsyncClient) -> None:
     answer = await client.post(
         "/api/v1/sites", content=b"{", headers={"Content-Type": "application/json"}

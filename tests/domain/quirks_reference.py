@@ -42,15 +42,13 @@ Where a quirk changed what it means, the message log says so (`adjusted: stop_ca
 
 def reference() -> str:
     """The whole page."""
-    lines = [HEAD, "## Quirks", "", "| quirk | the station | so Holdfast | value | holds from |"]
+    lines = [HEAD, "## Quirks", "", "| quirk | the station | so | value | holds from |"]
     lines.append("|---|---|---|---|---|")
     for quirk in Quirk:
         meaning = MEANINGS[quirk]
         since = "at once" if meaning.at_once else "next connection"
-        remedy = meaning.remedy[0].lower() + meaning.remedy[1:]
-        lines.append(
-            f"| `{quirk.value}` | {meaning.does} | {remedy} | {KINDS[meaning.value]} | {since} |"
-        )
+        value = KINDS[meaning.value]
+        lines.append(f"| `{quirk.value}` | {meaning.does} | {meaning.remedy} | {value} | {since} |")
     lines += ["", "## Where each is applied", ""]
     lines += [f"- `{quirk.value}`: {MEANINGS[quirk].applied}" for quirk in Quirk]
     lines += ["", "## Shipped rules", "", "| rule | stations | quirk | value | seen | source |"]

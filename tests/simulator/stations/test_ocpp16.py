@@ -227,12 +227,17 @@ async def test_unlock_availability_and_triggers_are_obeyed(office: BackOffice) -
             await office.until(partial(_has_more, office, wanted, seen))
         nowhere = {"requestedMessage": "Heartbeat", "connectorId": 9}
         unsaid = await office.call("CP-16", "TriggerMessage", nowhere)
+        statuses = [one.status for one in station.connectors.values()]
+        back = {"connectorId": 0, "type": "Operative"}
+        whole = await office.call("CP-16", "ChangeAvailability", back)
+        await office.until(lambda: station.connectors[2].status == "Available")
 
+    assert whole == {"status": "Accepted"}
     assert (later["status"], at_once["status"]) == ("Scheduled", "Accepted")
     assert unlocked == {"status": "Unlocked"}
     assert unsaid == {"status": "Rejected"}
     assert office.of("StopTransaction")[0].payload["reason"] == "UnlockCommand"
-    assert [one.status for one in station.connectors.values()] == ["Unavailable"] * 2
+    assert statuses == ["Unavailable"] * 2
 
 
 def _has_more(office: BackOffice, action: str, than: int) -> bool:
