@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import socket
 import ssl
+from collections import Counter
 from collections.abc import Callable
 
 import structlog
@@ -19,6 +20,7 @@ logger = structlog.get_logger()
 
 HANDSHAKES_MAX = 256
 HANDSHAKE_TIMEOUT_S = 10.0
+OVERDUE_S = 1.0  # a handshake that took longer may have to make room
 SHUTDOWN_TIMEOUT_S = 2.0
 BACKLOG = 1024
 PAUSE_S = 0.1
@@ -32,14 +34,19 @@ class TlsPort:
         tls: ServerTls,
         connected: Callable[[], asyncio.Protocol],
         events: SecurityEvents,
+        *,
+        handshakes_max: int = HANDSHAKES_MAX,
+        overdue_s: float = OVERDUE_S,
     ) -> None:
         self._tls = tls
         self._connected = connected
         self._events = events
-        self._places = asyncio.Semaphore(HANDSHAKES_MAX)
+        self._overdue_s = overdue_s
+        self._places = asyncio.Semaphore(handshakes_max)
         self._listener: socket.socket | None = None
         self._accepting: asyncio.Task[None] | None = None
-        self._shaking: set[asyncio.Task[None]] = set()
+        # Oldest first: whose handshake it is, and since when.
+        self._shaking: dict[asyncio.Task[None], tuple[str, float]] = {}
 
     def open(self, host: str, port: int) -> None:
         """Bind and listen. Raises OSError where the port is taken."""
@@ -67,25 +74,40 @@ class TlsPort:
     async def _accept(self, listener: socket.socket) -> None:
         loop = asyncio.get_running_loop()
         while True:
-            # Those beyond the bound wait in the kernel's queue.
-            await self._places.acquire()
             try:
                 accepted, address = await loop.sock_accept(listener)
             except OSError as error:
                 # Out of file descriptors, or the peer was gone before we came.
-                self._places.release()
                 logger.warning("not_accepted", error=type(error).__name__)
                 await asyncio.sleep(PAUSE_S)
                 continue
+            try:
+                # Those beyond the bound wait in the kernel's queue.
+                await self._place()
             except BaseException:
-                self._places.release()
+                accepted.close()
                 raise
             task = asyncio.create_task(self._shake(accepted, str(address[0])))
-            self._shaking.add(task)
+            self._shaking[task] = str(address[0]), loop.time()
             task.add_done_callback(self._done)
 
+    async def _place(self) -> None:
+        """A free place; where there is none, one that somebody holds who says nothing. Of those
+        the oldest of the address that holds the most: one alone must not keep all others out."""
+        while self._places.locked():
+            most = Counter(address for address, _ in self._shaking.values()).most_common(1)
+            overdue = asyncio.get_running_loop().time() - self._overdue_s
+            for task, (address, since) in self._shaking.items():
+                if most and address == most[0][0]:
+                    if since < overdue:
+                        task.cancel()
+                    break
+            # A place that is left wakes nobody here: whoever waits looks again.
+            await asyncio.sleep(PAUSE_S / 10)
+        await self._places.acquire()
+
     def _done(self, task: asyncio.Task[None]) -> None:
-        self._shaking.discard(task)
+        self._shaking.pop(task, None)
         self._places.release()
 
     async def _shake(self, accepted: socket.socket, address: str) -> None:
