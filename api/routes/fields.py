@@ -31,8 +31,11 @@ def printable(text: str) -> str:
 
 
 def utc(instant: datetime) -> datetime:
-    """The same instant, in UTC."""
-    return instant.astimezone(UTC)
+    """The same instant, in UTC. Raises ValueError where that is before the year 1 or after 9999."""
+    try:
+        return instant.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("not a time of our calendar in UTC") from None
 
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(printable)]

@@ -82,6 +82,9 @@ async def test_cursors_go_back_and_on(client: httpx.AsyncClient) -> None:
     for wrong in ("x", "MW8x", first["next"] and str(first["next"])[:-6]):
         answer = await client.get("/api/v1/messages", params={"cursor": str(wrong)})
         assert answer.status_code == 422, wrong
+    for edge in ("0001-01-01T00:00:00+14:00", "9999-12-31T23:00:00-14:00"):  # none of UTC's years
+        answer = await client.get("/api/v1/messages", params={"from": edge})
+        assert answer.status_code == 422, edge
 
 
 @pytest.mark.usefixtures("logged")

@@ -236,9 +236,9 @@ def _instant(written: str) -> datetime | None:
     """Of a field for a local date and time, which pages say is UTC; a bad one filters nothing."""
     try:
         found = datetime.fromisoformat(written)
-    except ValueError:
+        return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+    except (ValueError, OverflowError):  # one before the year 1, in UTC
         return None
-    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
 
 
 def _written(found: Found) -> str | None:
