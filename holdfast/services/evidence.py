@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
@@ -148,11 +148,14 @@ def told_findings(session_id: UUID | InstrumentedAttribute[UUID]) -> "Select[Any
 
 
 def _readings(session_id: UUID) -> "Select[SignedReading]":
+    """Of very many the oldest and the newest: begin and end are among them, whatever is between."""
+    of = select(SignedReading.id).where(SignedReading.session_id == session_id)
+    oldest = of.order_by(SignedReading.at, SignedReading.id).limit(READINGS_MAX // 2)
+    newest = of.order_by(SignedReading.at.desc(), SignedReading.id.desc()).limit(READINGS_MAX // 2)
     return (
         select(SignedReading)
-        .where(SignedReading.session_id == session_id)
+        .where(or_(SignedReading.id.in_(oldest), SignedReading.id.in_(newest)))
         .order_by(SignedReading.at, SignedReading.id)
-        .limit(READINGS_MAX)
     )
 
 

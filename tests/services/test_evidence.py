@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import insert, select
+from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from holdfast.contracts.ports import SignatureCheck
@@ -103,6 +103,36 @@ async def test_a_record_verifies_with_the_key_of_its_meter_in_every_wrapping(
     assert [(row.verified, row.problem) for row in judged.readings] == [(True, None)] * 3
     assert all(row.key_id is not None for row in judged.readings)
     assert (judged.signed_wh, judged.findings) == (12_345, ())
+
+
+async def test_the_end_counts_however_many_values_were_signed_before_it(charged: Charged) -> None:
+    """A station that signs a value every few seconds must not push the end out of sight."""
+    await charged.know(METER)
+    await charged.sign(METER.record(("B", 100.0), ("E", 113.345)))
+    async with charged.db_sessions.begin() as db:
+        await db.execute(update(SignedReading).values(at=T0 + timedelta(hours=1)))
+        await db.execute(
+            insert(SignedReading),
+            [
+                {
+                    "organization_id": charged.organization,
+                    "station_id": charged.station,
+                    "session_id": charged.session,
+                    "evse": 1,
+                    "received_at": T0,
+                    "at": T0 + timedelta(seconds=number),
+                    "data": b"-",
+                    "digest": uuid4(),
+                }
+                for number in range(evidence.READINGS_MAX)
+            ],
+        )
+
+    judged = await charged.judge()
+
+    assert len(judged.readings) == evidence.READINGS_MAX
+    assert judged.signed_wh == 13_345
+    assert [found.code for found in judged.findings] == ["signed_energy_differs"]
 
 
 @pytest.mark.parametrize(("was", "becomes"), [("112.345", "113.345"), ('"E"', '"C"')])
