@@ -102,6 +102,9 @@ async def _check_ready(db: AsyncSession, station: Station) -> None:
         raise Conflict(f"station {station.identity!r} is retired")
     if station.password_hash is None:
         raise Conflict("the station has no password yet: give it one first")
+    if station.security_profile == 3:
+        # Its logins say nothing of a password: whether it took a new one would never be seen.
+        raise Conflict("the station logs in with its certificate (profile 3), not with a password")
     if await open_rotation(db, station) is not None:
         raise Conflict("a rotation is under way")
     if station.pending_password_hash is not None:
