@@ -109,7 +109,6 @@ class GatewayApp:
         await self._port.open()
         self._begin(self.lease.keep())
         self._begin(self.lease.release_closed())
-        self._begin(self._port.garbage.keep())
         self._begin(self._listener.listen())
         if self._port.trust is not None:
             self._begin(self._port.trust.keep())
@@ -128,6 +127,8 @@ class GatewayApp:
         serving = asyncio.create_task(admin.serve())
         try:
             await self.start()
+            # Not in `start`: it is about a whole process, not about one gateway among others.
+            self._begin(self._port.garbage.keep())
             await self._stop.wait()
             await self.drain()
         finally:

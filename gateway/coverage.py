@@ -9,7 +9,7 @@ import importlib
 import importlib.resources
 import sys
 from collections.abc import Callable, Iterator
-from types import CodeType, FunctionType
+from types import CodeType, FunctionType, MethodType
 
 from gateway.actions import FROM_STATION, TO_STATION
 from gateway.dialect import Dialect, Handler
@@ -146,6 +146,8 @@ def _translations(dialect: Dialect) -> dict[str, Callable[..., object]]:
 def _texts(function: object, seen: set[int] | None = None) -> Iterator[str]:
     """Every text in a function, in those inside it, and in those of the gateway that it calls."""
     seen = set() if seen is None else seen
+    if isinstance(function, MethodType):
+        function = function.__func__
     if not isinstance(function, FunctionType) or id(function) in seen:
         return
     seen.add(id(function))

@@ -147,6 +147,7 @@ def test_a_list_of_revoked_certificates_counts_only_from_its_issuer() -> None:
 
 
 def test_an_answer_of_another_certificate_or_another_time_is_not_believed() -> None:
+    now = datetime.now(UTC)
     contract, other = PKI.contract(EMAID), PKI.contract(EMAID)
     asked = hash_of(contract.certificate, PKI.sub2.certificate)
     question = ocsp.OCSPRequestBuilder().add_certificate(
@@ -154,15 +155,15 @@ def test_an_answer_of_another_certificate_or_another_time_is_not_believed() -> N
     )
     der = PKI.answer(question.build().public_bytes(Encoding.DER))
 
-    assert read_answer(der, asked, [ROOT], NOW).status == "good"
+    assert read_answer(der, asked, [ROOT], now).status == "good"
     elsewhere = hash_of(other.certificate, PKI.sub2.certificate)
     for wrong, roots, at in (
-        (elsewhere, [ROOT], NOW),
-        (asked, [], NOW),
-        (asked, [ROOT], NOW + timedelta(days=2)),
-        (asked, [ROOT], NOW - timedelta(hours=1)),
+        (elsewhere, [ROOT], now),
+        (asked, [], now),
+        (asked, [ROOT], now + timedelta(days=2)),
+        (asked, [ROOT], now - timedelta(hours=1)),
     ):
         with pytest.raises(OcspUnusable):
             read_answer(der, wrong, roots, at)
     with pytest.raises(OcspUnusable):
-        read_answer(b"\x30\x00", asked, [ROOT], NOW)
+        read_answer(b"\x30\x00", asked, [ROOT], now)

@@ -40,7 +40,7 @@ async def test_a_stream_begins_with_everything_and_then_tells_what_changed(
         second = await asyncio.wait_for(anext(stream), 5)
         await stream.aclose()
 
-    assert b'{"topics":["frames","orders","payments","sessions","stations"]}' in first
+    assert b'{"topics":["frames","orders","payments","sessions","stations","variables"]}' in first
     assert second == b'event: changed\ndata: {"topics":["orders","sessions"]}\n\n'
     assert "outbox" not in SHOWN
 

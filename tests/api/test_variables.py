@@ -209,7 +209,7 @@ async def test_a_plain_configure_is_remembered_as_wanted_but_never_a_secret(
 
     answer = await client.post(
         f"{STATION}/commands/configure?wait=0",
-        json={"variables": {"MeterValueSampleInterval": "60", "AuthorizationKey": "hunter2"}},
+        json={"variables": {"MeterValueSampleInterval": "60", "WifiPassword": "hunter2"}},
     )
 
     assert answer.status_code == 202

@@ -57,8 +57,8 @@ async def test_deep_nesting_is_answered_and_harms_nobody(
     [
         (b'[2,"a","StopTransaction",{"transactionId":-1,"reason":"B\xfcro"}]', 3, "a"),
         (b'[2,"a","MeterValues",{"connectorId":1,"meterValue":[],"v":"\xff\xfe"}]', 3, "a"),
-        (b'[2,"a","MeterValues",{"connectorId":1,"meterValue":[],"v":"\\ud800"}]', 4, "a"),
-        (b'[2,"a","MeterValues",{"connectorId":1,"meterValue":1e999}]', 4, "a"),
+        (b'[2,"a","MeterValues",{"connectorId":1,"meterValue":[],"v":"\\ud800"}]', 3, "a"),
+        (b'[2,"a","MeterValues",{"connectorId":1,"meterValue":1e999}]', 3, "a"),
         (b'[2,"a","MeterValues",{"connectorId":1,', 4, "a"),
         (b'[2,"a","Heartbeat",NaN]', 4, "a"),
         (b'[ 2 , "a"', 4, "a"),
