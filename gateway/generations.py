@@ -14,10 +14,9 @@ from gateway.writing.entry import Peer
 from gateway.writing.saving import save_outbox
 from gateway.writing.station_saving import notify
 from holdfast.contracts import orders
-from holdfast.contracts.names import order_workflow_id
+from holdfast.contracts.names import CONNECTIONS_CHANNEL, order_workflow_id
 from holdfast.domain.quirks import Described
 
-CHANNEL = "holdfast_connections"  # payload: "<station uuid> <generation>"
 WAITING_ORDERS_MAX = 8  # as many as fit into a gateway's hands; each that ends wakes the next
 BATCH_MAX = 128
 PROTOCOL = 2  # its place among the columns of a claim
@@ -161,7 +160,7 @@ class Generations:
         async with self._pool.connection() as connection, connection.transaction():
             async with connection.pipeline():
                 taking = await connection.cursor(binary=True).execute(
-                    _TAKE, (ids, *columns, CHANNEL)
+                    _TAKE, (ids, *columns, CONNECTIONS_CHANNEL)
                 )
                 await connection.execute(_PROTOCOL, (ids, columns[PROTOCOL]))
                 waiting = await connection.execute(_WAITING, (ids, WAITING_ORDERS_MAX))

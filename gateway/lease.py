@@ -14,7 +14,7 @@ import structlog
 from gateway import generations
 from gateway.postgres import Pool, connect
 from gateway.registry import Registry
-from holdfast.contracts.names import QUIRKS_CHANNEL, REPLAY_CHANNEL
+from holdfast.contracts.names import CONNECTIONS_CHANNEL, QUIRKS_CHANNEL, REPLAY_CHANNEL
 
 logger = structlog.get_logger()
 
@@ -119,7 +119,7 @@ class Listener:
     async def _listen_once(self) -> None:
         connection = await connect(self._database_url)
         try:
-            await connection.execute(f"LISTEN {generations.CHANNEL}")
+            await connection.execute(f"LISTEN {CONNECTIONS_CHANNEL}")
             await connection.execute(f"LISTEN {REPLAY_CHANNEL}")
             await connection.execute(f"LISTEN {QUIRKS_CHANNEL}")
             while True:

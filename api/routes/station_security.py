@@ -233,7 +233,7 @@ async def set_security_profile(
 
 @router.put("/stations/{identity}/security/block", status_code=204)
 async def block_station(identity: Identity, form: BlockForm, db: Db, writer: NetworkWriter) -> None:
-    """Refuse the station from its next connection on, or let it in again."""
+    """Close the socket of the station and refuse it, or let it in again."""
     await station_security.set_blocked(
         db,
         writer.organization_id,
@@ -294,7 +294,7 @@ async def decide_certificate_request(
 async def revoke_certificate(
     certificate_id: UUID, form: RevocationForm, db: Db, writer: NetworkWriter
 ) -> CertificateShown:
-    """It is refused from the station's next connection on."""
+    """It is refused from then on, and a socket that showed it is closed."""
     row = await station_certificates.revoke(
         db, writer.organization_id, certificate_id, actor=writer.actor, reason=form.reason
     )

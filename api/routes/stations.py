@@ -158,7 +158,7 @@ async def rotate_password(
 async def retire_station(
     identity: Identity, because: Because, request: Request, db: Db, writer: NetworkWriter
 ) -> StationShown:
-    """It is refused from its next connection on. Its sessions stay."""
+    """Its socket is closed and it is refused from then on. Its sessions stay."""
     await stations.retire_station(db, writer.organization_id, identity)
     await _audit(db, writer, "retire", identity, {}, reason=because.reason)
     return await _shown(request, db, writer, identity)

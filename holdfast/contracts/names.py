@@ -6,6 +6,7 @@ from temporalio.common import SearchAttributeKey
 
 NOTIFY_CHANNEL = "holdfast"  # something changed: its topics are the payload
 QUIRKS_CHANNEL = "holdfast_quirks"  # rules of quirks were changed
+CONNECTIONS_CHANNEL = "holdfast_connections"  # payload: "<station uuid> <generation>"
 REPLAY_CHANNEL = "holdfast_replay"  # a quarantined message is to be tried again: its id
 
 SESSIONS_QUEUE = "sessions"

@@ -15,6 +15,7 @@ from holdfast.services.refusal import Conflict, NotFound
 from holdfast.services.review_tasks import open_station_review
 from holdfast.services.scope import belongs, find, owned
 from holdfast.services.signing_requests import SigningRequest
+from holdfast.services.station_sockets import close_socket
 from holdfast.store.tables import (
     CertificateRequest,
     Order,
@@ -155,7 +156,8 @@ async def decide(
 async def revoke(
     db: AsyncSession, organization_id: UUID, certificate_id: UUID, *, actor: str, reason: str
 ) -> StationCertificateRow:
-    """It is refused from the next connection on. Audited. Raises NotFound, Conflict (revoked)."""
+    """It is refused, and a socket that showed it is closed. Audited. Raises NotFound, Conflict
+    (revoked)."""
     row = await find(
         db, StationCertificateRow, organization_id, certificate_id, "certificate", lock=True
     )
@@ -163,6 +165,7 @@ async def revoke(
         raise Conflict("the certificate was revoked before")
     row.revoked_at = datetime.now(UTC)
     await db.flush()
+    await close_socket(db, row.station_id, certificate_serial=row.serial)
     await audit.record(
         db,
         organization_id,

@@ -14,6 +14,7 @@ from holdfast.services.password_rotations import last_rotation
 from holdfast.services.refusal import Conflict, Invalid
 from holdfast.services.scope import belongs, owned
 from holdfast.services.station_certificates import list_certificates, list_requests
+from holdfast.services.station_sockets import close_socket
 from holdfast.services.stations import find_station
 from holdfast.store.tables import (
     CertificateRequest,
@@ -131,13 +132,16 @@ async def set_blocked(
     actor: str,
     reason: str,
 ) -> Station:
-    """Refused with 403 from the next connection on, or let in again. Audited. Raises NotFound."""
+    """Its socket is closed and it is refused with 403, or let in again. Audited. Raises
+    NotFound."""
     station = await find_station(db, organization_id, identity, lock=True)
     if (station.blocked_at is not None) == blocked:
         return station
     station.blocked_at = datetime.now(UTC) if blocked else None
     station.changed_at = datetime.now(UTC)
     await db.flush()
+    if blocked:
+        await close_socket(db, station.id)
     await audit.record(
         db,
         organization_id,

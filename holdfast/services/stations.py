@@ -17,6 +17,7 @@ from holdfast.services.passwords import hash_password, new_password
 from holdfast.services.refusal import Conflict, Invalid, NotFound
 from holdfast.services.scope import belongs, find, owned
 from holdfast.services.slices import Slice, SliceAsked, take_rows
+from holdfast.services.station_sockets import close_socket
 from holdfast.store.tables import (
     Connector,
     Evse,
@@ -134,11 +135,13 @@ async def update_station(
 
 
 async def retire_station(db: AsyncSession, organization_id: UUID, identity: str) -> Station:
-    """It is refused from the next connection on. A repeat changes nothing. Raises NotFound."""
+    """Its socket is closed and it is refused from then on. A repeat changes nothing. Raises
+    NotFound."""
     station = await find_station(db, organization_id, identity, lock=True)
     if station.retired_at is None:
         station.retired_at = datetime.now(UTC)
         await db.flush()
+        await close_socket(db, station.id)
     return station
 
 

@@ -7,11 +7,15 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
-from websockets.exceptions import ConnectionClosed
+import pytest
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from gateway.app import GatewayApp
 from gateway.registry import Registry
+from holdfast.services.station_security import set_blocked
+from holdfast.services.stations import retire_station
 from holdfast.settings import Settings
+from holdfast.store.database import Sessions
 from tests.gateway.conftest import (
     CARD,
     Database,
@@ -109,3 +113,32 @@ async def test_word_of_a_newer_socket_may_come_before_the_older_one_is_known(
             assert registry.add(connection) is True
         assert registry.held() == {station_id: connection.generation}
         assert registry._taking == {}
+
+
+async def test_a_station_that_is_blocked_or_retired_loses_its_socket(
+    gateway: GatewayApp, db_sessions: Sessions, network: Network, database: Database
+) -> None:
+    async with await connect_station(gateway.port, "CP1") as station:
+        await station.call("Heartbeat", {})
+        async with db_sessions.begin() as db:
+            await set_blocked(
+                db, network.organization_id, "CP1", blocked=True, actor="key:x", reason="stolen"
+            )
+
+        async with asyncio.timeout(5):
+            await station.socket.wait_closed()
+    row = await database.row("SELECT boot_id, disconnected_at FROM station_connections")
+    assert row["boot_id"] is None
+    assert row["disconnected_at"] is not None
+    with pytest.raises(InvalidStatus, match="403"):
+        await connect_station(gateway.port, "CP1")
+    async with db_sessions.begin() as db:
+        await set_blocked(
+            db, network.organization_id, "CP1", blocked=False, actor="key:x", reason="found"
+        )
+    async with await connect_station(gateway.port, "CP1") as station:
+        await station.call("Heartbeat", {})
+        async with db_sessions.begin() as db:
+            await retire_station(db, network.organization_id, "CP1")
+        async with asyncio.timeout(5):
+            await station.socket.wait_closed()
