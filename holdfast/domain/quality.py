@@ -318,6 +318,10 @@ def _concluded(
         elif total - energy > energy_max_mwh(final.at - register.last.at, power_w_max):
             _note(odd, "register_jump")
         return total
+    if register.drop is None and start is not None and _is_noise(stop, start, register):
+        # The same as where each reading was counted as it came: nothing flowed.
+        _note(odd, "register_noise")
+        return 0
     if register.drop is not None or stop >= register.last.register_mwh:
         after, code = register.take(final, power_w_max)
         if code is not None:
@@ -330,6 +334,11 @@ def _concluded(
         final.at - register.opened_at, power_w_max
     )
     return max(energy, stop) if possible else energy
+
+
+def _is_noise(stop: int, start: int, register: Register) -> bool:
+    """Whether the last register is below the first, and below every sample, by noise only."""
+    return stop < start and stop >= max(start, register.last.register_mwh) - NOISE_MWH
 
 
 def _stands_alone(register: Register, final: RegisterReading, power_w_max: int | None) -> bool:

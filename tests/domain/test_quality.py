@@ -127,6 +127,19 @@ def test_what_registers_say_of_the_energy(
     assert codes(result.findings) == expected
 
 
+def test_a_stop_below_the_start_by_noise_alone_is_no_energy() -> None:
+    fell = measured([0.555], 0.564, 0.555)
+
+    assert (fell.energy_wh, codes(fell.findings)) == (0, {"register_noise"})
+
+
+def test_a_stop_of_zero_after_a_small_start_keeps_what_the_samples_showed() -> None:
+    kept = measured([5], 0.01, 0)
+
+    assert kept.energy_wh == 4_990
+    assert codes(kept.findings) == {"stop_below_start"}
+
+
 def test_energy_is_rounded_half_up_once() -> None:
     assert measured([], 0, 0.0005).energy_wh == 1
     assert measured([], 0, 0.000499).energy_wh == 0
