@@ -48,7 +48,9 @@ class Keeping:
         self.owed: dict[str, tuple[bytes, UUID | None]] = {}
         self.lost: list[str] = []
 
-    async def answered(self, message_id: str, _kind: int) -> None:
+    async def answered(self, message_id: str, kind: int) -> None:
+        if kind == 4 and message_id == UNREADABLE_ID:
+            return  # the error of a frame that could not be read: it has no id of its own
         owed = self.owed.get(message_id)
         if owed is not None and not await self.is_kept(*owed):
             self.lost.append(message_id)
