@@ -9,9 +9,9 @@ from fastapi import APIRouter
 from pydantic import Field
 
 from api.routes.fields import Currency, Input, Instant, Line, Name, Output
-from holdfast.domain.periods import TariffUnsupported
-from holdfast.domain.pricing import UnknownZone
-from holdfast.domain.tariff import ELEMENTS_MAX, IDLE_GRACE_S_MAX
+from holdfast.domain.pricing.periods import TariffUnsupported
+from holdfast.domain.pricing.price import UnknownZone
+from holdfast.domain.tariff.version import ELEMENTS_MAX, IDLE_GRACE_S_MAX
 from holdfast.http.database import Db
 from holdfast.http.idempotency import IdempotentRoute
 from holdfast.http.pagination import Asked, Page, page

@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from holdfast.domain.compiled_tariff import compile_tariff
-from holdfast.domain.cost_limit import cost_reached, cost_tripwires
 from holdfast.domain.money import Money
-from holdfast.domain.pricing import time_zone
+from holdfast.domain.pricing.compiled_tariff import compile_tariff
+from holdfast.domain.pricing.context import PriceContext
+from holdfast.domain.pricing.cost_limit import cost_reached, cost_tripwires
+from holdfast.domain.pricing.price import time_zone
 from holdfast.domain.running_state import RunningState
-from holdfast.domain.tariff import TariffVersion
+from holdfast.domain.tariff.version import TariffVersion
 
 _MWH_PER_WH = 1_000
 
@@ -56,11 +57,14 @@ class TripwirePlan:
 
 
 def plan_tripwires(
-    tariff: TariffVersion | None, state: RunningState, limits: SessionLimits, zone: str
+    tariff: TariffVersion | None,
+    state: RunningState,
+    limits: SessionLimits,
+    context: PriceContext,
 ) -> TripwirePlan:
     """The next tripwires. A limit that is reached already gives one that is crossed already.
 
-    Without a tariff nothing costs anything. `zone` is the site's, by IANA. Raises `UnknownZone`.
+    Without a tariff nothing costs anything. Raises `UnknownZone`.
     """
     energies: list[tuple[int, LimitReason]] = []
     wakes: list[tuple[datetime, LimitReason]] = []
@@ -70,7 +74,7 @@ def plan_tripwires(
         end = state.started_at + timedelta(seconds=limits.duration_s)
         wakes.append((end, LimitReason.DURATION))
     if limits.cost is not None and tariff is not None:
-        cost = cost_tripwires(compile_tariff(tariff), state, limits.cost, time_zone(zone))
+        cost = cost_tripwires(compile_tariff(tariff), state, limits.cost, time_zone(context.zone))
         if cost.energy_mwh is not None:
             energies.append((cost.energy_mwh, LimitReason.COST))
         if cost.wake_at is not None:

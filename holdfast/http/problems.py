@@ -19,7 +19,7 @@ from starlette.exceptions import HTTPException
 
 from holdfast.domain.currency import UnknownCurrency
 from holdfast.domain.money import MoneyInvalid
-from holdfast.domain.tariff import TariffInvalid
+from holdfast.domain.tariff.version import TariffInvalid
 from holdfast.domain.token import TokenInvalid
 from holdfast.services.orders import OrderTooLarge, TooManyWaiting, UnknownOrderKind
 from holdfast.services.refusal import Conflict, Invalid, NotFound, Refusal, TooMany

@@ -17,7 +17,8 @@ from sqlalchemy import func, insert, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from holdfast.domain.tariff_json import tariff_from_json, tariff_to_json
+from holdfast.domain.tariff.canonical import tariff_to_json
+from holdfast.domain.tariff.form import tariff_from_json
 from holdfast.services import api_keys, demo_network
 from holdfast.services.demo_network import DemoStation
 from holdfast.services.passwords import hash_password

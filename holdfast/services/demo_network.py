@@ -189,7 +189,7 @@ def _day_and_night(vat: str) -> dict[str, Any]:
     }
 
 
-# OCPI shape, prices before tax, each country's own rate of it; read through `domain.tariff_json`
+# OCPI shape, prices before tax, each country's own rate of it; read through `domain.tariff.form`
 # before they are stored.
 TARIFFS: dict[str, dict[str, Any]] = {
     AC_TARIFF: _standard(VAT_DE),

@@ -9,14 +9,15 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from holdfast.domain.boundaries import SessionTooLong
 from holdfast.domain.currency import Currency
 from holdfast.domain.finding import Finding
 from holdfast.domain.money import Money
-from holdfast.domain.periods import Interval, SessionCourse, TariffUnsupported, cut_periods
-from holdfast.domain.price_json import price_to_json
-from holdfast.domain.priced_session import PricedSession
-from holdfast.domain.pricing import TooManyPeriods, UnknownZone, price
+from holdfast.domain.pricing.boundaries import SessionTooLong
+from holdfast.domain.pricing.breakdown import price_to_json
+from holdfast.domain.pricing.context import PriceContext
+from holdfast.domain.pricing.periods import Interval, SessionCourse, TariffUnsupported, cut_periods
+from holdfast.domain.pricing.price import TooManyPeriods, UnknownZone, price
+from holdfast.domain.pricing.priced_session import PricedSession
 from holdfast.domain.quality import (
     EnergyPoint,
     Measurement,
@@ -25,8 +26,8 @@ from holdfast.domain.quality import (
     measure,
 )
 from holdfast.domain.session_state import ChargingState
-from holdfast.domain.tariff import TariffInvalid
-from holdfast.domain.tariff_json import tariff_from_json
+from holdfast.domain.tariff.form import tariff_from_json
+from holdfast.domain.tariff.version import TariffInvalid
 from holdfast.store.tables import MeterValue, Session, SessionState, Site, TariffVersion
 
 READINGS_MAX = 100_000
@@ -126,8 +127,8 @@ async def price_course(
 ) -> PricedSession:
     """By the one pricing function, in the site's own time. Raises what `cut_periods` raises."""
     tariff = tariff_from_json(version.body)
-    zone = await site_zone(db, session)
-    return price(tariff, cut_periods(course, tariff, zone), zone)
+    context = PriceContext(zone=await site_zone(db, session))
+    return price(tariff, cut_periods(course, tariff, context), context)
 
 
 async def site_zone(db: AsyncSession, session: Session) -> str:

@@ -12,12 +12,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from holdfast.domain.currency import Currency, UnknownCurrency
 from holdfast.domain.finding import Finding, Severity
-from holdfast.domain.periods import Interval, SessionCourse, cut_periods
-from holdfast.domain.price_json import price_to_json
-from holdfast.domain.pricing import price
+from holdfast.domain.pricing.breakdown import price_to_json
+from holdfast.domain.pricing.context import PriceContext
+from holdfast.domain.pricing.periods import Interval, SessionCourse, cut_periods
+from holdfast.domain.pricing.price import price
 from holdfast.domain.quality import MeterEnds, RegisterReading, measure
-from holdfast.domain.tariff_check import check_tariff
-from holdfast.domain.tariff_json import tariff_from_json, tariff_to_json
+from holdfast.domain.tariff.canonical import tariff_to_json
+from holdfast.domain.tariff.form import tariff_from_json
+from holdfast.domain.tariff.lint import check_tariff
 from holdfast.services.refusal import Conflict, Invalid, NotFound, TooMany
 from holdfast.services.scope import belongs, find, owned
 from holdfast.services.slices import Slice, SliceAsked, take
@@ -260,7 +262,8 @@ def estimate(version: TariffVersion, imagined: Imagined) -> dict[str, object]:
         measurement=measured,
         suspended=standing,
     )
-    return price_to_json(price(tariff, cut_periods(course, tariff, imagined.zone), imagined.zone))
+    context = PriceContext(zone=imagined.zone)
+    return price_to_json(price(tariff, cut_periods(course, tariff, context), context))
 
 
 async def _same_currency(

@@ -23,9 +23,10 @@ from holdfast.domain.limits import (
     plan_tripwires,
 )
 from holdfast.domain.money import Money
+from holdfast.domain.pricing.context import PriceContext
 from holdfast.domain.running_state import RunningState
-from holdfast.domain.tariff import DimensionType, TariffVersion
-from holdfast.domain.tariff_json import tariff_from_json
+from holdfast.domain.tariff.form import tariff_from_json
+from holdfast.domain.tariff.version import DimensionType, TariffVersion
 from holdfast.services import transaction_questions
 from holdfast.services.outbox import tell
 from holdfast.services.session_course import (
@@ -122,7 +123,8 @@ async def plant(
     energy_mwh, limit_at = None, None
     if limits:
         watch = await _watch(db, session, settings, now)
-        plan = plan_tripwires(watch.tariff, watch.state, watch.limits, await site_zone(db, session))
+        context = PriceContext(zone=await site_zone(db, session))
+        plan = plan_tripwires(watch.tariff, watch.state, watch.limits, context)
         energy_mwh, limit_at = plan.energy_threshold_mwh, plan.wake_at
     session.tripwire_version += 1
     session.energy_threshold_mwh = energy_mwh

@@ -10,7 +10,8 @@ from uuid import UUID, uuid4
 from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from holdfast.domain.tariff_json import tariff_from_json, tariff_to_json
+from holdfast.domain.tariff.canonical import tariff_to_json
+from holdfast.domain.tariff.form import tariff_from_json
 from holdfast.store.database import Sessions
 from holdfast.store.tables import (
     Account,

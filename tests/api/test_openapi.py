@@ -10,7 +10,7 @@ from api import app as application
 from api import command_reference
 from api.openapi import EXAMPLES, TARIFF_VERSION
 from api.routes.fields import Input
-from holdfast.domain.tariff_json import tariff_from_json
+from holdfast.domain.tariff.form import tariff_from_json
 
 
 @pytest.fixture

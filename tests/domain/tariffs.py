@@ -7,9 +7,10 @@ from decimal import Decimal
 from hypothesis import strategies as st
 
 from holdfast.domain.currency import EUR
-from holdfast.domain.periods import Interval, SessionCourse
+from holdfast.domain.pricing.context import PriceContext
+from holdfast.domain.pricing.periods import Interval, SessionCourse
 from holdfast.domain.quality import EnergyPoint, Measurement
-from holdfast.domain.tariff import (
+from holdfast.domain.tariff.version import (
     DayOfWeek,
     DimensionType,
     PriceComponent,
@@ -24,7 +25,7 @@ NOON = datetime(2026, 3, 4, 12, tzinfo=UTC)
 """A Wednesday; 13:00 in Berlin."""
 
 KWH = 1_000_000
-BERLIN = "Europe/Berlin"
+BERLIN = PriceContext(zone="Europe/Berlin")
 
 
 def component(

@@ -15,10 +15,11 @@ from holdfast.domain.limits import (
     plan_tripwires,
 )
 from holdfast.domain.money import Money
-from holdfast.domain.periods import cut_periods
-from holdfast.domain.pricing import price
+from holdfast.domain.pricing.periods import cut_periods
+from holdfast.domain.pricing.price import price
 from holdfast.domain.running_state import RunningState
-from holdfast.domain.tariff import DimensionType, PriceLimit, Restrictions, TariffVersion
+from holdfast.domain.tariff.version import DimensionType, PriceLimit, Restrictions, TariffVersion
+from tests.domain.pricing.test_price_by_the_second import random_tariff
 from tests.domain.tariffs import (
     BERLIN,
     KWH,
@@ -31,7 +32,6 @@ from tests.domain.tariffs import (
     parking,
     tariff,
 )
-from tests.domain.test_price_by_the_second import random_tariff
 
 MINUTE = timedelta(minutes=1)
 SIGNALS_MAX = 20

@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from holdfast.domain.tariff_json import tariff_to_json
+from holdfast.domain.tariff.canonical import tariff_to_json
 from holdfast.services.api_keys import new_key, register_key
 from holdfast.store import tables as t
 from tests.web.session_rows import SessionRows, add

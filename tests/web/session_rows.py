@@ -8,9 +8,10 @@ from uuid import UUID
 from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from holdfast.domain.charging_period import ChargingPeriod
-from holdfast.domain.price_json import price_to_json
-from holdfast.domain.pricing import price
+from holdfast.domain.pricing.breakdown import price_to_json
+from holdfast.domain.pricing.charging_period import ChargingPeriod
+from holdfast.domain.pricing.context import PriceContext
+from holdfast.domain.pricing.price import price
 from holdfast.store import tables as t
 from tests.web.tariff import TARIFF
 
@@ -95,7 +96,7 @@ class SessionRows:
         priced = price(
             TARIFF,
             [ChargingPeriod(started_at=started, time_s=3_360, energy_mwh=16_133_000)],
-            "Europe/Berlin",
+            PriceContext(zone="Europe/Berlin"),
         )
         form = price_to_json(priced)
         payment = await add(

@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 from holdfast.domain.currency import EUR
-from holdfast.domain.tariff import (
+from holdfast.domain.tariff.version import (
     DimensionType,
     PriceComponent,
     TariffElement,

@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from holdfast.domain.currency import Currency
 from holdfast.domain.money import round_half_up, to_minor
-from holdfast.domain.tariff_json import tariff_from_json
+from holdfast.domain.tariff.form import tariff_from_json
 from holdfast.services.refusal import Invalid, NotFound
 from holdfast.services.remote_start import StartAsked, StartLimits
 from holdfast.services.station_commands import (

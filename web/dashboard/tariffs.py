@@ -9,14 +9,14 @@ from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response
 
-from holdfast.domain.tariff import (
+from holdfast.domain.tariff.form import tariff_from_json
+from holdfast.domain.tariff.version import (
     DimensionType,
     PriceComponent,
     Restrictions,
     TariffElement,
     TariffInvalid,
 )
-from holdfast.domain.tariff_json import tariff_from_json
 from holdfast.services.scope import owned
 from holdfast.store.tables import Site, Station, Tariff, TariffAssignment, TariffVersion
 from web.visit import Visit

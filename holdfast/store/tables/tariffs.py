@@ -25,7 +25,7 @@ class Tariff(Table):
 
 
 class TariffVersion(Table):
-    """Immutable (a trigger refuses updates). `body` is `domain.tariff.TariffVersion` as JSON."""
+    """Immutable (a trigger refuses updates). `body` is the canonical form (`domain.tariff`)."""
 
     __tablename__ = "tariff_versions"
     __table_args__ = (UniqueConstraint("tariff_id", "number"),)

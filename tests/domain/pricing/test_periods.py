@@ -5,12 +5,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from holdfast.domain.boundaries import SessionTooLong
-from holdfast.domain.charging_period import ChargingPeriod
-from holdfast.domain.periods import SessionCourse, TariffUnsupported, cut_periods
-from holdfast.domain.pricing import UnknownZone
+from holdfast.domain.pricing.boundaries import SessionTooLong
+from holdfast.domain.pricing.charging_period import ChargingPeriod
+from holdfast.domain.pricing.context import PriceContext
+from holdfast.domain.pricing.periods import SessionCourse, TariffUnsupported, cut_periods
+from holdfast.domain.pricing.price import UnknownZone
 from holdfast.domain.quality import MeterEnds, RegisterReading, measure
-from holdfast.domain.tariff import Restrictions, TariffVersion
+from holdfast.domain.tariff.version import Restrictions, TariffVersion
 from tests.domain.tariffs import (
     BERLIN,
     KWH,
@@ -151,7 +152,7 @@ def test_what_cannot_be_cut_is_refused() -> None:
     with pytest.raises(TariffUnsupported):
         cut_periods(course((0, 0), (60, 0)), powered, BERLIN)
     with pytest.raises(UnknownZone, match="Europe/Berlin"):
-        cut_periods(course((0, 0), (60, 0)), PLAIN, "Mars/Olympus")
+        cut_periods(course((0, 0), (60, 0)), PLAIN, PriceContext(zone="Mars/Olympus"))
     with pytest.raises(SessionTooLong):
         cut_periods(course((0, 0), (500 * 86_400, 0)), timed, BERLIN)
 

@@ -9,9 +9,9 @@ from fractions import Fraction
 
 from holdfast.domain.currency import Currency
 from holdfast.domain.money import Money
-from holdfast.domain.priced_session import PricedLine, PricedSession, exact_text
-from holdfast.domain.tariff import DimensionType
-from holdfast.domain.tariff_json import decimal_text
+from holdfast.domain.pricing.priced_session import PricedLine, PricedSession, exact_text
+from holdfast.domain.tariff.canonical import decimal_text
+from holdfast.domain.tariff.version import DimensionType
 
 _UNITS = {
     DimensionType.ENERGY: ("kWh", 1_000_000, "kWh"),

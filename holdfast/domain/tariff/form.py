@@ -1,4 +1,4 @@
-"""A tariff version from and to JSON, in OCPI's field names.
+"""A tariff version from JSON, in OCPI's field names (`canonical` writes it).
 
 A restriction that is misspelt and ignored would misprice every session, so inside elements
 nothing unknown is let through; of the tariff object the fields of OCPI that no price depends on
@@ -12,15 +12,19 @@ from enum import StrEnum
 from typing import TypeVar
 
 from holdfast.domain.currency import Currency, UnknownCurrency
-from holdfast.domain.tariff import (
+from holdfast.domain.tariff.version import (
+    Allowance,
+    AllowancePer,
     DayOfWeek,
     DimensionType,
     PriceComponent,
     PriceLimit,
     Reservation,
     Restrictions,
+    SpotPrice,
     TariffElement,
     TariffInvalid,
+    TariffType,
     TariffVersion,
     TaxIncluded,
 )
@@ -33,11 +37,23 @@ FLOAT_DIGITS_MAX = 15
 
 LIST_LENGTH_MAX = 1_000
 
-_PRICED = ("id", "currency", "elements", "min_price", "max_price", "idle_grace_s", "tax_included")
+_PRICED = (
+    "id",
+    "currency",
+    "type",
+    "elements",
+    "min_price",
+    "max_price",
+    "idle_grace_s",
+    "tax_included",
+    "allowances",
+    "daily_cap",
+    "holiday_calendar",
+    "holidays",
+)
 _DESCRIPTIVE = (
     "country_code",
     "party_id",
-    "type",
     "tariff_alt_text",
     "tariff_alt_url",
     "start_date_time",
@@ -47,7 +63,7 @@ _DESCRIPTIVE = (
     "last_updated",
 )
 _QUANTITIES = ("min_kwh", "max_kwh", "min_current", "max_current", "min_power", "max_power")
-_RESTRICTIONS = (
+RESTRICTIONS = (
     "start_time",
     "end_time",
     "start_date",
@@ -57,13 +73,16 @@ _RESTRICTIONS = (
     "min_duration",
     "max_duration",
     "reservation",
+    "holiday",
+    "user_groups",
 )
 
 
 def tariff_from_json(value: object) -> TariffVersion:
     """A tariff from decoded JSON. Decimals may be strings or numbers. Raises `TariffInvalid`."""
     data = _object(value, "tariff", (*_PRICED, *_DESCRIPTIVE))
-    tax_included = data.get("tax_included")
+    tax_included, type_ = data.get("tax_included"), data.get("type")
+    calendar = data.get("holiday_calendar")
     return _located(
         "",
         lambda: TariffVersion(
@@ -79,30 +98,31 @@ def tariff_from_json(value: object) -> TariffVersion:
             tax_included=None
             if tax_included is None
             else _choice(TaxIncluded, tax_included, "tax_included"),
+            type=None if type_ is None else _choice(TariffType, type_, "type"),
+            allowances=tuple(
+                _allowance(item, f"allowances[{index}]")
+                for index, item in enumerate(_list(data.get("allowances") or [], "allowances"))
+            ),
+            daily_cap=_limit(data.get("daily_cap"), "daily_cap"),
+            holiday_calendar=None if calendar is None else _text(calendar, "holiday_calendar"),
+            holidays=tuple(
+                _date(item, f"holidays[{index}]")
+                for index, item in enumerate(_list(data.get("holidays") or [], "holidays"))
+            ),
         ),
     )
 
 
-def tariff_to_json(tariff: TariffVersion) -> dict[str, object]:
-    """The canonical form: decimals as strings, unset fields left out. Reads back as an equal."""
-    data: dict[str, object] = {
-        "id": tariff.id,
-        "currency": tariff.currency.code,
-        "elements": [_element_json(element) for element in tariff.elements],
-    }
-    if tariff.min_price is not None:
-        data["min_price"] = _limit_json(tariff.min_price)
-    if tariff.max_price is not None:
-        data["max_price"] = _limit_json(tariff.max_price)
-    data["idle_grace_s"] = tariff.idle_grace_s
-    if tariff.tax_included is not None:
-        data["tax_included"] = tariff.tax_included.value
-    return data
-
-
-def decimal_text(value: Decimal) -> str:
-    """A decimal without exponent: `1E+2` is written `100`."""
-    return format(value, "f")
+def _allowance(value: object, path: str) -> Allowance:
+    data = _object(value, path, ("type", "quantity", "per"))
+    return _located(
+        path,
+        lambda: Allowance(
+            type=_choice(DimensionType, data.get("type"), f"{path}.type"),
+            quantity=_decimal(data.get("quantity"), f"{path}.quantity"),
+            per=_choice(AllowancePer, data.get("per", "session"), f"{path}.per"),
+        ),
+    )
 
 
 def _element(value: object, path: str) -> TariffElement:
@@ -124,8 +144,8 @@ def _element(value: object, path: str) -> TariffElement:
 
 
 def _component(value: object, path: str) -> PriceComponent:
-    data = _object(value, path, ("type", "price", "vat", "step_size"))
-    vat = data.get("vat")
+    data = _object(value, path, ("type", "price", "vat", "step_size", "spot"))
+    vat, spot = data.get("vat"), data.get("spot")
     return _located(
         path,
         lambda: PriceComponent(
@@ -133,12 +153,28 @@ def _component(value: object, path: str) -> PriceComponent:
             price=_decimal(data.get("price"), f"{path}.price"),
             vat=None if vat is None else _decimal(vat, f"{path}.vat"),
             step_size=_whole(data.get("step_size", 1), f"{path}.step_size"),
+            spot=None if spot is None else _spot(spot, f"{path}.spot"),
+        ),
+    )
+
+
+def _spot(value: object, path: str) -> SpotPrice:
+    data = _object(value, path, ("feed", "fallback", "factor", "floor", "ceiling"))
+    ceiling = data.get("ceiling")
+    return _located(
+        path,
+        lambda: SpotPrice(
+            feed=_text(data.get("feed"), f"{path}.feed"),
+            fallback=_decimal(data.get("fallback"), f"{path}.fallback"),
+            factor=_decimal(data.get("factor", 1), f"{path}.factor"),
+            floor=_decimal(data.get("floor", 0), f"{path}.floor"),
+            ceiling=None if ceiling is None else _decimal(ceiling, f"{path}.ceiling"),
         ),
     )
 
 
 def _restrictions(value: object, path: str) -> Restrictions:
-    data = _object(value, path, _RESTRICTIONS)
+    data = _object(value, path, RESTRICTIONS)
 
     def read(field: str, parse: Callable[[object, str], Value]) -> Value | None:
         raw = data.get(field)
@@ -159,6 +195,13 @@ def _restrictions(value: object, path: str) -> Restrictions:
             min_duration=read("min_duration", _whole),
             max_duration=read("max_duration", _whole),
             reservation=read("reservation", lambda raw, at: _choice(Reservation, raw, at)),
+            holiday=read("holiday", _truth),
+            user_groups=tuple(
+                _text(group, f"{path}.user_groups[{index}]")
+                for index, group in enumerate(
+                    _list(data.get("user_groups") or [], f"{path}.user_groups")
+                )
+            ),
             **{field: read(field, _decimal) for field in _QUANTITIES},
         ),
     )
@@ -182,48 +225,6 @@ def _limit(value: object, path: str) -> PriceLimit | None:
             excl_vat=read("excl_vat", "before_taxes"), incl_vat=read("incl_vat", "after_taxes")
         ),
     )
-
-
-def _element_json(element: TariffElement) -> dict[str, object]:
-    data: dict[str, object] = {
-        "price_components": [_component_json(item) for item in element.price_components]
-    }
-    restrictions = element.restrictions
-    if restrictions is None:
-        return data
-    shown: dict[str, object] = {}
-    for field in _RESTRICTIONS:
-        value = getattr(restrictions, field)
-        if value is None or value == ():
-            continue
-        if isinstance(value, Decimal):
-            shown[field] = decimal_text(value)
-        elif isinstance(value, time):
-            shown[field] = value.strftime("%H:%M")
-        elif isinstance(value, date):
-            shown[field] = value.isoformat()
-        elif isinstance(value, tuple):
-            shown[field] = [day.value for day in value]
-        else:
-            shown[field] = value.value if isinstance(value, StrEnum) else value
-    data["restrictions"] = shown
-    return data
-
-
-def _component_json(component: PriceComponent) -> dict[str, object]:
-    data: dict[str, object] = {
-        "type": component.type.value,
-        "price": decimal_text(component.price),
-        "step_size": component.step_size,
-    }
-    if component.vat is not None:
-        data["vat"] = decimal_text(component.vat)
-    return data
-
-
-def _limit_json(limit: PriceLimit) -> dict[str, str]:
-    named = (("excl_vat", limit.excl_vat), ("incl_vat", limit.incl_vat))
-    return {name: decimal_text(amount) for name, amount in named if amount is not None}
 
 
 def _located(path: str, build: Callable[[], Value]) -> Value:
@@ -294,6 +295,12 @@ def _decimal(value: object, path: str) -> Decimal:
     if not decimal.is_finite() or len(decimal.as_tuple().digits) > FLOAT_DIGITS_MAX:
         raise TariffInvalid(path, value, expected)
     return decimal
+
+
+def _truth(value: object, path: str) -> bool:
+    if not isinstance(value, bool):
+        raise TariffInvalid(path, value, "use true or false")
+    return value
 
 
 def _time(value: object, path: str) -> time:

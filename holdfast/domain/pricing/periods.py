@@ -13,17 +13,18 @@ from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from itertools import pairwise
 
-from holdfast.domain.boundaries import (
+from holdfast.domain.money import round_half_up
+from holdfast.domain.pricing.boundaries import (
     clock_boundaries,
     duration_thresholds_s,
     energy_thresholds_mwh,
 )
-from holdfast.domain.charging_period import ChargingPeriod
-from holdfast.domain.compiled_tariff import CompiledTariff, compile_tariff
-from holdfast.domain.money import round_half_up
-from holdfast.domain.pricing import time_zone
+from holdfast.domain.pricing.charging_period import ChargingPeriod
+from holdfast.domain.pricing.compiled_tariff import CompiledTariff, compile_tariff
+from holdfast.domain.pricing.context import PriceContext
+from holdfast.domain.pricing.price import time_zone
 from holdfast.domain.quality import EnergyPoint, Measurement
-from holdfast.domain.tariff import TariffVersion
+from holdfast.domain.tariff.version import TariffVersion
 
 _MICROSECOND = timedelta(microseconds=1)
 _SECOND = timedelta(seconds=1)
@@ -66,7 +67,9 @@ class _Cut:
     interpolated: bool = False
 
 
-def cut_periods(course: SessionCourse, tariff: TariffVersion, zone: str) -> list[ChargingPeriod]:
+def cut_periods(
+    course: SessionCourse, tariff: TariffVersion, context: PriceContext
+) -> list[ChargingPeriod]:
     """The charging periods of a session under a tariff: what `pricing.price` takes.
 
     Time in which the car takes no power is parking time, except the first `idle_grace_s` of each
@@ -84,7 +87,7 @@ def cut_periods(course: SessionCourse, tariff: TariffVersion, zone: str) -> list
     instants = {started_at, ended_at}
     for stretch in idle:
         instants |= {stretch.started_at, stretch.started_at + grace, stretch.ended_at}
-    instants.update(clock_boundaries(compiled, started_at, ended_at, time_zone(zone)))
+    instants.update(clock_boundaries(compiled, started_at, ended_at, time_zone(context.zone)))
     instants.update(started_at + limit * _SECOND for limit in duration_thresholds_s(compiled))
     cuts = [line.at(instant) for instant in instants if started_at <= instant <= ended_at]
     cuts += _threshold_cuts(compiled, line)

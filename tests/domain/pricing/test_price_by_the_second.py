@@ -13,10 +13,11 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from holdfast.domain.currency import EUR
-from holdfast.domain.periods import Interval, SessionCourse, cut_periods
-from holdfast.domain.pricing import price
+from holdfast.domain.pricing.context import PriceContext
+from holdfast.domain.pricing.periods import Interval, SessionCourse, cut_periods
+from holdfast.domain.pricing.price import price
 from holdfast.domain.quality import EnergyPoint, Measurement
-from holdfast.domain.tariff import (
+from holdfast.domain.tariff.version import (
     DayOfWeek,
     DimensionType,
     PriceComponent,
@@ -179,7 +180,8 @@ def test_the_price_is_that_of_every_second_even_as_the_clock_changes(seed: int) 
         tariff = random_tariff(chance, change.astimezone(ZoneInfo(zone)))
         course = random_course(chance, change)
 
-        priced = price(tariff, cut_periods(course, tariff, zone), zone)
+        context = PriceContext(zone=zone)
+        priced = price(tariff, cut_periods(course, tariff, context), context)
 
         assert priced.exact_excl == by_the_second(tariff, course, zone), (tariff, course, zone)
 
@@ -205,7 +207,8 @@ def test_the_oracle_itself_tells_a_missing_from_a_repeated_hour() -> None:
             ended_at=began + timedelta(hours=3),
             measurement=Measurement(energy_mwh=0, curve=curve, findings=()),
         )
-        result = price(tariff, cut_periods(course, tariff, "Europe/Berlin"), "Europe/Berlin")
+        context = PriceContext(zone="Europe/Berlin")
+        result = price(tariff, cut_periods(course, tariff, context), context)
         assert result.exact_excl == by_the_second(tariff, course, "Europe/Berlin")
         return result.exact_incl
 

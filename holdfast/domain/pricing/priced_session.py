@@ -10,11 +10,11 @@ from datetime import datetime
 from enum import StrEnum
 from fractions import Fraction
 
-from holdfast.domain.compiled_tariff import AMOUNT_SCALE, VAT_SCALE, CompiledTariff, Rate
 from holdfast.domain.currency import Currency
 from holdfast.domain.finding import Finding
 from holdfast.domain.money import Money
-from holdfast.domain.tariff import DimensionType
+from holdfast.domain.pricing.compiled_tariff import AMOUNT_SCALE, VAT_SCALE, CompiledTariff, Rate
+from holdfast.domain.tariff.version import DimensionType
 
 AMOUNT_DECIMALS_MAX = 40
 

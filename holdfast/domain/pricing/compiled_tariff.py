@@ -10,8 +10,8 @@ from datetime import date, datetime, time
 from decimal import Decimal
 from math import lcm
 
-from holdfast.domain.charging_period import ChargingPeriod
-from holdfast.domain.tariff import (
+from holdfast.domain.pricing.charging_period import ChargingPeriod
+from holdfast.domain.tariff.version import (
     PRICE_DECIMALS_MAX,
     VAT_DECIMALS_MAX,
     DayOfWeek,

@@ -13,17 +13,17 @@ from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from zoneinfo import ZoneInfo
 
-from holdfast.domain.boundaries import (
+from holdfast.domain.money import Money
+from holdfast.domain.pricing.boundaries import (
     clock_boundaries,
     duration_thresholds_s,
     energy_thresholds_mwh,
 )
-from holdfast.domain.charging_period import ChargingPeriod
-from holdfast.domain.compiled_tariff import AMOUNT_SCALE, VAT_SCALE, CompiledTariff, Rate
-from holdfast.domain.money import Money
-from holdfast.domain.pricing import instant_of
+from holdfast.domain.pricing.charging_period import ChargingPeriod
+from holdfast.domain.pricing.compiled_tariff import AMOUNT_SCALE, VAT_SCALE, CompiledTariff, Rate
+from holdfast.domain.pricing.price import instant_of
 from holdfast.domain.running_state import RunningState
-from holdfast.domain.tariff import DimensionType
+from holdfast.domain.tariff.version import DimensionType
 
 NEAR = Fraction(1, 100)
 """A cost within 1 % of its limit has reached it: else ever smaller steps would lead up to it."""

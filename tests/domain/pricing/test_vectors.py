@@ -13,14 +13,16 @@ from typing import Any
 
 import pytest
 
-from holdfast.domain.charging_period import ChargingPeriod
 from holdfast.domain.money import round_half_up
-from holdfast.domain.priced_session import LineReason, PricedSession
-from holdfast.domain.pricing import price
-from holdfast.domain.tariff import DimensionType
-from holdfast.domain.tariff_json import tariff_from_json, tariff_to_json
+from holdfast.domain.pricing.charging_period import ChargingPeriod
+from holdfast.domain.pricing.context import PriceContext
+from holdfast.domain.pricing.price import price
+from holdfast.domain.pricing.priced_session import LineReason, PricedSession
+from holdfast.domain.tariff.canonical import tariff_to_json
+from holdfast.domain.tariff.form import tariff_from_json
+from holdfast.domain.tariff.version import DimensionType
 
-FOLDER = Path(__file__).parents[3] / "shared" / "vectors" / "tariffs" / "vectors"
+FOLDER = Path(__file__).parents[4] / "shared" / "vectors" / "tariffs" / "vectors"
 
 NOT_SUPPORTED = {
     "RESERVATION": "reservations are priced with roaming",
@@ -71,7 +73,9 @@ def priced(vector: dict[str, Any]) -> PricedSession:
         if feature in NOT_SUPPORTED:
             pytest.skip(f"{feature}: {NOT_SUPPORTED[feature]}")
     periods = [charging_period(item) for item in vector["cdr"]["charging_periods"]]
-    return price(tariff_from_json(vector["tariff"]), periods, vector["time_zone"])
+    return price(
+        tariff_from_json(vector["tariff"]), periods, PriceContext(zone=vector["time_zone"])
+    )
 
 
 def same_amount(exact: Fraction | None, stated: str | None, decimals: int) -> bool:

@@ -8,13 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from holdfast.domain.charging_period import ChargingPeriod, PeriodInvalid
 from holdfast.domain.money import Money
-from holdfast.domain.periods import SessionCourse, cut_periods
-from holdfast.domain.price_json import price_to_json
-from holdfast.domain.priced_session import PricedSession, exact_text
-from holdfast.domain.pricing import PERIODS_MAX, TooManyPeriods, UnknownZone, price
-from holdfast.domain.tariff import (
+from holdfast.domain.pricing.breakdown import price_to_json
+from holdfast.domain.pricing.charging_period import ChargingPeriod, PeriodInvalid
+from holdfast.domain.pricing.context import PriceContext
+from holdfast.domain.pricing.periods import SessionCourse, cut_periods
+from holdfast.domain.pricing.price import PERIODS_MAX, TooManyPeriods, UnknownZone, price
+from holdfast.domain.pricing.priced_session import PricedSession, exact_text
+from holdfast.domain.tariff.version import (
     DimensionType,
     PriceLimit,
     Reservation,
@@ -188,7 +189,7 @@ def test_a_limit_on_power_that_nobody_measured_matches_nothing_and_says_so() -> 
 
 def test_what_cannot_be_priced_is_refused() -> None:
     with pytest.raises(UnknownZone):
-        price(tariff(element(energy("1"))), [], "../etc/passwd")
+        price(tariff(element(energy("1"))), [], PriceContext(zone="../etc/passwd"))
     with pytest.raises(TooManyPeriods):
         price(tariff(element(energy("1"))), [period("1")] * (PERIODS_MAX + 1), BERLIN)
     with pytest.raises(PeriodInvalid, match="negative"):

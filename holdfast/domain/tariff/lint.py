@@ -7,7 +7,7 @@ means one thing, and that has no gap by mistake: in OCPI, what matches no elemen
 from collections.abc import Iterator
 
 from holdfast.domain.finding import Finding, Severity
-from holdfast.domain.tariff import (
+from holdfast.domain.tariff.version import (
     DimensionType,
     PriceComponent,
     Restrictions,

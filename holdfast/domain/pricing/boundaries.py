@@ -6,7 +6,7 @@ A boundary too many costs nothing (two periods at one price); a boundary too few
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from holdfast.domain.compiled_tariff import CompiledTariff
+from holdfast.domain.pricing.compiled_tariff import CompiledTariff
 
 DAYS_MAX = 400
 

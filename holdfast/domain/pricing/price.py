@@ -20,16 +20,17 @@ from fractions import Fraction
 from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from holdfast.domain.charging_period import ChargingPeriod
-from holdfast.domain.compiled_tariff import (
+from holdfast.domain.finding import Finding, Severity
+from holdfast.domain.pricing.charging_period import ChargingPeriod
+from holdfast.domain.pricing.compiled_tariff import (
     CompiledTariff,
     Instant,
     Rate,
     compile_tariff,
     local_instant,
 )
-from holdfast.domain.finding import Finding, Severity
-from holdfast.domain.priced_session import (
+from holdfast.domain.pricing.context import PriceContext
+from holdfast.domain.pricing.priced_session import (
     Adjustment,
     AdjustmentReason,
     LineReason,
@@ -38,7 +39,7 @@ from holdfast.domain.priced_session import (
     gross_amount,
     net_amount,
 )
-from holdfast.domain.tariff import DimensionType, PriceLimit, TariffVersion, TaxIncluded
+from holdfast.domain.tariff.version import DimensionType, PriceLimit, TariffVersion, TaxIncluded
 
 PERIODS_MAX = 10_000
 
@@ -53,23 +54,24 @@ class TooManyPeriods(ValueError):
     """More periods than any real session has."""
 
 
-def price(tariff: TariffVersion, periods: Sequence[ChargingPeriod], zone: str) -> PricedSession:
+def price(
+    tariff: TariffVersion, periods: Sequence[ChargingPeriod], context: PriceContext
+) -> PricedSession:
     """What a session costs under a tariff. The session starts with its first period.
 
-    `zone` is the IANA zone of the site. No period is a price of zero. Raises `UnknownZone`,
-    `TooManyPeriods`.
+    No period is a price of zero. Raises `UnknownZone`, `TooManyPeriods`.
     """
-    return price_compiled(compile_tariff(tariff), periods, zone)
+    return price_compiled(compile_tariff(tariff), periods, context)
 
 
 def price_compiled(
-    tariff: CompiledTariff, periods: Sequence[ChargingPeriod], zone: str
+    tariff: CompiledTariff, periods: Sequence[ChargingPeriod], context: PriceContext
 ) -> PricedSession:
     """`price` for who prices many sessions under one tariff."""
     if len(periods) > PERIODS_MAX:
         raise TooManyPeriods(f"{len(periods)} periods: at most {PERIODS_MAX} can be priced")
     bill = _Bill(tariff=tariff)
-    walked = _walk(bill, periods, time_zone(zone))
+    walked = _walk(bill, periods, time_zone(context.zone))
     _add_step_sizes(bill)
     excl, incl = _sums(bill)
     if periods:

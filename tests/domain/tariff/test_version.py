@@ -8,7 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from holdfast.domain.finding import Severity
-from holdfast.domain.tariff import (
+from holdfast.domain.tariff.canonical import tariff_to_json
+from holdfast.domain.tariff.form import tariff_from_json
+from holdfast.domain.tariff.lint import check_tariff
+from holdfast.domain.tariff.version import (
     DayOfWeek,
     DimensionType,
     PriceLimit,
@@ -17,8 +20,6 @@ from holdfast.domain.tariff import (
     TariffInvalid,
     TariffVersion,
 )
-from holdfast.domain.tariff_check import check_tariff
-from holdfast.domain.tariff_json import tariff_from_json, tariff_to_json
 from tests.domain.tariffs import (
     component,
     element,

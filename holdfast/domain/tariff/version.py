@@ -1,10 +1,12 @@
 """A tariff version: what charging costs, in OCPI's shape. Immutable once in use.
 
-The values are those of OCPI 2.2.1 and 2.3.0 (mod_tariffs), plus `idle_grace_s`, which OCPI cannot
-express. `holdfast.domain.tariff_json` reads and writes them, `tariff_check` says what is unwise
-or not supported in a tariff of our own.
+The values are those of OCPI 2.2.1 and 2.3.0 (mod_tariffs), plus what OCPI cannot express: a grace
+before parking counts (`idle_grace_s`), free `allowances`, a `daily_cap`, spot prices, elements for
+holidays and for user groups. `form` reads them, `canonical` writes them, `ocpi` renders what OCPI
+can say of them, `lint` says what is unwise in a tariff of our own.
 """
 
+import re
 from dataclasses import dataclass
 from datetime import date, time
 from decimal import Decimal
@@ -21,6 +23,12 @@ IDLE_GRACE_S_MAX = 86_400
 ELEMENTS_MAX = 100
 COMPONENTS_MAX = 10
 ID_LENGTH_MAX = 64
+HOLIDAYS_MAX = 1_000
+ALLOWANCES_MAX = 10
+USER_GROUPS_MAX = 50
+NAME_LENGTH_MAX = 64
+NAME = re.compile(rf"[A-Za-z0-9][A-Za-z0-9_.-]{{0,{NAME_LENGTH_MAX - 1}}}")
+SPOT_FACTOR_DECIMALS_MAX = 4
 
 
 class TariffInvalid(ValueError):
@@ -47,6 +55,16 @@ class DimensionType(StrEnum):
 
     FLAT = "FLAT"
     """Once per session."""
+
+
+class TariffType(StrEnum):
+    """For whom and for which wish a tariff is (OCPI TariffType); none fits any session."""
+
+    AD_HOC_PAYMENT = "AD_HOC_PAYMENT"
+    PROFILE_CHEAP = "PROFILE_CHEAP"
+    PROFILE_FAST = "PROFILE_FAST"
+    PROFILE_GREEN = "PROFILE_GREEN"
+    REGULAR = "REGULAR"
 
 
 class DayOfWeek(StrEnum):
@@ -77,22 +95,54 @@ class TaxIncluded(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SpotPrice:
+    """A price per kWh that follows a market: `factor` times the market's, within two bounds.
+
+    `feed` names the market's prices (`pricing.context.SpotCurve`); `fallback` is the market's price
+    where the feed has none for an instant. `floor` and `ceiling` bound the component's whole price
+    per kWh (market and markup together); a market may pay for use, a tariff of ours does not.
+    """
+
+    feed: str
+    fallback: Decimal
+    factor: Decimal = Decimal(1)
+    floor: Decimal = Decimal(0)
+    ceiling: Decimal | None = None
+
+    def __post_init__(self) -> None:
+        _require_name("feed", self.feed)
+        _require_decimal("fallback", self.fallback, PRICE_MAX, PRICE_DECIMALS_MAX)
+        _require_decimal("factor", self.factor, Decimal(100), SPOT_FACTOR_DECIMALS_MAX)
+        _require_decimal("floor", self.floor, PRICE_MAX, PRICE_DECIMALS_MAX)
+        if self.ceiling is not None:
+            _require_decimal("ceiling", self.ceiling, PRICE_MAX, PRICE_DECIMALS_MAX)
+            if self.ceiling < self.floor:
+                raise TariffInvalid(
+                    "ceiling", self.ceiling, f"use the floor, {self.floor}, or more"
+                )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PriceComponent:
     """`price` in major units per kWh, per hour or per session.
 
-    `vat` is a percentage; None says that no VAT applies, 0 that it is taxed at zero.
+    `vat` is a percentage; None says that no VAT applies, 0 that it is taxed at zero. With `spot`
+    (ENERGY only) the price is `price`, the markup, plus what the market says for the hour.
     """
 
     type: DimensionType
     price: Decimal
     vat: Decimal | None = None
     step_size: int = 1
+    spot: SpotPrice | None = None
 
     def __post_init__(self) -> None:
         _require_decimal("price", self.price, PRICE_MAX, PRICE_DECIMALS_MAX)
         if self.vat is not None:
             _require_decimal("vat", self.vat, VAT_MAX, VAT_DECIMALS_MAX)
         _require_whole("step_size", self.step_size, STEP_SIZE_MAX)
+        if self.spot is not None and self.type is not DimensionType.ENERGY:
+            raise TariffInvalid("spot", self.spot.feed, "only ENERGY can follow a market")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +150,9 @@ class Restrictions:
     """When an element applies: every field that is set must hold. None is no restriction.
 
     Clock fields are of the site's zone. Starts and minimums are inclusive, ends and maximums
-    exclusive. Energy and duration count from the start of the session.
+    exclusive. Energy and duration count from the start of the session. `holiday`: only on the
+    version's `holidays` (True) or only on other days (False). `user_groups`: only for members of
+    one of them; their keys.
     """
 
     start_time: time | None = None
@@ -117,6 +169,8 @@ class Restrictions:
     min_power: Decimal | None = None
     max_power: Decimal | None = None
     reservation: Reservation | None = None
+    holiday: bool | None = None
+    user_groups: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for field, clock in (("start_time", self.start_time), ("end_time", self.end_time)):
@@ -140,6 +194,12 @@ class Restrictions:
                 _require_whole(field, seconds, 366 * 86_400)
         if len(set(self.day_of_week)) != len(self.day_of_week):
             raise TariffInvalid("day_of_week", self.day_of_week, "name each day once")
+        if len(self.user_groups) > USER_GROUPS_MAX:
+            raise TariffInvalid(
+                "user_groups", f"{len(self.user_groups)} groups", f"use at most {USER_GROUPS_MAX}"
+            )
+        for group in self.user_groups:
+            _require_name("user_groups", group)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,12 +233,41 @@ class PriceLimit:
                 _require_decimal(field, amount, PRICE_MAX, PRICE_DECIMALS_MAX)
 
 
+class AllowancePer(StrEnum):
+    """Over what an allowance is counted."""
+
+    SESSION = "session"
+    DAY = "day"
+    """A local calendar day, over all sessions of one driver."""
+
+    MONTH = "month"
+    """A local calendar month, over all sessions of one driver."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Allowance:
+    """So much of a kind is free before anything of it is priced: kWh for ENERGY, else seconds."""
+
+    type: DimensionType
+    quantity: Decimal
+    per: AllowancePer = AllowancePer.SESSION
+
+    def __post_init__(self) -> None:
+        if self.type is DimensionType.FLAT:
+            raise TariffInvalid("type", self.type, "use ENERGY, TIME or PARKING_TIME")
+        decimals = PRICE_DECIMALS_MAX if self.type is DimensionType.ENERGY else 0
+        _require_decimal("quantity", self.quantity, PRICE_MAX * 10, decimals)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TariffVersion:
     """A version of a tariff, frozen into a session when it starts.
 
     `idle_grace_s`: how long a car may stay after it stopped taking power before parking time
-    counts. `tax_included` is None in a 2.2.1 tariff, whose prices are before tax.
+    counts. `tax_included` is None in a 2.2.1 tariff, whose prices are before tax. `daily_cap`: the
+    most that one local calendar day of a driver may cost. `holidays` are the local dates that
+    `Restrictions.holiday` means, written out when the version was made from `holiday_calendar`
+    ("DE-BY"), so that a session is priced alike for ever. At most one allowance per type and span.
     """
 
     id: str
@@ -188,6 +277,11 @@ class TariffVersion:
     max_price: PriceLimit | None = None
     idle_grace_s: int = 0
     tax_included: TaxIncluded | None = None
+    type: TariffType | None = None
+    allowances: tuple[Allowance, ...] = ()
+    daily_cap: PriceLimit | None = None
+    holiday_calendar: str | None = None
+    holidays: tuple[date, ...] = ()
 
     def __post_init__(self) -> None:
         if not 1 <= len(self.id) <= ID_LENGTH_MAX:
@@ -197,6 +291,15 @@ class TariffVersion:
                 "elements", f"{len(self.elements)} elements", f"use 1 to {ELEMENTS_MAX}"
             )
         _require_whole("idle_grace_s", self.idle_grace_s, IDLE_GRACE_S_MAX)
+        if len(self.holidays) > HOLIDAYS_MAX:
+            raise TariffInvalid(
+                "holidays", f"{len(self.holidays)} dates", f"use at most {HOLIDAYS_MAX}"
+            )
+        if self.holiday_calendar is not None:
+            _require_name("holiday_calendar", self.holiday_calendar)
+        kinds = [(allowance.type, allowance.per) for allowance in self.allowances]
+        if len(kinds) > ALLOWANCES_MAX or len(set(kinds)) != len(kinds):
+            raise TariffInvalid("allowances", kinds, "use one per type and span")
 
 
 def _require_decimal(field: str, value: Decimal, most: Decimal, decimals: int) -> None:
@@ -205,6 +308,13 @@ def _require_decimal(field: str, value: Decimal, most: Decimal, decimals: int) -
     exponent = value.normalize().as_tuple().exponent
     if isinstance(exponent, int) and exponent < -decimals:
         raise TariffInvalid(field, value, f"use at most {decimals} decimals")
+
+
+def _require_name(field: str, value: str) -> None:
+    if not isinstance(value, str) or not NAME.fullmatch(value):
+        raise TariffInvalid(
+            field, value, f"use letters, digits, '-', '_' and '.', at most {NAME_LENGTH_MAX}"
+        )
 
 
 def _require_whole(field: str, value: int, most: int) -> None:

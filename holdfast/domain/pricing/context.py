@@ -1,0 +1,103 @@
+"""What a price depends on besides the tariff and the periods: all of it handed in, none looked up.
+
+A CDR carries none of these (OCPI issues #395, #517), so they are inputs of their own. Whoever
+settles writes them down beside the price, and a later look prices with the same.
+"""
+
+from bisect import bisect_right
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from fractions import Fraction
+
+from holdfast.domain.tariff.version import AllowancePer, DimensionType
+
+
+class RoundedPer(StrEnum):
+    """What is rounded to the currency's minor unit before it is added up."""
+
+    TOTAL = "total"
+    """Nothing: exact through the sum, each stated total rounded once. Ours."""
+
+    LINE = "line"
+    """Each dimension's total."""
+
+    PERIOD = "period"
+    """Each charging period's amount."""
+
+
+class RoundingMode(StrEnum):
+    """Where the rest goes."""
+
+    HALF_UP = "half_up"
+    HALF_EVEN = "half_even"
+    UP = "up"
+    DOWN = "down"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rounding:
+    """How amounts become whole minor units; partners differ. `decimals` None: the currency's own.
+
+    `tax_on_rounded_net`: tax is worked out from the rounded net amount and rounded by itself, as
+    some invoice laws want it; else both sides of tax are rounded from their exact values.
+    """
+
+    per: RoundedPer = RoundedPer.TOTAL
+    mode: RoundingMode = RoundingMode.HALF_UP
+    tax_on_rounded_net: bool = False
+    decimals: int | None = None
+
+
+OUR_ROUNDING = Rounding()
+
+
+@dataclass(frozen=True, slots=True)
+class SpotCurve:
+    """A market's prices, in major units per kWh. `starts` are ascending instants (aware).
+
+    A price counts from its start to the next one's, and never beyond `ends_at`.
+    """
+
+    starts: tuple[datetime, ...]
+    prices: tuple[Decimal, ...]
+    ends_at: datetime
+
+    def at(self, instant: datetime) -> Decimal | None:
+        """The market's price at an instant; None where the curve says nothing."""
+        number = bisect_right(self.starts, instant) - 1
+        if number < 0 or instant >= self.ends_at:
+            return None
+        return self.prices[number]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Earlier:
+    """What the same driver had before this session, under the same tariff.
+
+    `used`: by kind, span and the span's key (`"2026-11-22"`, `"2026-11"`, local), in mWh or s.
+    `spent`: by local day, exact, before and after tax.
+    """
+
+    used: Mapping[tuple[DimensionType, AllowancePer, str], int] = field(default_factory=dict)
+    spent: Mapping[str, tuple[Fraction, Fraction]] = field(default_factory=dict)
+
+
+NOTHING_EARLIER = Earlier()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PriceContext:
+    """`zone`: the site's IANA zone. `user_groups`: keys of the driver's groups.
+
+    `reservation_expired`: the reservation was not used. `spot`: market prices by feed.
+    """
+
+    zone: str
+    reservation_expired: bool = False
+    user_groups: frozenset[str] = frozenset()
+    spot: Mapping[str, SpotCurve] = field(default_factory=dict)
+    earlier: Earlier = NOTHING_EARLIER
+    rounding: Rounding = OUR_ROUNDING

@@ -1,0 +1,1 @@
+"""The pricing engine, tested without anything running."""

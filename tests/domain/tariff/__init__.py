@@ -1,0 +1,1 @@
+"""Tariffs: forms, lint, differences, words."""
