@@ -28,6 +28,7 @@ from holdfast.store.tables.sessions import (
     SessionState,
     Settlement,
 )
+from holdfast.store.tables.spot_prices import SpotFeed, SpotPriceRow
 from holdfast.store.tables.station_events import StationEvent
 from holdfast.store.tables.stations import (
     Connector,
@@ -38,8 +39,15 @@ from holdfast.store.tables.stations import (
     StationConnection,
 )
 from holdfast.store.tables.table import Table
-from holdfast.store.tables.tariffs import Tariff, TariffAssignment, TariffVersion
-from holdfast.store.tables.tokens import Account, Token
+from holdfast.store.tables.tariff_drafts import TariffDraft, TariffSimulation
+from holdfast.store.tables.tariff_publications import Publication, RunningCost, ShownPrice
+from holdfast.store.tables.tariffs import (
+    Tariff,
+    TariffAssignment,
+    TariffVersion,
+    TariffVersionEnd,
+)
+from holdfast.store.tables.tokens import Account, Token, UserGroup
 from holdfast.store.tables.variables import (
     ModelRefusal,
     StationInventory,
@@ -80,15 +88,20 @@ __all__ = [
     "Payment",
     "PaymentOperation",
     "ProviderEvent",
+    "Publication",
     "Quarantined",
     "QuirkRule",
     "ReviewTask",
+    "RunningCost",
     "Session",
     "SessionEvent",
     "SessionState",
     "Settlement",
+    "ShownPrice",
     "SignedReading",
     "Site",
+    "SpotFeed",
+    "SpotPriceRow",
     "Station",
     "StationCertificateRow",
     "StationConnection",
@@ -101,8 +114,12 @@ __all__ = [
     "Table",
     "Tariff",
     "TariffAssignment",
+    "TariffDraft",
+    "TariffSimulation",
     "TariffVersion",
+    "TariffVersionEnd",
     "Token",
     "TrustedRoot",
+    "UserGroup",
     "VariableChange",
 ]

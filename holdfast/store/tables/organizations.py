@@ -9,6 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from holdfast.store.tables.table import Table, created_column, id_column
 
+APPROVALS = ("second_person", "author")
 ROLES = ("administrator", "operator", "finance", "support", "read-only")
 
 
@@ -16,12 +17,17 @@ class Organization(Table):
     """An operator's company. Every other row belongs to one."""
 
     __tablename__ = "organizations"
+    __table_args__ = (
+        CheckConstraint(f"tariff_approval IN {APPROVALS}", name="tariff_approval_known"),
+    )
 
     id: Mapped[UUID] = id_column()
     slug: Mapped[str] = mapped_column(unique=True)
     name: Mapped[str]
     # how many transactions a token may have at once, unless it says itself; null is no limit
     token_concurrent_max: Mapped[int | None]
+    # who may approve a tariff: a second_person, or the author too
+    tariff_approval: Mapped[str] = mapped_column(server_default="second_person")
     created_at: Mapped[datetime] = created_column()
 
 

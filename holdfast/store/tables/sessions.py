@@ -38,6 +38,12 @@ class Session(Table):
         Index("ix_sessions_station_id_transaction_id", "station_id", "transaction_id"),
         Index("ix_sessions_organization_id_id", "organization_id", "id"),
         Index("ix_sessions_open", "station_id", "evse", postgresql_where=text("closed_at IS NULL")),
+        Index(
+            "ix_sessions_account_id",
+            "account_id",
+            "started_at",
+            postgresql_where=text("account_id IS NOT NULL"),
+        ),
         Index("ix_sessions_token_id", "token_id", postgresql_where=text("ended_at IS NULL")),
         Index(
             "ix_sessions_wake_at",
@@ -94,6 +100,8 @@ class Session(Table):
 
     # planned: written by the workflow's activities alone
     tariff_version_id: Mapped[UUID | None] = mapped_column(ForeignKey("tariff_versions.id"))
+    # frozen with it: the driver's groups and what chose the version (services.price_terms)
+    price_terms: Mapped[dict[str, Any] | None]
     tripwire_version: Mapped[int] = mapped_column(server_default="0")
     energy_threshold_mwh: Mapped[int | None]  # of energy since start, in mWh
     limit_at: Mapped[datetime | None]  # time or cost by time: fires whatever was heard

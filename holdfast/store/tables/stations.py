@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from holdfast.store.tables.table import Table, created_column, id_column
@@ -25,6 +25,8 @@ class Site(Table):
     country: Mapped[str | None]  # ISO 3166-1 alpha-2
     time_zone: Mapped[str]  # IANA
     currency: Mapped[str]  # ISO 4217
+    # prices may change on signed readings only (Eichrecht): at clock-aligned quarter hours
+    calibration_law: Mapped[bool] = mapped_column(server_default=text("false"))
     created_at: Mapped[datetime] = created_column()
     retired_at: Mapped[datetime | None]
 

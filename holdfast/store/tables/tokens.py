@@ -1,16 +1,29 @@
-"""Tokens that identify drivers, and the accounts that pay for them."""
+"""Tokens that identify drivers, the accounts that pay for them, and their groups."""
 
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from holdfast.store.tables.table import Table, created_column, id_column
 
 TOKEN_STATUSES = ("accepted", "blocked", "expired")
 BILLINGS = ("card", "invoice", "free")
+
+
+class UserGroup(Table):
+    """Drivers who pay a price of their own: an account's or a token's group."""
+
+    __tablename__ = "user_groups"
+    __table_args__ = (UniqueConstraint("organization_id", "key"),)
+
+    id: Mapped[UUID] = id_column()
+    organization_id: Mapped[UUID] = mapped_column(ForeignKey("organizations.id"))
+    key: Mapped[str]  # what tariffs call it
+    name: Mapped[str]
+    created_at: Mapped[datetime] = created_column()
 
 
 class Account(Table):
@@ -32,6 +45,7 @@ class Account(Table):
     card_brand: Mapped[str | None]
     card_last4: Mapped[str | None]
     blocked_at: Mapped[datetime | None]
+    user_group_id: Mapped[UUID | None] = mapped_column(ForeignKey("user_groups.id"))
     created_at: Mapped[datetime] = created_column()
 
 
@@ -66,5 +80,8 @@ class Token(Table):
     site_ids: Mapped[list[Any] | None]
     current_type: Mapped[str | None]  # AC, DC
     concurrent_max: Mapped[int | None]
+    user_group_id: Mapped[UUID | None] = mapped_column(
+        ForeignKey("user_groups.id")
+    )  # else its account's
     created_at: Mapped[datetime] = created_column()
     changed_at: Mapped[datetime] = created_column()

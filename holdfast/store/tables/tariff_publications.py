@@ -1,0 +1,91 @@
+"""Going live with a version, and the ledger of which price was shown where and when."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from holdfast.store.tables.table import Table, created_column, id_column
+
+PUBLICATION_STATES = ("waiting", "publishing", "live", "withdrawn")
+SHOWN_STATES = ("asked", "shown", "refused", "unsupported", "withdrawn")
+CHANNELS = ("station_tariff", "display_message", "data_transfer", "page", "partner")
+
+
+class Publication(Table):
+    """One version on its way out. Its workflow (`TariffPublication`) writes it."""
+
+    __tablename__ = "tariff_publications"
+    __table_args__ = (
+        CheckConstraint(f"state IN {PUBLICATION_STATES}", name="state_known"),
+        Index("ix_tariff_publications_organization_id_id", "organization_id", "id"),
+        UniqueConstraint("version_id"),
+    )
+
+    id: Mapped[UUID] = id_column()
+    organization_id: Mapped[UUID] = mapped_column(ForeignKey("organizations.id"))
+    tariff_id: Mapped[UUID] = mapped_column(ForeignKey("tariffs.id"))
+    version_id: Mapped[UUID] = mapped_column(ForeignKey("tariff_versions.id"))
+    state: Mapped[str] = mapped_column(server_default="waiting")
+    live_at: Mapped[datetime | None]
+    created_at: Mapped[datetime] = created_column()
+    ended_at: Mapped[datetime | None]
+
+
+class ShownPrice(Table):
+    """What was shown at a place from `shown_at` to `until_at`. Rows are ended, never rewritten.
+
+    `content` is what was sent or rendered (no personal data); `text` its words. A station that
+    never confirmed stays `asked`.
+    """
+
+    __tablename__ = "shown_prices"
+    __table_args__ = (
+        CheckConstraint(f"state IN {SHOWN_STATES}", name="state_known"),
+        CheckConstraint(f"channel IN {CHANNELS}", name="channel_known"),
+        Index("ix_shown_prices_organization_id_id", "organization_id", "id"),
+        Index("ix_shown_prices_version_id", "version_id"),
+        Index("ix_shown_prices_station_id_id", "station_id", "id"),
+        UniqueConstraint("key"),
+    )
+
+    id: Mapped[UUID] = id_column()
+    organization_id: Mapped[UUID] = mapped_column(ForeignKey("organizations.id"))
+    key: Mapped[str]  # publication, channel, station and EVSE: a repeat writes no second row
+    version_id: Mapped[UUID] = mapped_column(ForeignKey("tariff_versions.id"))
+    publication_id: Mapped[UUID | None] = mapped_column(ForeignKey("tariff_publications.id"))
+    channel: Mapped[str]
+    station_id: Mapped[UUID | None] = mapped_column(ForeignKey("stations.id"))
+    evse: Mapped[int | None]
+    language: Mapped[str | None]
+    text: Mapped[str | None]
+    content: Mapped[dict[str, Any]]
+    order_id: Mapped[UUID | None] = mapped_column(ForeignKey("orders.id"))
+    state: Mapped[str]
+    detail: Mapped[str | None]
+    asked_at: Mapped[datetime] = created_column()
+    shown_at: Mapped[datetime | None]
+    until_at: Mapped[datetime | None]
+
+
+class RunningCost(Table):
+    """What an open session costs so far, worked out now and then by the workers.
+
+    `told_*` is what the station was told last. Gone when the session is settled.
+    """
+
+    __tablename__ = "running_costs"
+    __table_args__ = (Index("ix_running_costs_as_of", "as_of"),)
+
+    session_id: Mapped[UUID] = mapped_column(ForeignKey("sessions.id"), primary_key=True)
+    organization_id: Mapped[UUID] = mapped_column(ForeignKey("organizations.id"))
+    as_of: Mapped[datetime]
+    currency: Mapped[str]
+    energy_wh: Mapped[int]
+    excl_vat: Mapped[str | None]
+    incl_vat: Mapped[str]
+    incl_minor: Mapped[int]
+    told_minor: Mapped[int | None]
+    told_at: Mapped[datetime | None]
