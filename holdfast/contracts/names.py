@@ -12,6 +12,7 @@ REPLAY_CHANNEL = "holdfast_replay"  # a quarantined message is to be tried again
 SESSIONS_QUEUE = "sessions"
 PAYMENTS_QUEUE = "payments"
 ORDERS_QUEUE = "orders"
+TARIFFS_QUEUE = "tariffs"
 
 ORGANIZATION = SearchAttributeKey.for_keyword("Organization")
 SITE = SearchAttributeKey.for_keyword("Site")
@@ -54,6 +55,21 @@ def network_workflow_id(change_id: UUID) -> str:
 def late_truth_workflow_id(session_id: UUID) -> str:
     """The LateTruth of a session whose own workflow has closed."""
     return f"late-{session_id}"
+
+
+def publication_workflow_id(publication_id: UUID) -> str:
+    """The TariffPublication of its row."""
+    return f"publication-{publication_id}"
+
+
+def simulation_workflow_id(simulation_id: UUID) -> str:
+    """The TariffSimulation of its row."""
+    return f"simulation-{simulation_id}"
+
+
+def spot_feed_workflow_id(feed_id: UUID) -> str:
+    """The SpotPriceFeed of its row."""
+    return f"spot-{feed_id}"
 
 
 def gateway_queue(gateway_id: str, boot_id: UUID) -> str:
