@@ -3,8 +3,7 @@
 import asyncio
 import os
 import socket
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -38,6 +37,8 @@ from holdfast.store.database import Sessions, open_engine, open_sessions
 from holdfast.telemetry import new_registry
 from workers import upkeep, wakes
 from workers.relay import Relay, RelayMetrics
+from workers.role import Role
+from workers.tariff_role import tariff_role
 from workflows.charging_session import ChargingSession
 from workflows.late_truth import LateTruth
 from workflows.network_profile import NetworkProfile
@@ -54,16 +55,6 @@ FAILED_PAUSE_S = 15.0
 PASSED_THROUGH = ("holdfast.contracts", "holdfast.domain", "pydantic", "pydantic_core")
 
 log = structlog.get_logger()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Role:
-    """One task queue with what runs on it."""
-
-    queue: str
-    workflows: Sequence[type]
-    activities: Sequence[Callable[..., Any]]
-    activities_max: int
 
 
 def roles(
@@ -116,6 +107,7 @@ def roles(
             ),
             activities_max=6,
         ),
+        *(role for role in (tariff_role(settings, db_sessions),) if role.workflows),
     ]
 
 
