@@ -31,7 +31,6 @@ from web.dashboard import (
     quirks,
     registration,
     station_security,
-    tariffs,
     variables,
 )
 from web.dashboard import orders as orders_page
@@ -40,6 +39,7 @@ from web.dashboard import sessions as sessions_page
 from web.dashboard import station as station_page
 from web.dashboard import station_events as events_page
 from web.dashboard import stations as stations_page
+from web.dashboard.tariff_routes import tariff_routes
 from web.guard import Guard
 from web.listening import Changes
 from web.live import Live
@@ -126,6 +126,7 @@ def routes() -> list[BaseRoute]:
         Route("/sign-out", visited(sign_out), methods=["POST"]),
         *page_routes(),
         *form_routes(),
+        *tariff_routes(),
         *(
             Route(f"/live/{page.name}", page.stream, methods=["GET"])
             for page in (
@@ -174,7 +175,6 @@ def page_routes() -> list[Route]:
         Route("/sessions/{id}/power", visited(power.show_power, menu=False)),
         Route("/payments", visited(lists.show_payments)),
         Route("/tokens", visited(lists.show_tokens)),
-        Route("/tariffs", visited(tariffs.show_tariffs)),
         Route("/attention", visited(attention.show_attention)),
         Route("/audit", visited(lists.show_audit, Permission.READ_AUDIT)),
     ]

@@ -1,6 +1,7 @@
 """A settlement's breakdown for people: each line a quantity times a price, summed to the cent.
 
-Reads the JSON of `holdfast.domain.pricing.breakdown`. Old settlements are shown by the fields they have.
+Reads the JSON of `holdfast.domain.pricing.breakdown`. Old settlements are shown by the fields that
+they have.
 """
 
 from collections.abc import Mapping
