@@ -1,0 +1,48 @@
+"""Calendars of public holidays that a tariff can name, and their dates."""
+
+from datetime import UTC, date, datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+
+from api.routes.fields import Output
+from holdfast.http.pagination import Page
+from holdfast.http.principal import Reader
+from holdfast.services import holiday_calendars
+
+router = APIRouter(prefix="/holiday-calendars", tags=["tariffs"])
+
+
+class CalendarShown(Output):
+    """`key` is what a tariff's `holiday_calendar` names."""
+
+    key: str
+    country: str
+    subdivision: str | None
+
+
+class HolidaysShown(Output):
+    """A calendar's dates in one year."""
+
+    key: str
+    year: int
+    dates: list[date]
+
+
+@router.get("")
+async def list_calendars(_reader: Reader) -> Page[CalendarShown]:
+    """All of them on one page, in alphabetical order."""
+    known = holiday_calendars.calendars()
+    return Page(items=[CalendarShown.model_validate(one) for one in known])
+
+
+@router.get("/{key}")
+async def read_calendar(
+    key: str,
+    _reader: Reader,
+    year: Annotated[int | None, Query(ge=1, le=9_999)] = None,
+) -> HolidaysShown:
+    """The dates of a year, this year where none is asked for."""
+    wanted = year or datetime.now(UTC).year
+    dates = holiday_calendars.holiday_dates(key, [wanted])
+    return HolidaysShown(key=key, year=wanted, dates=list(dates))
