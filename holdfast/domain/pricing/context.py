@@ -5,12 +5,13 @@ settles writes them down beside the price, and a later look prices with the same
 """
 
 from bisect import bisect_right
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
+from typing import Self
 
 from holdfast.domain.tariff.version import AllowancePer, DimensionType
 
@@ -58,12 +59,33 @@ OUR_ROUNDING = Rounding()
 class SpotCurve:
     """A market's prices, in major units per kWh. `starts` are ascending instants (aware).
 
-    A price counts from its start to the next one's, and never beyond `ends_at`.
+    A price counts from its start to the next one's, and never beyond `ends_at`. A price of None is
+    a hole: nothing is known from that start to the next.
     """
 
     starts: tuple[datetime, ...]
-    prices: tuple[Decimal, ...]
+    prices: tuple[Decimal | None, ...]
     ends_at: datetime
+
+    @classmethod
+    def of(cls, intervals: Iterable[tuple[datetime, datetime, Decimal]]) -> Self:
+        """From (start, end, price): ascending, none into the next, at least one. A hole between
+        two is a hole in the curve. Raises ValueError."""
+        starts: list[datetime] = []
+        prices: list[Decimal | None] = []
+        until: datetime | None = None
+        for start, end, price in intervals:
+            if end <= start or (until is not None and start < until):
+                raise ValueError(f"the market's prices overlap at {start.isoformat()}")
+            if until is not None and until < start:
+                starts.append(until)
+                prices.append(None)
+            starts.append(start)
+            prices.append(price)
+            until = end
+        if until is None:
+            raise ValueError("a curve has one price at least")
+        return cls(tuple(starts), tuple(prices), until)
 
     def at(self, instant: datetime) -> Decimal | None:
         """The market's price at an instant; None where the curve says nothing."""
