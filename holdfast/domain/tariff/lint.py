@@ -7,6 +7,7 @@ means one thing, and that has no gap by mistake: in OCPI, what matches no elemen
 from collections.abc import Iterator
 
 from holdfast.domain.finding import Finding, Severity
+from holdfast.domain.tariff.lint_place import LintPlace
 from holdfast.domain.tariff.version import (
     DimensionType,
     PriceComponent,
@@ -16,7 +17,7 @@ from holdfast.domain.tariff.version import (
 )
 
 
-def check_tariff(tariff: TariffVersion) -> tuple[Finding, ...]:
+def lint_tariff(tariff: TariffVersion, place: LintPlace | None = None) -> tuple[Finding, ...]:
     """`BLOCK` findings forbid publishing the tariff; the others are advice."""
     return (*_unsupported(tariff), *_contradictions(tariff), *_limits(tariff), *_advice(tariff))
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from holdfast.domain.finding import Severity
 from holdfast.domain.tariff.canonical import tariff_to_json
 from holdfast.domain.tariff.form import tariff_from_json
-from holdfast.domain.tariff.lint import check_tariff
+from holdfast.domain.tariff.lint import lint_tariff
 from holdfast.domain.tariff.version import (
     DayOfWeek,
     DimensionType,
@@ -152,7 +152,7 @@ def test_a_float_that_was_calculated_is_refused() -> None:
 
 
 def test_a_tariff_without_faults_has_no_findings() -> None:
-    assert check_tariff(tariff(element(flat("1", "19"), energy("0.5", "19")))) == ()
+    assert lint_tariff(tariff(element(flat("1", "19"), energy("0.5", "19")))) == ()
 
 
 @pytest.mark.parametrize(
@@ -184,7 +184,7 @@ def test_a_tariff_without_faults_has_no_findings() -> None:
 def test_a_tariff_of_our_own_is_checked_before_it_is_used(
     faulty: TariffVersion, code: str, severity: Severity
 ) -> None:
-    found = {finding.code: finding.severity for finding in check_tariff(faulty)}
+    found = {finding.code: finding.severity for finding in lint_tariff(faulty)}
 
     assert found.get(code) is severity
 
@@ -192,4 +192,4 @@ def test_a_tariff_of_our_own_is_checked_before_it_is_used(
 def test_a_flat_fee_has_no_step() -> None:
     fee = component(DimensionType.FLAT, "1", step_size=60)
 
-    assert check_tariff(tariff(element(fee))) == ()
+    assert lint_tariff(tariff(element(fee))) == ()
