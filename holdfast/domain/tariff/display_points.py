@@ -1,0 +1,123 @@
+"""The points of time, energy, duration and power at which a tariff's prices are looked at.
+
+Between two neighbouring points no price changes, so what holds at none of them never holds.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from itertools import islice, product
+from zoneinfo import ZoneInfo
+
+from holdfast.domain.pricing.boundaries import (
+    clock_boundaries,
+    duration_thresholds_s,
+    energy_thresholds_mwh,
+)
+from holdfast.domain.pricing.compiled_tariff import CompiledTariff, compile_tariff
+from holdfast.domain.pricing.context import PriceContext
+from holdfast.domain.tariff.display_probe import Point
+from holdfast.domain.tariff.version import Restrictions, TariffVersion
+
+POINTS_MAX = 1_500
+CANDIDATES_MAX = 400
+HORIZON = timedelta(days=7)
+_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Points:
+    """`all`: where to ask which price counts; `cut`: there would be too many, and they are not all.
+
+    `changes`: the instants of the coming days at which the price of a new session may change.
+    """
+
+    all: tuple[Point, ...]
+    changes: tuple[datetime, ...]
+    cut: bool
+
+
+def points_of(tariff: TariffVersion, context: PriceContext, at: datetime, zone: ZoneInfo) -> Points:
+    """From `at` on: a week, and a week from each date that is still to come."""
+    compiled = compile_tariff(tariff)
+    restrictions = [
+        element.restrictions for element in tariff.elements if element.restrictions is not None
+    ]
+    today = at.astimezone(zone).date()
+    starts = [at, *(_midnight(day, zone) for day in _days(tariff, restrictions, today))]
+    span = HORIZON if _by_date(restrictions) else _DAY
+    instants: set[datetime] = set()
+    for start in starts:
+        instants |= {start, *clock_boundaries(compiled, start, start + span, zone)}
+    spots = product(
+        sorted(instants),
+        (0, *energy_thresholds_mwh(compiled)),
+        (0, *duration_thresholds_s(compiled)),
+        _levels(restrictions, "min_power", "max_power"),
+        _levels(restrictions, "min_current", "max_current"),
+    )
+    found = tuple(Point(*values) for values in islice(spots, POINTS_MAX + 1))
+    return Points(
+        all=found[:POINTS_MAX],
+        changes=_changes(compiled, context, at, zone),
+        cut=len(found) > POINTS_MAX,
+    )
+
+
+def _changes(
+    compiled: CompiledTariff, context: PriceContext, at: datetime, zone: ZoneInfo
+) -> tuple[datetime, ...]:
+    until = at + HORIZON
+    found = set(clock_boundaries(compiled, at, until, zone))
+    feeds = {
+        component.spot.feed
+        for element in compiled.tariff.elements
+        for component in element.price_components
+        if component.spot is not None
+    }
+    for curve in (context.spot[feed] for feed in feeds if feed in context.spot):
+        edges = (*curve.starts, curve.ends_at)
+        found |= {edge.astimezone(UTC) for edge in edges if at < edge < until}
+    return tuple(sorted(found)[:CANDIDATES_MAX])
+
+
+def _days(tariff: TariffVersion, restrictions: list[Restrictions], today: date) -> list[date]:
+    """Local days from which something may differ that no day of the coming week shows."""
+    days = {
+        day
+        for each in restrictions
+        for day in (each.start_date, each.end_date)
+        if day is not None and day > today
+    }
+    if any(each.holiday is not None for each in restrictions):
+        ahead = sorted(day for day in tariff.holidays if day >= today)
+        days |= set(ahead[:1])
+        days |= {day + _DAY for day in ahead[:1]}
+    return sorted(days)
+
+
+def _by_date(restrictions: list[Restrictions]) -> bool:
+    return any(
+        each.day_of_week or each.start_date or each.end_date or each.holiday is not None
+        for each in restrictions
+    )
+
+
+def _midnight(day: date, zone: ZoneInfo) -> datetime:
+    return datetime.combine(day, time(), tzinfo=zone).astimezone(UTC)
+
+
+def _levels(restrictions: list[Restrictions], least: str, end: str) -> list[Decimal | None]:
+    """Every level at which a limit on current or power changes its mind; None where there is none.
+
+    Below the lowest counts too; an unmeasured point is asked only where nothing is restricted,
+    since a station that measures nothing is the exception.
+    """
+    limits: set[Decimal] = set()
+    for each in restrictions:
+        limits |= {
+            limit for limit in (getattr(each, least), getattr(each, end)) if limit is not None
+        }
+    if not limits:
+        return [None]
+    return [*sorted({Decimal(0), *limits})]
