@@ -139,6 +139,9 @@ class Settings(BaseModel):
     hold_minor: int = Field(
         6000, ge=50, description="minor units held on a card before an ad hoc session"
     )
+    spot_prices_dir: str | None = Field(
+        None, description="folder of the market price files that the workers read, one per feed"
+    )
     retention_frames_days: int = Field(
         90, ge=1, description="days that the message log of the stations is kept"
     )

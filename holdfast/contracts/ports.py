@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -211,4 +212,37 @@ class CertificateSigner(Protocol):
     async def sign(self, db: Any, order: SigningOrder) -> SignedCertificate:
         """Sign in the caller's transaction `db` (an AsyncSession), in which a first authority is
         made. Raises ValueError where it cannot ever work."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpotInterval:
+    """The market's price from `starts_at` (aware, UTC) up to and without `ends_at`: exact, in major
+    units per kWh; below zero where the market pays for use."""
+
+    starts_at: datetime
+    ends_at: datetime
+    price: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpotReading:
+    """What a source says now. `intervals` ascend and do not overlap; `problems` name what was left
+    out, at most a few, and `left_out` counts all of it. `currency` None: the source names none."""
+
+    currency: str | None
+    intervals: tuple[SpotInterval, ...]
+    problems: tuple[str, ...] = ()
+    left_out: int = 0
+
+
+class SpotPricesUnreadable(Exception):
+    """The source has nothing that can be read for this feed; the text says why, for people."""
+
+
+class SpotPriceSource(Protocol):
+    """Where a market's prices come from."""
+
+    async def read(self, key: str) -> SpotReading:
+        """All that it has for the feed of this key. Raises `SpotPricesUnreadable`."""
         ...

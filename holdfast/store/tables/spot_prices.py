@@ -20,6 +20,7 @@ class SpotFeed(Table):
     key: Mapped[str]
     name: Mapped[str]
     currency: Mapped[str]
+    time_zone: Mapped[str]  # of the market's day: tomorrow's prices come after its noon
     source: Mapped[str]  # "file": read from the installation's folder; "api": written by a client
     read_at: Mapped[datetime | None]
     problem: Mapped[str | None]

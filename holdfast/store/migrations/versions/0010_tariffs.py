@@ -27,6 +27,7 @@ def make_governance() -> None:
         sa.Column("key", sa.Text(), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("currency", sa.Text(), nullable=False),
+        sa.Column("time_zone", sa.Text(), nullable=False),
         sa.Column("source", sa.Text(), nullable=False),
         sa.Column("read_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("problem", sa.Text(), nullable=True),
@@ -161,6 +162,7 @@ def make_governance() -> None:
         sa.Column("version_id", sa.Uuid(), nullable=False),
         sa.Column("state", sa.Text(), server_default="waiting", nullable=False),
         sa.Column("live_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("attention", sa.Text(), nullable=True),
         sa.Column(
             "created_at",
             sa.DateTime(timezone=True),
@@ -169,7 +171,7 @@ def make_governance() -> None:
         ),
         sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
         sa.CheckConstraint(
-            "state IN ('waiting', 'publishing', 'live', 'withdrawn')",
+            "state IN ('waiting', 'publishing', 'live', 'ended', 'withdrawn')",
             name=op.f("ck_tariff_publications_state_known"),
         ),
         sa.ForeignKeyConstraint(
@@ -308,6 +310,7 @@ def make_views_of_prices() -> None:
         sa.Column("text", sa.Text(), nullable=True),
         sa.Column("content", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("order_id", sa.Uuid(), nullable=True),
+        sa.Column("clearing_order_id", sa.Uuid(), nullable=True),
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("detail", sa.Text(), nullable=True),
         sa.Column(
@@ -322,6 +325,9 @@ def make_views_of_prices() -> None:
         sa.CheckConstraint(
             "state IN ('asked', 'shown', 'refused', 'unsupported', 'withdrawn')",
             name=op.f("ck_shown_prices_state_known"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["clearing_order_id"], ["orders.id"], name=op.f("fk_shown_prices_clearing_order_id")
         ),
         sa.ForeignKeyConstraint(["order_id"], ["orders.id"], name=op.f("fk_shown_prices_order_id")),
         sa.ForeignKeyConstraint(
@@ -351,6 +357,13 @@ def make_views_of_prices() -> None:
         "ix_shown_prices_station_id_id", "shown_prices", ["station_id", "id"], unique=False
     )
     op.create_index("ix_shown_prices_version_id", "shown_prices", ["version_id"], unique=False)
+    op.create_index(
+        "ix_shown_prices_publication_id_asked",
+        "shown_prices",
+        ["publication_id"],
+        unique=False,
+        postgresql_where=sa.text("state = 'asked' OR clearing_order_id IS NOT NULL"),
+    )
 
 
 def extend_tables() -> None:
