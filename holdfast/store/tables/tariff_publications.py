@@ -4,12 +4,18 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from holdfast.store.tables.table import Table, created_column, id_column
 
-PUBLICATION_STATES = ("waiting", "publishing", "live", "withdrawn")
+PUBLICATION_STATES = (
+    "waiting",  # for its first moment
+    "publishing",  # stations, partners and pages are being told
+    "live",
+    "ended",  # another version, or none, applies
+    "withdrawn",  # before it came into force
+)
 SHOWN_STATES = ("asked", "shown", "refused", "unsupported", "withdrawn")
 CHANNELS = ("station_tariff", "display_message", "data_transfer", "page", "partner")
 
@@ -30,6 +36,7 @@ class Publication(Table):
     version_id: Mapped[UUID] = mapped_column(ForeignKey("tariff_versions.id"))
     state: Mapped[str] = mapped_column(server_default="waiting")
     live_at: Mapped[datetime | None]
+    attention: Mapped[str | None]  # what a person must look at
     created_at: Mapped[datetime] = created_column()
     ended_at: Mapped[datetime | None]
 
@@ -38,7 +45,7 @@ class ShownPrice(Table):
     """What was shown at a place from `shown_at` to `until_at`. Rows are ended, never rewritten.
 
     `content` is what was sent or rendered (no personal data); `text` its words. A station that
-    never confirmed stays `asked`.
+    never confirmed stays `asked`; the row before it stays shown until it is confirmed.
     """
 
     __tablename__ = "shown_prices"
@@ -48,6 +55,11 @@ class ShownPrice(Table):
         Index("ix_shown_prices_organization_id_id", "organization_id", "id"),
         Index("ix_shown_prices_version_id", "version_id"),
         Index("ix_shown_prices_station_id_id", "station_id", "id"),
+        Index(
+            "ix_shown_prices_publication_id_asked",
+            "publication_id",
+            postgresql_where=text("state = 'asked' OR clearing_order_id IS NOT NULL"),
+        ),
         UniqueConstraint("key"),
     )
 
@@ -63,6 +75,7 @@ class ShownPrice(Table):
     text: Mapped[str | None]
     content: Mapped[dict[str, Any]]
     order_id: Mapped[UUID | None] = mapped_column(ForeignKey("orders.id"))
+    clearing_order_id: Mapped[UUID | None] = mapped_column(ForeignKey("orders.id"))
     state: Mapped[str]
     detail: Mapped[str | None]
     asked_at: Mapped[datetime] = created_column()
