@@ -29,6 +29,17 @@ GO_TO = "X-Go-To"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FormLimits:
+    """How much a form may hold. The route of a large one needs a `max_body_size` too."""
+
+    fields: int = FIELDS_MAX
+    field_length: int = FIELD_LENGTH_MAX
+
+
+FORM = FormLimits()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Desk:
     """What the pages of one process work with."""
 
@@ -78,7 +89,11 @@ def desk_of(request: Request) -> Desk:
 
 
 def visited(
-    handler: Handler, permission: Permission = Permission.READ, *, menu: bool = True
+    handler: Handler,
+    permission: Permission = Permission.READ,
+    *,
+    menu: bool = True,
+    limits: FormLimits = FORM,
 ) -> Endpoint:
     """A route's endpoint: signed in, allowed, and for a form with the token of this sign-in.
 
@@ -99,7 +114,7 @@ def visited(
             if menu and request.method == "GET":
                 waiting = await count_attention(db, viewer.organization_id)
                 viewer = request.state.viewer = replace(viewer, waiting=waiting)
-            form = await read_form(request) if request.method == "POST" else {}
+            form = await read_form(request, limits) if request.method == "POST" else {}
             if request.method == "POST" and not viewer.sent(form.get("form_token", "")):
                 raise HTTPException(403, "This form is from another sign-in. Load the page again.")
             said = request.cookies.get(SAID_COOKIE) if menu and request.method == "GET" else None
@@ -154,10 +169,10 @@ def in_place(response: Response) -> Response:
     return answer
 
 
-async def read_form(request: Request) -> dict[str, str]:
+async def read_form(request: Request, limits: FormLimits = FORM) -> dict[str, str]:
     """The text fields of a form, each bounded. Files are refused."""
-    async with request.form(max_files=0, max_fields=FIELDS_MAX) as form:
+    async with request.form(max_files=0, max_fields=limits.fields) as form:
         fields = {name: value for name, value in form.items() if isinstance(value, str)}
-    if any(len(value) > FIELD_LENGTH_MAX for value in fields.values()):
+    if any(len(value) > limits.field_length for value in fields.values()):
         raise HTTPException(413, "A field of this form is too long.")
     return fields
