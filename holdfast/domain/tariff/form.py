@@ -13,6 +13,7 @@ from typing import TypeVar
 
 from holdfast.domain.currency import Currency, UnknownCurrency
 from holdfast.domain.tariff.version import (
+    ELEMENTS_MAX,
     Allowance,
     AllowancePer,
     DayOfWeek,
@@ -36,8 +37,10 @@ FLOAT_DIGITS_MAX = 15
 """A binary float keeps what was written up to this many digits, and no longer beyond."""
 
 LIST_LENGTH_MAX = 1_000
+WHOLE_DIGITS_MAX = 15
+ZERO_EXPONENT_MIN = -12
 
-_PRICED = (
+PRICED = (
     "id",
     "currency",
     "type",
@@ -51,7 +54,7 @@ _PRICED = (
     "holiday_calendar",
     "holidays",
 )
-_DESCRIPTIVE = (
+DESCRIPTIVE = (
     "country_code",
     "party_id",
     "tariff_alt_text",
@@ -78,9 +81,16 @@ RESTRICTIONS = (
 )
 
 
-def tariff_from_json(value: object) -> TariffVersion:
-    """A tariff from decoded JSON. Decimals may be strings or numbers. Raises `TariffInvalid`."""
-    data = _object(value, "tariff", (*_PRICED, *_DESCRIPTIVE))
+def tariff_from_json(value: object, *, elements_max: int = ELEMENTS_MAX) -> TariffVersion:
+    """A tariff from decoded JSON. Decimals may be strings or numbers. Raises `TariffInvalid`.
+
+    `elements_max` is greater for tariffs that a program wrote: a partner's, or our own in OCPI's
+    words, where each holiday is an element.
+    """
+    data = _object(value, "tariff", (*PRICED, *DESCRIPTIVE))
+    elements = _list(data.get("elements"), "elements")
+    if not 1 <= len(elements) <= elements_max:
+        raise TariffInvalid("elements", f"{len(elements)} elements", f"use 1 to {elements_max}")
     tax_included, type_ = data.get("tax_included"), data.get("type")
     calendar = data.get("holiday_calendar")
     return _located(
@@ -89,8 +99,7 @@ def tariff_from_json(value: object) -> TariffVersion:
             id=_text(data.get("id"), "id"),
             currency=_currency(data.get("currency")),
             elements=tuple(
-                _element(item, f"elements[{index}]")
-                for index, item in enumerate(_list(data.get("elements"), "elements"))
+                _element(item, f"elements[{index}]") for index, item in enumerate(elements)
             ),
             min_price=_limit(data.get("min_price"), "min_price"),
             max_price=_limit(data.get("max_price"), "max_price"),
@@ -277,8 +286,15 @@ def _choice(kind: type[Choice], value: object, path: str) -> Choice:
 def _whole(value: object, path: str) -> int:
     if type(value) is int:
         return value
-    if isinstance(value, (float, Decimal)) and value == value.__trunc__():
-        return int(value)  # some JSON libraries write 1 as 1.0
+    # Some JSON libraries write 1 as 1.0. 1E+999999999 would take all memory as a whole number.
+    if isinstance(value, (float, Decimal)):
+        written = Decimal(repr(value)) if isinstance(value, float) else value
+        if (
+            written.is_finite()
+            and written.adjusted() < WHOLE_DIGITS_MAX
+            and written == int(written)
+        ):
+            return int(written)
     raise TariffInvalid(path, value, "use a whole number")
 
 
@@ -294,6 +310,8 @@ def _decimal(value: object, path: str) -> Decimal:
         raise TariffInvalid(path, value, expected) from None
     if not decimal.is_finite() or len(decimal.as_tuple().digits) > FLOAT_DIGITS_MAX:
         raise TariffInvalid(path, value, expected)
+    if not decimal and decimal.as_tuple().exponent < ZERO_EXPONENT_MIN:  # type: ignore[operator]
+        return Decimal(0)  # 0E-999999999 would be written out with all its zeros
     return decimal
 
 

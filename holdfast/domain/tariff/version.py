@@ -21,6 +21,11 @@ VAT_MAX = Decimal(100)
 STEP_SIZE_MAX = 1_000_000
 IDLE_GRACE_S_MAX = 86_400
 ELEMENTS_MAX = 100
+"""More than this no person oversees: the bound of the tariffs that people write (`form`)."""
+
+WRITTEN_ELEMENTS_MAX = 1_000
+"""Of a tariff that a program wrote: a partner's, or ours in OCPI, an element per holiday."""
+
 COMPONENTS_MAX = 10
 ID_LENGTH_MAX = 64
 HOLIDAYS_MAX = 1_000
@@ -286,9 +291,11 @@ class TariffVersion:
     def __post_init__(self) -> None:
         if not 1 <= len(self.id) <= ID_LENGTH_MAX:
             raise TariffInvalid("id", self.id, f"use 1 to {ID_LENGTH_MAX} characters")
-        if not 1 <= len(self.elements) <= ELEMENTS_MAX:
+        if not 1 <= len(self.elements) <= WRITTEN_ELEMENTS_MAX:
             raise TariffInvalid(
-                "elements", f"{len(self.elements)} elements", f"use 1 to {ELEMENTS_MAX}"
+                "elements",
+                f"{len(self.elements)} elements",
+                f"use 1 to {WRITTEN_ELEMENTS_MAX}",
             )
         _require_whole("idle_grace_s", self.idle_grace_s, IDLE_GRACE_S_MAX)
         if len(self.holidays) > HOLIDAYS_MAX:
