@@ -9,15 +9,17 @@ from fastapi import APIRouter
 from pydantic import Field
 
 from api.routes.fields import Currency, Input, Instant, Line, Name, Output
+from holdfast.domain.pricing.context import PriceContext
 from holdfast.domain.pricing.periods import TariffUnsupported
 from holdfast.domain.pricing.price import UnknownZone
+from holdfast.domain.tariff.form import tariff_from_json
 from holdfast.domain.tariff.version import ELEMENTS_MAX, IDLE_GRACE_S_MAX
 from holdfast.http.database import Db
 from holdfast.http.idempotency import IdempotentRoute
 from holdfast.http.pagination import Asked, Page, page
 from holdfast.http.principal import Reader, TariffWriter
 from holdfast.http.problems import Problem
-from holdfast.services import audit, sites, tariffs
+from holdfast.services import audit, estimates, sites, tariff_versions, tariffs
 
 router = APIRouter(prefix="/tariffs", tags=["tariffs"], route_class=IdempotentRoute)
 
@@ -158,7 +160,7 @@ async def list_versions(
     tariff_id: UUID, db: Db, reader: Reader, asked: Asked
 ) -> Page[VersionShown]:
     """Oldest first."""
-    rows = await tariffs.list_versions(db, reader.organization_id, tariff_id, asked)
+    rows = await tariff_versions.list_versions(db, reader.organization_id, tariff_id, asked)
     return page(rows, to_version)
 
 
@@ -179,16 +181,16 @@ async def estimate_price(
     zone = form.time_zone or "UTC"
     if form.site is not None:
         zone = (await sites.get_site(db, reader.organization_id, form.site)).time_zone
-    version = await tariffs.version_at(db, reader.organization_id, tariff_id, started_at)
-    imagined = tariffs.Imagined(
+    version = await tariff_versions.version_at(db, reader.organization_id, tariff_id, started_at)
+    imagined = estimates.Imagined(
         started_at=started_at,
         energy_wh=form.energy_wh,
         charging_s=form.charging_s,
         idle_s=form.idle_s,
-        zone=zone,
     )
     try:
-        shown = tariffs.estimate(version, imagined)
+        tariff = tariff_from_json(version.body)
+        shown = estimates.estimate(tariff, imagined, PriceContext(zone=zone))
     except (TariffUnsupported, UnknownZone) as error:
         raise Problem(422, "invalid", str(error)) from None
     return EstimateShown.model_validate({"tariff_version": version.id, **shown})
@@ -201,13 +203,15 @@ def to_version(row: Any) -> VersionShown:
 
 
 async def _publish(db: Db, writer: TariffWriter, tariff_id: UUID, form: VersionForm) -> VersionMade:
+    now = datetime.now(UTC)
     body = form.model_dump(exclude={"valid_from"}, exclude_none=True)
-    published = await tariffs.publish_version(
+    published = await tariff_versions.publish_version(
         db,
         writer.organization_id,
         tariff_id,
         body,
-        valid_from=form.valid_from or datetime.now(UTC),
+        valid_from=form.valid_from or now,
+        now=now,
     )
     details = {"number": published.version.number, "version": str(published.version.id)}
     await _audit(db, writer, "publish", tariff_id, details)

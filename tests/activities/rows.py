@@ -70,9 +70,10 @@ async def network(
             valid_from=datetime(2026, 1, 1, tzinfo=UTC),
             body=tariff or HALF_A_EURO_PER_KWH,
         )
-        db.add_all(
-            [version, TariffAssignment(organization_id=organization_id, tariff_id=priced.id)]
+        everywhere = TariffAssignment(
+            organization_id=organization_id, tariff_id=priced.id, created_at=version.valid_from
         )
+        db.add_all([version, everywhere])
         await db.flush()
         return Network(
             organization_id=organization_id,

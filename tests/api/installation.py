@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import insert, select
+from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from holdfast.domain.tariff.canonical import tariff_to_json
@@ -25,6 +25,7 @@ from holdfast.store.tables import (
     MeterKey,
     MeterValue,
     Order,
+    Organization,
     OutboxRow,
     Payment,
     PaymentOperation,
@@ -89,6 +90,11 @@ class Rows:
 
 
 async def _install(db: AsyncSession, organization_id: UUID, prefix: str) -> Installation:
+    await db.execute(
+        update(Organization)
+        .where(Organization.id == organization_id)
+        .values(tariff_approval="author")  # so that its one key may publish versions directly
+    )
     rows = Rows(db, organization_id)
     ids = await _network(rows, prefix)
     ids |= await _charging(rows, prefix, ids)
@@ -131,7 +137,9 @@ async def _network(rows: Rows, prefix: str) -> dict[str, Any]:
         valid_from=STARTED - timedelta(days=1),
         body=tariff_to_json(tariff_from_json(body)),
     )
-    assignment = await rows.add(TariffAssignment, tariff_id=tariff.id)
+    assignment = await rows.add(
+        TariffAssignment, tariff_id=tariff.id, created_at=version.valid_from
+    )
     return await _certificates(rows, prefix, station.id) | {
         "root_id": root.id,
         "contract_id": contract.id,

@@ -1,9 +1,14 @@
 """Tariffs: versions that never change, assignments, and the price shown before a session."""
 
 from typing import Any
+from uuid import UUID
 
 import httpx
 import pytest
+from sqlalchemy import update
+
+from holdfast.store.database import Sessions
+from holdfast.store.tables import Organization
 
 ENERGY = {"price_components": [{"type": "ENERGY", "price": "0.50", "vat": "20"}]}
 PARKING = {
@@ -12,6 +17,17 @@ PARKING = {
         {"type": "PARKING_TIME", "price": "6.00", "vat": "20"},
     ]
 }
+
+
+@pytest.fixture(autouse=True)
+async def authors_publish(db_sessions: Sessions, organization: UUID) -> None:
+    """The organization trusts its authors: prices need no second person."""
+    async with db_sessions.begin() as db:
+        await db.execute(
+            update(Organization)
+            .where(Organization.id == organization)
+            .values(tariff_approval="author")
+        )
 
 
 async def make(client: httpx.AsyncClient, **version: Any) -> dict[str, Any]:

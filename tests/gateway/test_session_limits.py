@@ -75,7 +75,10 @@ async def priced(db_sessions: Sessions, network: Network, component: dict[str, A
             valid_from=datetime(2026, 1, 1, tzinfo=UTC),
             body=body,
         )
-        db.add_all([version, TariffAssignment(organization_id=owner, tariff_id=tariff.id)])
+        everywhere = TariffAssignment(
+            organization_id=owner, tariff_id=tariff.id, created_at=version.valid_from
+        )
+        db.add_all([version, everywhere])
 
 
 async def hold_ten_euros(db_sessions: Sessions, network: Network, session_id: UUID) -> None:

@@ -119,7 +119,12 @@ async def _tariff(db: AsyncSession, organization_id: UUID, site: UUID, now: date
         body=tariff_to_json(TARIFF),
     )
     await add(
-        db, t.TariffAssignment, organization_id=organization_id, tariff_id=tariff, site_id=site
+        db,
+        t.TariffAssignment,
+        organization_id=organization_id,
+        tariff_id=tariff,
+        site_id=site,
+        created_at=now - timedelta(days=30),
     )
     return version
 

@@ -1,0 +1,50 @@
+"""What a session that did not happen would cost, by the one pricing function (M4)."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from holdfast.domain.pricing.breakdown import price_to_json
+from holdfast.domain.pricing.context import PriceContext
+from holdfast.domain.pricing.periods import Interval, SessionCourse, cut_periods
+from holdfast.domain.pricing.price import price
+from holdfast.domain.quality import MeterEnds, RegisterReading, measure
+from holdfast.domain.tariff.version import TariffVersion
+
+MWH_PER_WH = 1_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Imagined:
+    """A session that did not happen: charging evenly first, then standing there."""
+
+    started_at: datetime
+    energy_wh: int
+    charging_s: int
+    idle_s: int = 0
+
+
+def estimate(tariff: TariffVersion, imagined: Imagined, context: PriceContext) -> dict[str, object]:
+    """The price of an imagined session, as `price_to_json` writes it.
+
+    Raises TariffUnsupported, UnknownZone.
+    """
+    charged_at = imagined.started_at + timedelta(seconds=imagined.charging_s)
+    ended_at = charged_at + timedelta(seconds=imagined.idle_s)
+    readings = [
+        RegisterReading(at=imagined.started_at, register_mwh=0),
+        RegisterReading(at=charged_at, register_mwh=imagined.energy_wh * MWH_PER_WH),
+    ]
+    measured = measure(
+        readings,
+        MeterEnds(start_mwh=0, stop_mwh=imagined.energy_wh * MWH_PER_WH),
+        started_at=imagined.started_at,
+        ended_at=ended_at,
+    )
+    standing = (Interval(started_at=charged_at, ended_at=ended_at),) if imagined.idle_s else ()
+    course = SessionCourse(
+        started_at=imagined.started_at,
+        ended_at=ended_at,
+        measurement=measured,
+        suspended=standing,
+    )
+    return price_to_json(price(tariff, cut_periods(course, tariff, context), context))
