@@ -210,13 +210,19 @@ def _priced(
 ) -> ShownLine:
     if component is None:
         return line
-    price = probe.price_of(component, at)
+    price, spot = probe.price_of(component, at), component.spot
+    bounds = [
+        None if not bound else probe.price_of(replace(component, price=bound, spot=None), at)
+        for bound in ((spot.floor, spot.ceiling) if spot is not None else (None, None))
+    ]
     return replace(
         line,
         price=_per_minute(price) if line.per is ShownPer.MINUTE else price,
         step=1 if component.type is DimensionType.FLAT else component.step_size,
-        market=component.spot,
+        market=spot is not None,
         market_known=probe.market_known(component, at),
+        floor=bounds[0],
+        ceiling=bounds[1],
     )
 
 

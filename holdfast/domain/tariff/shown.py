@@ -12,7 +12,7 @@ from fractions import Fraction
 
 from holdfast.domain.currency import Currency
 from holdfast.domain.finding import Finding
-from holdfast.domain.tariff.version import Allowance, Restrictions, SpotPrice
+from holdfast.domain.tariff.version import Allowance, Restrictions
 
 
 class ShownKind(StrEnum):
@@ -72,8 +72,9 @@ class ShownLine:
     `when`: restrictions that are left to say; None where there are none. `otherwise`: it holds
     where no line of its kind above it does. `holds`: for a session that starts now. `grace_s`:
     occupancy counts only after so long. `step`: charged by so many Wh or seconds at a time, 1 or 0
-    is none. `market`: the price follows one; `market_known`: and the one shown is the market's, not
-    the tariff's fallback. `expired`: of a reservation that was not used.
+    is none. `market`: the price follows one, never below `floor` nor above `ceiling`;
+    `market_known`: what is shown is the market's, not the tariff's fallback. `expired`: of a
+    reservation that was not used.
     """
 
     kind: ShownKind
@@ -84,8 +85,10 @@ class ShownLine:
     holds: bool = False
     grace_s: int = 0
     step: int = 1
-    market: SpotPrice | None = None
+    market: bool = False
     market_known: bool = True
+    floor: UnitPrice | None = None
+    ceiling: UnitPrice | None = None
     expired: bool | None = None
 
     @property
@@ -135,7 +138,7 @@ class ShownPrice:
     @property
     def free(self) -> bool:
         """Whether charging can cost nothing at all."""
-        charged = any(not line.price.free or line.market is not None for line in self.lines)
+        charged = any(not line.price.free or line.market for line in self.lines)
         least = any(limit.kind is LimitKind.MIN_PRICE for limit in self.limits)
         return not charged and not least
 

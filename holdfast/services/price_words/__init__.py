@@ -1,0 +1,1 @@
+"""Prices in the reader's language: one renderer for pages, displays of stations and receipts."""

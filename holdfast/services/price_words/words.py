@@ -1,0 +1,72 @@
+"""The phrases that a language must have. A missing one is a type error, not a gap on a page.
+
+Placeholders in braces are the same in every language (a test compares them); what fills them is
+formatted for the reader's country before.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PriceWords:
+    """A price list."""
+
+    title: str
+    energy: str
+    charging: str
+    occupancy: str
+    session: str
+    reservation: str
+    reservation_fee: str
+    unused: str
+    per_kwh: str
+    per_minute: str
+    per_hour: str
+    per_session: str
+    free: str
+    all_free: str
+    otherwise: str
+    now: str
+    from_time: str
+    until_time: str
+    from_date: str
+    until_date: str
+    on_holidays: str
+    not_on_holidays: str
+    after_energy: str
+    first_energy: str
+    after_duration: str
+    first_duration: str
+    between: str
+    at_least: str
+    below: str
+    grace: str
+    step: str
+    min_price: str
+    max_price: str
+    daily_cap: str
+    allowance_session: str
+    allowance_day: str
+    allowance_month: str
+    before_tax: str
+    tax_included: str
+    tax_included_unstated: str
+    tax_unknown: str
+    no_tax: str
+    market: str
+    market_floor: str
+    market_ceiling: str
+    market_unknown: str
+    change: str
+    first_counts: str
+    power_decides: str
+    colon: str = ": "
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Language:
+    """A language's words. `code` is its BCP 47 subtag, `name` what its readers call it."""
+
+    code: str
+    name: str
+    price: PriceWords
