@@ -1,0 +1,93 @@
+"""Energy over time between the samples of a session: it flows evenly from one to the next."""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from fractions import Fraction
+
+from holdfast.domain.money import round_half_up
+from holdfast.domain.quality import EnergyPoint, Measurement
+
+_MICROSECOND = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Cut:
+    """A point of a session: when, and how much had flowed. `interpolated`: by no sample."""
+
+    at: datetime
+    energy_mwh: int
+    interpolated: bool = False
+
+
+class EnergyCurve:
+    """What a measurement says inside a session. Instants in UTC."""
+
+    def __init__(self, measurement: Measurement, started_at: datetime, ended_at: datetime) -> None:
+        self.started_at = started_at
+        self.ended_at = ended_at
+        self.points = _clipped(measurement.curve, started_at, ended_at)
+        self.total_mwh = self.points[-1].energy_mwh
+        self._instants = [point.at for point in self.points]
+        self._energies = [point.energy_mwh for point in self.points]
+        self._rounded_mwh = round_half_up(Fraction(self.total_mwh, 1_000)) * 1_000
+
+    def at(self, instant: datetime) -> Cut:
+        """How much had flowed by an instant; all of it if the meter moved at that instant."""
+        after = bisect_right(self._instants, instant)
+        left = self.points[after - 1]
+        if left.at == instant or after == len(self.points):
+            return Cut(instant, left.energy_mwh)
+        right = self.points[after]
+        rise = right.energy_mwh - left.energy_mwh
+        share = Fraction(_us(instant - left.at), _us(right.at - left.at))
+        energy = left.energy_mwh + round_half_up(share * rise)
+        return Cut(instant, energy, interpolated=rise > 0)
+
+    def around(self, instant: datetime) -> tuple[int, int]:
+        """The energies of the samples at or before an instant and at or after it."""
+        after = bisect_right(self._instants, instant)
+        left = self.points[after - 1]
+        if left.at == instant or after == len(self.points):
+            return left.energy_mwh, left.energy_mwh
+        return left.energy_mwh, self.points[after].energy_mwh
+
+    def reach(self, energy_mwh: int) -> Cut | None:
+        """When so much had flowed; None if it never had, or had from the start."""
+        if not self._energies[0] < energy_mwh <= self.total_mwh:
+            return None
+        number = bisect_left(self._energies, energy_mwh)
+        left, right = self.points[number - 1], self.points[number]
+        rise = right.energy_mwh - left.energy_mwh
+        part = (energy_mwh - left.energy_mwh) * _us(right.at - left.at)
+        instant = left.at + -(-part // rise) * _MICROSECOND
+        return Cut(instant, energy_mwh, interpolated=energy_mwh != right.energy_mwh)
+
+    def seconds(self, instant: datetime) -> int:
+        """Whole seconds since the start."""
+        return round_half_up(Fraction(_us(instant - self.started_at), 1_000_000))
+
+    def billed(self, energy_mwh: int) -> int:
+        """The energy so far as it is billed: the end is a whole number of Wh, once for all.
+
+        The fraction of a Wh goes where the last energy flowed, not to the parking after it.
+        """
+        if energy_mwh >= self.total_mwh:
+            return self._rounded_mwh
+        return min(energy_mwh, self._rounded_mwh)
+
+
+def _clipped(
+    curve: Sequence[EnergyPoint], started_at: datetime, ended_at: datetime
+) -> list[EnergyPoint]:
+    """The curve inside the session, never falling. What lies outside counts at its nearest end."""
+    points = [EnergyPoint(at=started_at, energy_mwh=0)]
+    for point in curve:
+        at = min(max(point.at.astimezone(UTC), points[-1].at), ended_at)
+        points.append(EnergyPoint(at=at, energy_mwh=max(point.energy_mwh, points[-1].energy_mwh)))
+    return points
+
+
+def _us(duration: timedelta) -> int:
+    return duration // _MICROSECOND
