@@ -64,9 +64,66 @@ class PriceWords:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BillWords:
+    """A receipt, and the same lines of an estimate."""
+
+    receipt: str
+    station: str
+    place: str
+    session: str
+    started: str
+    ended: str
+    duration: str
+    item: str
+    quantity: str
+    unit_price: str
+    vat: str
+    net: str
+    gross: str
+    total: str
+    rounding: str
+    rounding_policy: str
+    step_size: str
+    allowance: str
+    daily_cap: str
+    no_tariff: str
+    nothing: str
+    signed: str
+    interpolated: str
+    outcome_open: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageWords:
+    """The public price page of a charge point."""
+
+    heading: str
+    power: str
+    estimate: str
+    estimate_hint: str
+    kwh: str
+    minutes: str
+    parked: str
+    calculate: str
+    result: str
+    changes: str
+    no_price: str
+    no_price_hint: str
+    unknown: str
+    unknown_hint: str
+    often: str
+    language: str
+    spot_hint: str
+    operator: str
+    not_valid: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Language:
     """A language's words. `code` is its BCP 47 subtag, `name` what its readers call it."""
 
     code: str
     name: str
     price: PriceWords
+    bill: BillWords
+    page: PageWords

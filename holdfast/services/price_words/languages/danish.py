@@ -1,6 +1,6 @@
 """Danish."""
 
-from holdfast.services.price_words.words import Language, PriceWords
+from holdfast.services.price_words.words import BillWords, Language, PageWords, PriceWords
 
 DANISH = Language(
     code="da",
@@ -55,5 +55,54 @@ DANISH = Language(
         change="Fra {time}: {price}",
         first_counts="Passer flere priser, gælder den første på listen.",
         power_decides="Prisen afhænger af den effekt, som køretøjet trækker.",
+    ),
+    bill=BillWords(
+        receipt="Kvittering",
+        station="Ladestation",
+        place="Sted",
+        session="Opladning",
+        started="Start",
+        ended="Slut",
+        duration="Varighed",
+        item="Post",
+        quantity="Mængde",
+        unit_price="Enhedspris",
+        vat="Moms",
+        net="Ekskl. moms",
+        gross="Inkl. moms",
+        total="I alt",
+        rounding="Afrunding",
+        rounding_policy="Afrunding pr. linje",
+        step_size="rundet op til næste hele trin",
+        allowance="gratis mængde",
+        daily_cap="Højeste pris pr. dag ({day})",
+        no_tariff="Ingen tarif var gældende: denne opladning er gratis.",
+        nothing="Der er ikke opkrævet noget.",
+        signed="Målerværdierne for denne opladning er signerede. De kan kontrolleres med "
+        "transparenssoftwaren.",
+        interpolated="Energien er fordelt på priserne ved beregning.",
+        outcome_open="Betalingen for denne opladning er stadig åben.",
+    ),
+    page=PageWords(
+        heading="Pris ved ladepunkt {station}, EVSE {evse}",
+        power="op til {power}",
+        estimate="Hvad ville det koste?",
+        estimate_hint="Et skøn efter priserne fra nu af. Det, som måler og ur viser til sidst, "
+        "gælder.",
+        kwh="Energi i kWh",
+        minutes="Ladetid i minutter",
+        parked="Minutter parkeret bagefter",
+        calculate="Beregn",
+        result="Anslået pris",
+        changes="Næste ændringer",
+        no_price="Ingen pris lige nu",
+        no_price_hint="Der er ingen offentlig pris for dette ladepunkt lige nu. Spørg operatøren.",
+        unknown="Ladepunktet blev ikke fundet",
+        unknown_hint="Der er intet ladepunkt på denne adresse. Scan koden på ladestationen igen.",
+        often="For mange forespørgsler. Prøv igen om et øjeblik.",
+        language="Sprog",
+        spot_hint="Prisen følger markedet og kan ændre sig hvert kvarter eller hver time.",
+        operator="Operatør: {name}",
+        not_valid="Brug tal fra 0 til {most}.",
     ),
 )

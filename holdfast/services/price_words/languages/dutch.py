@@ -1,6 +1,6 @@
 """Dutch."""
 
-from holdfast.services.price_words.words import Language, PriceWords
+from holdfast.services.price_words.words import BillWords, Language, PageWords, PriceWords
 
 DUTCH = Language(
     code="nl",
@@ -55,5 +55,55 @@ DUTCH = Language(
         change="Vanaf {time}: {price}",
         first_counts="Passen er meerdere prijzen, dan geldt de eerste in de lijst.",
         power_decides="De prijs hangt af van het vermogen dat het voertuig afneemt.",
+    ),
+    bill=BillWords(
+        receipt="Bon",
+        station="Laadstation",
+        place="Plaats",
+        session="Laadsessie",
+        started="Begin",
+        ended="Einde",
+        duration="Duur",
+        item="Post",
+        quantity="Hoeveelheid",
+        unit_price="Prijs per eenheid",
+        vat="Btw",
+        net="Excl. btw",
+        gross="Incl. btw",
+        total="Totaal",
+        rounding="Afronding",
+        rounding_policy="Afronding per post",
+        step_size="afgerond naar de volgende hele stap",
+        allowance="gratis hoeveelheid",
+        daily_cap="Maximumprijs per dag ({day})",
+        no_tariff="Er gold geen tarief: deze laadsessie is gratis.",
+        nothing="Er is niets berekend.",
+        signed="De meetwaarden van deze laadsessie zijn ondertekend. Ze zijn te controleren met "
+        "de transparantiesoftware.",
+        interpolated="De energie is rekenkundig over de prijzen verdeeld.",
+        outcome_open="De betaling van deze laadsessie staat nog open.",
+    ),
+    page=PageWords(
+        heading="Prijs bij laadpunt {station}, EVSE {evse}",
+        power="tot {power}",
+        estimate="Wat zou het kosten?",
+        estimate_hint="Een schatting tegen de prijzen vanaf nu. Wat de meter en de klok aan het "
+        "einde aangeven, telt.",
+        kwh="Energie in kWh",
+        minutes="Laadtijd in minuten",
+        parked="Minuten geparkeerd daarna",
+        calculate="Berekenen",
+        result="Geschatte prijs",
+        changes="Volgende wijzigingen",
+        no_price="Nu geen prijs",
+        no_price_hint="Voor dit laadpunt is er op dit moment geen openbare prijs. Vraag het aan "
+        "de exploitant.",
+        unknown="Laadpunt niet gevonden",
+        unknown_hint="Op dit adres is geen laadpunt. Scan de code op het laadstation opnieuw.",
+        often="Te veel verzoeken. Probeer het zo meteen opnieuw.",
+        language="Taal",
+        spot_hint="De prijs volgt de markt en kan elk kwartier of elk uur veranderen.",
+        operator="Exploitant: {name}",
+        not_valid="Gebruik getallen van 0 tot {most}.",
     ),
 )

@@ -1,6 +1,6 @@
 """English."""
 
-from holdfast.services.price_words.words import Language, PriceWords
+from holdfast.services.price_words.words import BillWords, Language, PageWords, PriceWords
 
 ENGLISH = Language(
     code="en",
@@ -55,5 +55,56 @@ ENGLISH = Language(
         change="From {time}: {price}",
         first_counts="Where several prices fit, the first one in the list counts.",
         power_decides="The price depends on the power that the vehicle takes.",
+    ),
+    bill=BillWords(
+        receipt="Receipt",
+        station="Station",
+        place="Place",
+        session="Session",
+        started="Start",
+        ended="End",
+        duration="Duration",
+        item="Item",
+        quantity="Quantity",
+        unit_price="Unit price",
+        vat="VAT",
+        net="Net",
+        gross="Gross",
+        total="Total",
+        rounding="Rounding",
+        rounding_policy="Rounding per line",
+        step_size="rounded up to the next full step",
+        allowance="free allowance",
+        daily_cap="Maximum price per day ({day})",
+        no_tariff="No tariff was in force: this session is free of charge.",
+        nothing="Nothing was charged.",
+        signed="The meter values of this session are signed. They can be checked with the "
+        "transparency software.",
+        interpolated="The energy was split between prices by calculation.",
+        outcome_open="The payment of this session is still open.",
+    ),
+    page=PageWords(
+        heading="Price at charge point {station}, EVSE {evse}",
+        power="up to {power}",
+        estimate="What would it cost?",
+        estimate_hint="An estimate at the prices from now on. What the meter and the clock say "
+        "in the end counts.",
+        kwh="Energy in kWh",
+        minutes="Charging time in minutes",
+        parked="Minutes parked afterwards",
+        calculate="Calculate",
+        result="Estimated price",
+        changes="Next changes",
+        no_price="No price at the moment",
+        no_price_hint="There is no public price for this charge point right now. Please ask the "
+        "operator.",
+        unknown="Charge point not found",
+        unknown_hint="There is no charge point at this address. Please scan the code on the "
+        "station again.",
+        often="Too many requests. Please try again in a moment.",
+        language="Language",
+        spot_hint="The price follows the market and may change every quarter of an hour or hour.",
+        operator="Operator: {name}",
+        not_valid="Use numbers from 0 to {most}.",
     ),
 )

@@ -1,6 +1,6 @@
 """French."""
 
-from holdfast.services.price_words.words import Language, PriceWords
+from holdfast.services.price_words.words import BillWords, Language, PageWords, PriceWords
 
 FRENCH = Language(
     code="fr",
@@ -57,5 +57,57 @@ FRENCH = Language(
         first_counts="Si plusieurs prix conviennent, le premier de la liste s'applique.",
         power_decides="Le prix dépend de la puissance appelée par le véhicule.",
         colon="\N{NO-BREAK SPACE}: ",
+    ),
+    bill=BillWords(
+        receipt="Reçu",
+        station="Borne",
+        place="Lieu",
+        session="Session",
+        started="Début",
+        ended="Fin",
+        duration="Durée",
+        item="Poste",
+        quantity="Quantité",
+        unit_price="Prix unitaire",
+        vat="TVA",
+        net="HT",
+        gross="TTC",
+        total="Total",
+        rounding="Arrondi",
+        rounding_policy="Arrondi par ligne",
+        step_size="arrondi à la tranche supérieure",
+        allowance="quantité gratuite",
+        daily_cap="Prix maximal par jour ({day})",
+        no_tariff="Aucun tarif n'était en vigueur : cette session est gratuite.",
+        nothing="Rien n'a été facturé.",
+        signed="Les mesures de cette session sont signées. Elles peuvent être vérifiées avec le "
+        "logiciel de transparence.",
+        interpolated="L'énergie a été répartie entre les prix par calcul.",
+        outcome_open="Le paiement de cette session est encore ouvert.",
+    ),
+    page=PageWords(
+        heading="Prix au point de charge {station}, EVSE {evse}",
+        power="jusqu'à {power}",
+        estimate="Combien cela coûterait-il ?",
+        estimate_hint="Une estimation aux prix à partir de maintenant. Le compteur et l'horloge "
+        "font foi à la fin.",
+        kwh="Énergie en kWh",
+        minutes="Temps de charge en minutes",
+        parked="Minutes de stationnement ensuite",
+        calculate="Calculer",
+        result="Prix estimé",
+        changes="Prochains changements",
+        no_price="Pas de prix pour le moment",
+        no_price_hint="Ce point de charge n'a pas de prix public actuellement. Veuillez vous "
+        "adresser à l'opérateur.",
+        unknown="Point de charge introuvable",
+        unknown_hint="Il n'y a pas de point de charge à cette adresse. Veuillez scanner à "
+        "nouveau le code sur la borne.",
+        often="Trop de demandes. Veuillez réessayer dans un instant.",
+        language="Langue",
+        spot_hint="Le prix suit le marché et peut changer tous les quarts d'heure ou toutes les "
+        "heures.",
+        operator="Opérateur : {name}",
+        not_valid="Utilisez des nombres de 0 à {most}.",
     ),
 )

@@ -1,6 +1,6 @@
 """German."""
 
-from holdfast.services.price_words.words import Language, PriceWords
+from holdfast.services.price_words.words import BillWords, Language, PageWords, PriceWords
 
 GERMAN = Language(
     code="de",
@@ -55,5 +55,56 @@ GERMAN = Language(
         change="Ab {time}: {price}",
         first_counts="Passen mehrere Preise, gilt der erste in der Liste.",
         power_decides="Der Preis hängt von der Leistung ab, die das Fahrzeug aufnimmt.",
+    ),
+    bill=BillWords(
+        receipt="Beleg",
+        station="Ladestation",
+        place="Ort",
+        session="Ladevorgang",
+        started="Beginn",
+        ended="Ende",
+        duration="Dauer",
+        item="Position",
+        quantity="Menge",
+        unit_price="Einzelpreis",
+        vat="MwSt.",
+        net="Netto",
+        gross="Brutto",
+        total="Summe",
+        rounding="Rundung",
+        rounding_policy="Rundung je Position",
+        step_size="auf den nächsten vollen Schritt aufgerundet",
+        allowance="Freimenge",
+        daily_cap="Höchstpreis pro Tag ({day})",
+        no_tariff="Es galt kein Tarif: Dieser Ladevorgang ist kostenlos.",
+        nothing="Es wurde nichts berechnet.",
+        signed="Die Messwerte dieses Ladevorgangs sind signiert. Sie lassen sich mit der "
+        "Transparenzsoftware prüfen.",
+        interpolated="Die Energie wurde rechnerisch auf die Preise aufgeteilt.",
+        outcome_open="Die Zahlung für diesen Ladevorgang ist noch offen.",
+    ),
+    page=PageWords(
+        heading="Preis am Ladepunkt {station}, EVSE {evse}",
+        power="bis zu {power}",
+        estimate="Was würde es kosten?",
+        estimate_hint="Eine Schätzung zu den Preisen ab jetzt. Es zählt, was Zähler und Uhr am "
+        "Ende anzeigen.",
+        kwh="Energie in kWh",
+        minutes="Ladezeit in Minuten",
+        parked="Minuten Standzeit danach",
+        calculate="Berechnen",
+        result="Geschätzter Preis",
+        changes="Nächste Änderungen",
+        no_price="Zurzeit kein Preis",
+        no_price_hint="Für diesen Ladepunkt gibt es gerade keinen öffentlichen Preis. Bitte "
+        "fragen Sie den Betreiber.",
+        unknown="Ladepunkt nicht gefunden",
+        unknown_hint="Unter dieser Adresse gibt es keinen Ladepunkt. Bitte scannen Sie den Code "
+        "an der Station noch einmal.",
+        often="Zu viele Anfragen. Bitte versuchen Sie es gleich noch einmal.",
+        language="Sprache",
+        spot_hint="Der Preis folgt dem Markt und kann sich viertelstündlich oder stündlich ändern.",
+        operator="Betreiber: {name}",
+        not_valid="Bitte Zahlen von 0 bis {most} eingeben.",
     ),
 )

@@ -1,6 +1,6 @@
 """Italian."""
 
-from holdfast.services.price_words.words import Language, PriceWords
+from holdfast.services.price_words.words import BillWords, Language, PageWords, PriceWords
 
 ITALIAN = Language(
     code="it",
@@ -55,5 +55,56 @@ ITALIAN = Language(
         change="Da {time}: {price}",
         first_counts="Se valgono più prezzi, conta il primo dell'elenco.",
         power_decides="Il prezzo dipende dalla potenza assorbita dal veicolo.",
+    ),
+    bill=BillWords(
+        receipt="Ricevuta",
+        station="Stazione",
+        place="Luogo",
+        session="Sessione",
+        started="Inizio",
+        ended="Fine",
+        duration="Durata",
+        item="Voce",
+        quantity="Quantità",
+        unit_price="Prezzo unitario",
+        vat="IVA",
+        net="IVA esclusa",
+        gross="IVA inclusa",
+        total="Totale",
+        rounding="Arrotondamento",
+        rounding_policy="Arrotondamento per voce",
+        step_size="arrotondato allo scatto intero successivo",
+        allowance="quantità gratuita",
+        daily_cap="Prezzo massimo al giorno ({day})",
+        no_tariff="Nessuna tariffa era in vigore: questa sessione è gratuita.",
+        nothing="Non è stato addebitato nulla.",
+        signed="Le misure di questa sessione sono firmate. Si possono verificare con il "
+        "software di trasparenza.",
+        interpolated="L'energia è stata ripartita tra i prezzi con un calcolo.",
+        outcome_open="Il pagamento di questa sessione è ancora aperto.",
+    ),
+    page=PageWords(
+        heading="Prezzo al punto di ricarica {station}, EVSE {evse}",
+        power="fino a {power}",
+        estimate="Quanto costerebbe?",
+        estimate_hint="Una stima ai prezzi da adesso in poi. Alla fine conta ciò che segnano "
+        "contatore e orologio.",
+        kwh="Energia in kWh",
+        minutes="Tempo di ricarica in minuti",
+        parked="Minuti di sosta successivi",
+        calculate="Calcola",
+        result="Prezzo stimato",
+        changes="Prossime variazioni",
+        no_price="Nessun prezzo al momento",
+        no_price_hint="Questo punto di ricarica ora non ha un prezzo pubblico. Si rivolga al "
+        "gestore.",
+        unknown="Punto di ricarica non trovato",
+        unknown_hint="A questo indirizzo non c'è un punto di ricarica. Scansioni di nuovo il "
+        "codice sulla stazione.",
+        often="Troppe richieste. Riprovi tra un momento.",
+        language="Lingua",
+        spot_hint="Il prezzo segue il mercato e può cambiare ogni quarto d'ora o ogni ora.",
+        operator="Gestore: {name}",
+        not_valid="Usi numeri da 0 a {most}.",
     ),
 )

@@ -1,6 +1,6 @@
 """Polish."""
 
-from holdfast.services.price_words.words import Language, PriceWords
+from holdfast.services.price_words.words import BillWords, Language, PageWords, PriceWords
 
 POLISH = Language(
     code="pl",
@@ -55,5 +55,56 @@ POLISH = Language(
         change="Od {time}: {price}",
         first_counts="Jeśli pasuje kilka cen, obowiązuje pierwsza na liście.",
         power_decides="Cena zależy od mocy pobieranej przez pojazd.",
+    ),
+    bill=BillWords(
+        receipt="Rachunek",
+        station="Stacja",
+        place="Miejsce",
+        session="Sesja",
+        started="Początek",
+        ended="Koniec",
+        duration="Czas trwania",
+        item="Pozycja",
+        quantity="Ilość",
+        unit_price="Cena jednostkowa",
+        vat="VAT",
+        net="Netto",
+        gross="Brutto",
+        total="Razem",
+        rounding="Zaokrąglenie",
+        rounding_policy="Zaokrąglenie pozycji",
+        step_size="zaokrąglono w górę do pełnego kroku",
+        allowance="bezpłatny limit",
+        daily_cap="Cena maksymalna za dzień ({day})",
+        no_tariff="Nie obowiązywała żadna taryfa: ta sesja jest bezpłatna.",
+        nothing="Nic nie naliczono.",
+        signed="Odczyty licznika tej sesji są podpisane. Można je sprawdzić oprogramowaniem do "
+        "weryfikacji.",
+        interpolated="Energię podzielono między ceny obliczeniowo.",
+        outcome_open="Płatność za tę sesję jest jeszcze otwarta.",
+    ),
+    page=PageWords(
+        heading="Cena w punkcie ładowania {station}, EVSE {evse}",
+        power="do {power}",
+        estimate="Ile to będzie kosztować?",
+        estimate_hint="Szacunek według cen od teraz. Ostatecznie liczy się wskazanie licznika i "
+        "zegara.",
+        kwh="Energia w kWh",
+        minutes="Czas ładowania w minutach",
+        parked="Minuty postoju po ładowaniu",
+        calculate="Oblicz",
+        result="Szacowana cena",
+        changes="Najbliższe zmiany",
+        no_price="Obecnie brak ceny",
+        no_price_hint="Ten punkt ładowania nie ma teraz ceny publicznej. Prosimy zapytać "
+        "operatora.",
+        unknown="Nie znaleziono punktu ładowania",
+        unknown_hint="Pod tym adresem nie ma punktu ładowania. Prosimy ponownie zeskanować kod "
+        "na stacji.",
+        often="Zbyt wiele zapytań. Prosimy spróbować za chwilę.",
+        language="Język",
+        spot_hint="Cena podąża za rynkiem i może zmieniać się co kwadrans lub co godzinę.",
+        operator="Operator: {name}",
+        not_valid="Prosimy podać liczby od 0 do {most}.",
     ),
 )

@@ -1,6 +1,6 @@
 """Portuguese."""
 
-from holdfast.services.price_words.words import Language, PriceWords
+from holdfast.services.price_words.words import BillWords, Language, PageWords, PriceWords
 
 PORTUGUESE = Language(
     code="pt",
@@ -56,5 +56,56 @@ PORTUGUESE = Language(
         change="A partir de {time}: {price}",
         first_counts="Se vários preços se aplicarem, conta o primeiro da lista.",
         power_decides="O preço depende da potência que o veículo consome.",
+    ),
+    bill=BillWords(
+        receipt="Recibo",
+        station="Posto",
+        place="Local",
+        session="Sessão",
+        started="Início",
+        ended="Fim",
+        duration="Duração",
+        item="Item",
+        quantity="Quantidade",
+        unit_price="Preço unitário",
+        vat="IVA",
+        net="Sem IVA",
+        gross="Com IVA",
+        total="Total",
+        rounding="Arredondamento",
+        rounding_policy="Arredondamento por linha",
+        step_size="arredondado ao escalão completo seguinte",
+        allowance="quantidade gratuita",
+        daily_cap="Preço máximo por dia ({day})",
+        no_tariff="Não havia tarifa em vigor: esta sessão é gratuita.",
+        nothing="Nada foi cobrado.",
+        signed="As medições desta sessão estão assinadas. Podem ser verificadas com o software "
+        "de transparência.",
+        interpolated="A energia foi repartida entre os preços por cálculo.",
+        outcome_open="O pagamento desta sessão ainda está em aberto.",
+    ),
+    page=PageWords(
+        heading="Preço no ponto de carregamento {station}, EVSE {evse}",
+        power="até {power}",
+        estimate="Quanto custaria?",
+        estimate_hint="Uma estimativa aos preços a partir de agora. No fim conta o que o "
+        "contador e o relógio indicarem.",
+        kwh="Energia em kWh",
+        minutes="Tempo de carregamento em minutos",
+        parked="Minutos estacionado depois",
+        calculate="Calcular",
+        result="Preço estimado",
+        changes="Próximas alterações",
+        no_price="Sem preço neste momento",
+        no_price_hint="Este ponto de carregamento não tem agora um preço público. Contacte o "
+        "operador.",
+        unknown="Ponto de carregamento não encontrado",
+        unknown_hint="Não há nenhum ponto de carregamento neste endereço. Leia de novo o código "
+        "no posto.",
+        often="Demasiados pedidos. Tente de novo daqui a pouco.",
+        language="Idioma",
+        spot_hint="O preço segue o mercado e pode mudar a cada quarto de hora ou a cada hora.",
+        operator="Operador: {name}",
+        not_valid="Use números de 0 a {most}.",
     ),
 )

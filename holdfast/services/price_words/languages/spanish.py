@@ -1,6 +1,6 @@
 """Spanish."""
 
-from holdfast.services.price_words.words import Language, PriceWords
+from holdfast.services.price_words.words import BillWords, Language, PageWords, PriceWords
 
 SPANISH = Language(
     code="es",
@@ -55,5 +55,56 @@ SPANISH = Language(
         change="Desde {time}: {price}",
         first_counts="Si coinciden varios precios, se aplica el primero de la lista.",
         power_decides="El precio depende de la potencia que toma el vehículo.",
+    ),
+    bill=BillWords(
+        receipt="Recibo",
+        station="Estación",
+        place="Lugar",
+        session="Sesión",
+        started="Inicio",
+        ended="Fin",
+        duration="Duración",
+        item="Concepto",
+        quantity="Cantidad",
+        unit_price="Precio unitario",
+        vat="IVA",
+        net="Sin IVA",
+        gross="Con IVA",
+        total="Total",
+        rounding="Redondeo",
+        rounding_policy="Redondeo por línea",
+        step_size="redondeado al siguiente tramo completo",
+        allowance="cantidad gratuita",
+        daily_cap="Precio máximo por día ({day})",
+        no_tariff="No había ninguna tarifa en vigor: esta sesión es gratuita.",
+        nothing="No se ha cobrado nada.",
+        signed="Las medidas de esta sesión están firmadas. Pueden comprobarse con el software "
+        "de transparencia.",
+        interpolated="La energía se ha repartido entre los precios mediante cálculo.",
+        outcome_open="El pago de esta sesión sigue pendiente.",
+    ),
+    page=PageWords(
+        heading="Precio en el punto de recarga {station}, EVSE {evse}",
+        power="hasta {power}",
+        estimate="¿Cuánto costaría?",
+        estimate_hint="Una estimación con los precios a partir de ahora. Cuenta lo que indiquen "
+        "el contador y el reloj al final.",
+        kwh="Energía en kWh",
+        minutes="Tiempo de carga en minutos",
+        parked="Minutos de estacionamiento después",
+        calculate="Calcular",
+        result="Precio estimado",
+        changes="Próximos cambios",
+        no_price="Sin precio en este momento",
+        no_price_hint="Este punto de recarga no tiene ahora un precio público. Consulte al "
+        "operador.",
+        unknown="Punto de recarga no encontrado",
+        unknown_hint="No hay ningún punto de recarga en esta dirección. Escanee de nuevo el "
+        "código de la estación.",
+        often="Demasiadas solicitudes. Inténtelo de nuevo en un momento.",
+        language="Idioma",
+        spot_hint="El precio sigue al mercado y puede cambiar cada cuarto de hora o cada hora.",
+        operator="Operador: {name}",
+        not_valid="Use números de 0 a {most}.",
     ),
 )

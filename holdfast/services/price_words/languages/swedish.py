@@ -1,6 +1,6 @@
 """Swedish."""
 
-from holdfast.services.price_words.words import Language, PriceWords
+from holdfast.services.price_words.words import BillWords, Language, PageWords, PriceWords
 
 SWEDISH = Language(
     code="sv",
@@ -55,5 +55,56 @@ SWEDISH = Language(
         change="Från {time}: {price}",
         first_counts="Om flera priser passar gäller det första i listan.",
         power_decides="Priset beror på den effekt som fordonet tar ut.",
+    ),
+    bill=BillWords(
+        receipt="Kvitto",
+        station="Laddstation",
+        place="Plats",
+        session="Laddning",
+        started="Start",
+        ended="Slut",
+        duration="Längd",
+        item="Post",
+        quantity="Mängd",
+        unit_price="Pris per enhet",
+        vat="Moms",
+        net="Exkl. moms",
+        gross="Inkl. moms",
+        total="Totalt",
+        rounding="Avrundning",
+        rounding_policy="Avrundning per rad",
+        step_size="avrundat uppåt till nästa hela steg",
+        allowance="fri mängd",
+        daily_cap="Högsta pris per dag ({day})",
+        no_tariff="Ingen taxa gällde: den här laddningen är gratis.",
+        nothing="Inget har debiterats.",
+        signed="Mätvärdena för den här laddningen är signerade. De kan kontrolleras med "
+        "transparensprogramvaran.",
+        interpolated="Energin har fördelats på priserna genom beräkning.",
+        outcome_open="Betalningen för den här laddningen är ännu öppen.",
+    ),
+    page=PageWords(
+        heading="Pris vid laddpunkt {station}, EVSE {evse}",
+        power="upp till {power}",
+        estimate="Vad skulle det kosta?",
+        estimate_hint="En uppskattning med priserna från och med nu. Det som mätaren och "
+        "klockan visar i slutet gäller.",
+        kwh="Energi i kWh",
+        minutes="Laddtid i minuter",
+        parked="Minuter parkerad efteråt",
+        calculate="Beräkna",
+        result="Uppskattat pris",
+        changes="Nästa ändringar",
+        no_price="Inget pris just nu",
+        no_price_hint="Det finns inget offentligt pris för den här laddpunkten just nu. Fråga "
+        "operatören.",
+        unknown="Laddpunkten hittades inte",
+        unknown_hint="Det finns ingen laddpunkt på den här adressen. Skanna koden på stationen "
+        "igen.",
+        often="För många förfrågningar. Försök igen om en stund.",
+        language="Språk",
+        spot_hint="Priset följer marknaden och kan ändras varje kvart eller varje timme.",
+        operator="Operatör: {name}",
+        not_valid="Använd tal från 0 till {most}.",
     ),
 )
