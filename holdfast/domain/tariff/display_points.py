@@ -9,12 +9,7 @@ from decimal import Decimal
 from itertools import islice, product
 from zoneinfo import ZoneInfo
 
-from holdfast.domain.pricing.boundaries import (
-    clock_boundaries,
-    duration_thresholds_s,
-    energy_thresholds_mwh,
-)
-from holdfast.domain.pricing.compiled_tariff import CompiledTariff, compile_tariff
+from holdfast.domain.pricing.boundaries import boundaries_of, clock_instants, spot_instants
 from holdfast.domain.pricing.context import PriceContext
 from holdfast.domain.tariff.display_probe import Point
 from holdfast.domain.tariff.version import Restrictions, TariffVersion
@@ -39,7 +34,7 @@ class Points:
 
 def points_of(tariff: TariffVersion, context: PriceContext, at: datetime, zone: ZoneInfo) -> Points:
     """From `at` on: a week, and a week from each date that is still to come."""
-    compiled = compile_tariff(tariff)
+    edges = boundaries_of(tariff, context.user_groups)
     restrictions = [
         element.restrictions for element in tariff.elements if element.restrictions is not None
     ]
@@ -48,37 +43,25 @@ def points_of(tariff: TariffVersion, context: PriceContext, at: datetime, zone: 
     span = HORIZON if _by_date(restrictions) else _DAY
     instants: set[datetime] = set()
     for start in starts:
-        instants |= {start, *clock_boundaries(compiled, start, start + span, zone)}
+        instants |= {start, *clock_instants(edges.clocks, start, start + span, zone)}
     spots = product(
         sorted(instants),
-        (0, *energy_thresholds_mwh(compiled)),
-        (0, *duration_thresholds_s(compiled)),
+        (0, *edges.energies_mwh),
+        (0, *edges.durations_s),
         _levels(restrictions, "min_power", "max_power"),
         _levels(restrictions, "min_current", "max_current"),
     )
     found = tuple(Point(*values) for values in islice(spots, POINTS_MAX + 1))
+    until = at + HORIZON
+    changes = {
+        *clock_instants(edges.clocks, at, until, zone),
+        *spot_instants(edges.feeds, context, at, until),
+    }
     return Points(
         all=found[:POINTS_MAX],
-        changes=_changes(compiled, context, at, zone),
+        changes=tuple(sorted(changes)[:CANDIDATES_MAX]),
         cut=len(found) > POINTS_MAX,
     )
-
-
-def _changes(
-    compiled: CompiledTariff, context: PriceContext, at: datetime, zone: ZoneInfo
-) -> tuple[datetime, ...]:
-    until = at + HORIZON
-    found = set(clock_boundaries(compiled, at, until, zone))
-    feeds = {
-        component.spot.feed
-        for element in compiled.tariff.elements
-        for component in element.price_components
-        if component.spot is not None
-    }
-    for curve in (context.spot[feed] for feed in feeds if feed in context.spot):
-        edges = (*curve.starts, curve.ends_at)
-        found |= {edge.astimezone(UTC) for edge in edges if at < edge < until}
-    return tuple(sorted(found)[:CANDIDATES_MAX])
 
 
 def _days(tariff: TariffVersion, restrictions: list[Restrictions], today: date) -> list[date]:
