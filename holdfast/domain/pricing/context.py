@@ -15,6 +15,8 @@ from typing import Self
 
 from holdfast.domain.tariff.version import AllowancePer, DimensionType
 
+DECIMALS_MAX = 9
+
 
 class RoundedPer(StrEnum):
     """What is rounded to the currency's minor unit before it is added up."""
@@ -50,6 +52,10 @@ class Rounding:
     mode: RoundingMode = RoundingMode.HALF_UP
     tax_on_rounded_net: bool = False
     decimals: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.decimals is not None and not 0 <= self.decimals <= DECIMALS_MAX:
+            raise ValueError(f"{self.decimals} decimals: use 0 to {DECIMALS_MAX}")
 
 
 OUR_ROUNDING = Rounding()

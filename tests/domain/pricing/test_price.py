@@ -9,12 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from holdfast.domain.money import Money
+from holdfast.domain.pricing.amount_text import exact_text
 from holdfast.domain.pricing.breakdown import price_to_json
 from holdfast.domain.pricing.charging_period import ChargingPeriod, PeriodInvalid
 from holdfast.domain.pricing.context import PriceContext
 from holdfast.domain.pricing.periods import SessionCourse, cut_periods
 from holdfast.domain.pricing.price import PERIODS_MAX, TooManyPeriods, UnknownZone, price
-from holdfast.domain.pricing.priced_session import PricedSession, exact_text
+from holdfast.domain.pricing.priced_session import PricedSession
 from holdfast.domain.tariff.version import (
     DimensionType,
     PriceLimit,
@@ -193,7 +194,7 @@ def test_what_cannot_be_priced_is_refused() -> None:
     with pytest.raises(TooManyPeriods):
         price(tariff(element(energy("1"))), [period("1")] * (PERIODS_MAX + 1), BERLIN)
     with pytest.raises(PeriodInvalid, match="negative"):
-        ChargingPeriod(started_at=NOON, energy_mwh=-1)
+        ChargingPeriod(started_at=NOON, time_s=-1)
     with pytest.raises(PeriodInvalid, match="zone"):
         ChargingPeriod(started_at=datetime(2026, 3, 1))  # noqa: DTZ001 - the mistake itself
 

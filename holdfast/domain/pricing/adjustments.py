@@ -1,0 +1,220 @@
+"""From the sum of the lines to the total: rounding on the way, caps per day, price limits.
+
+They come in this order, each on what the one before left, and each side of tax by itself (OCPI
+mod_tariffs, min_price and max_price): a limit on one side says nothing about the other. Where a
+session used several tariffs OCPI leaves open whose limits count: those that all of them state
+alike, and none that they do not; that is reported.
+"""
+
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from fractions import Fraction
+
+from holdfast.domain.currency import Currency
+from holdfast.domain.finding import Finding, Severity
+from holdfast.domain.pricing.compiled_tariff import CompiledTariff
+from holdfast.domain.pricing.context import PriceContext, RoundedPer, Rounding
+from holdfast.domain.pricing.priced_session import (
+    Adjustment,
+    AdjustmentReason,
+    PricedLine,
+    Sum,
+    added,
+)
+from holdfast.domain.pricing.rate import VAT_SCALE
+from holdfast.domain.pricing.rounding import rounded
+from holdfast.domain.tariff.version import PriceLimit, TariffVersion, TaxIncluded
+
+_NOTHING = Fraction(0)
+
+
+@dataclass(slots=True)
+class Total:
+    """The total in the making. `excl` is None where the amount before tax is not known."""
+
+    excl: Fraction | None
+    incl: Fraction
+    adjustments: list[Adjustment] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+
+    def change(
+        self,
+        reason: AdjustmentReason,
+        excl: Fraction,
+        incl: Fraction,
+        day: date | None = None,
+    ) -> None:
+        """Add to both sides and say why; nothing where there is nothing to add."""
+        net = None if self.excl is None else excl
+        if net or incl:
+            self.adjustments.append(Adjustment(reason=reason, excl=net, incl=incl, day=day))
+            self.excl = None if self.excl is None else self.excl + excl
+            self.incl += incl
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Billed:
+    """What is adjusted: the lines of a session, the local day (an ordinal) of each period, and
+    the tariffs that its periods were priced by."""
+
+    lines: Sequence[PricedLine]
+    days: Sequence[int]
+    tariffs: Sequence[CompiledTariff]
+    currency: Currency
+
+
+def adjusted(billed: Billed, context: PriceContext) -> Total:
+    """The total of a session and how it came about."""
+    total_lines = added(billed.lines)
+    total = Total(total_lines.excl, total_lines.incl)
+    cap = _agreed(total, billed, "daily_cap", lambda version: version.daily_cap)
+    rounding = context.rounding
+    if cap is not None or rounding.per is not RoundedPer.TOTAL or rounding.tax_on_rounded_net:
+        by_day = _round_parts(total, billed, rounding, by_day=cap is not None)
+        if cap is not None:
+            _cap_days(total, billed, cap, by_day, context)
+    if billed.tariffs:
+        least = _agreed(total, billed, "min_price", lambda version: version.min_price)
+        most = _agreed(total, billed, "max_price", lambda version: version.max_price)
+        _limit(total, billed, AdjustmentReason.MIN_PRICE, least)
+        _limit(total, billed, AdjustmentReason.MAX_PRICE, most)
+    return total
+
+
+def _round_parts(
+    total: Total, billed: Billed, rounding: Rounding, *, by_day: bool
+) -> dict[int, tuple[Fraction, Fraction]]:
+    """Round what the policy rounds before it is added up, and add it up by day.
+
+    A part is a dimension or a period; of a local day, where caps count by days; at one rate of
+    tax, where tax is worked out from the rounded net amount.
+    """
+    parts: dict[Hashable, tuple[int, Sum, PricedLine]] = {}
+    for line in billed.lines:
+        day = billed.days[line.period] if by_day else 0
+        key = (
+            day,
+            (line.dimension, line.reservation) if rounding.per is RoundedPer.LINE else None,
+            line.period if rounding.per is RoundedPer.PERIOD else None,
+            (line.rate.vat_n, line.rate.form) if rounding.tax_on_rounded_net else None,
+        )
+        parts.setdefault(key, (day, Sum(), line))[1].add(line)
+    days: dict[int, tuple[Fraction, Fraction]] = {}
+    more_excl = more_incl = _NOTHING
+    for day, part, line in parts.values():
+        exact_excl, exact_incl = part.excl or _NOTHING, part.incl
+        excl, incl = _stated(part, line, rounding, billed.currency)
+        more_excl, more_incl = more_excl + excl - exact_excl, more_incl + incl - exact_incl
+        of_day = days.get(day, (_NOTHING, _NOTHING))
+        days[day] = of_day[0] + excl, of_day[1] + incl
+    total.change(AdjustmentReason.ROUNDING, more_excl, more_incl)
+    return days
+
+
+def _stated(
+    part: Sum, line: PricedLine, rounding: Rounding, currency: Currency
+) -> tuple[Fraction, Fraction]:
+    """A part as it is added up: rounded, unless only the total is. `line` is one of its lines.
+
+    Where prices include tax, what was shown is what is paid: tax never changes the gross amount.
+    """
+    excl, incl = part.excl or _NOTHING, part.incl
+    if rounding.tax_on_rounded_net and line.rate.form is not TaxIncluded.YES:
+        excl = rounded(excl, rounding, currency)
+        return excl, excl + rounded(excl * line.rate.vat_n / VAT_SCALE, rounding, currency)
+    if rounding.per is RoundedPer.TOTAL:
+        return excl, incl
+    return rounded(excl, rounding, currency), rounded(incl, rounding, currency)
+
+
+def _cap_days(
+    total: Total,
+    billed: Billed,
+    cap: PriceLimit,
+    by_day: dict[int, tuple[Fraction, Fraction]],
+    context: PriceContext,
+) -> None:
+    """No local day costs more than the cap, with what the driver spent on it before."""
+    most_excl, most_incl = _sides(cap, billed)
+    for ordinal, (excl, incl) in sorted(by_day.items()):
+        day = date.fromordinal(ordinal)
+        spent_excl, spent_incl = context.earlier.spent.get(day.isoformat(), (_NOTHING, _NOTHING))
+        less_excl = _beyond(excl, most_excl, spent_excl)
+        less_incl = _beyond(incl, most_incl, spent_incl)
+        if less_excl or less_incl:
+            total.change(AdjustmentReason.DAILY_CAP, -less_excl, -less_incl, day)
+            total.findings.append(
+                Finding(code="daily_cap", detail=f"the cap of {day.isoformat()} applied")
+            )
+
+
+def _beyond(amount: Fraction, most: Decimal | None, spent: Fraction) -> Fraction:
+    """What an amount has too much, after what was spent before; never more than all of it."""
+    if most is None:
+        return _NOTHING
+    return max(_NOTHING, amount - max(_NOTHING, Fraction(most) - spent))
+
+
+def _limit(
+    total: Total, billed: Billed, reason: AdjustmentReason, limit: PriceLimit | None
+) -> None:
+    """The least or the greatest price, on the session's total."""
+    if limit is None:
+        return
+    pick = max if reason is AdjustmentReason.MIN_PRICE else min
+    net_limit, gross_limit = _sides(limit, billed)
+    net, gross = total.excl or _NOTHING, total.incl
+    more_net = _NOTHING if net_limit is None else pick(net, Fraction(net_limit)) - net
+    more_gross = _NOTHING if gross_limit is None else pick(gross, Fraction(gross_limit)) - gross
+    if not more_gross and (total.excl is None or not more_net):
+        return
+    total.change(reason, more_net, more_gross)
+    total.findings.append(Finding(code=reason.value, detail=f"the {reason.value} applied"))
+    if net_limit is None or gross_limit is None:
+        total.findings.append(
+            Finding(
+                code="price_limit_one_sided",
+                detail=f"{reason.value} is stated on one side of tax only",
+                severity=Severity.REVIEW,
+            )
+        )
+
+
+def _sides(limit: PriceLimit, billed: Billed) -> tuple[Decimal | None, Decimal | None]:
+    """The limits before and after tax. Without tax the two sums are one, so one limit is both."""
+    net, gross = limit.excl_vat, limit.incl_vat
+    if not _is_taxed(billed):
+        net, gross = (gross if net is None else net), (net if gross is None else gross)
+    return net, gross
+
+
+def _is_taxed(billed: Billed) -> bool:
+    """Whether the lines differ before and after tax; where none costs money, whether they may."""
+    rates = [line.rate for line in billed.lines if line.charged]
+    if not rates:
+        rates = [
+            rate
+            for tariff in billed.tariffs
+            for walks in (tariff.walks, tariff.expired)
+            for walk in walks.values()
+            for _, rate in walk
+        ]
+    return any(rate.vat_n for rate in rates)
+
+
+def _agreed(
+    total: Total, billed: Billed, name: str, pick: Callable[[TariffVersion], PriceLimit | None]
+) -> PriceLimit | None:
+    """The limit that all tariffs of the session state alike; None where they do not."""
+    if not billed.tariffs:
+        return None
+    first = pick(billed.tariffs[0].tariff)
+    if any(pick(other.tariff) != first for other in billed.tariffs[1:]):
+        detail = f"the tariffs of this session differ in their {name}: none of them was applied"
+        total.findings.append(
+            Finding(code="limits_differ", detail=detail, severity=Severity.REVIEW)
+        )
+        return None
+    return first

@@ -1,0 +1,134 @@
+"""Whether a period runs past a point at which its price changes.
+
+Periods of ours are cut there. One of a partner's may not be: it is priced by its start (OCPI
+mod_cdrs, ChargingPeriod), and reported. Almost no period crosses an edge, so that is asked first,
+with whole numbers; only where one does are prices compared.
+"""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator
+from datetime import datetime
+from itertools import chain
+
+from holdfast.domain.pricing.allowances import span_key
+from holdfast.domain.pricing.bill import Place
+from holdfast.domain.pricing.compiled_tariff import Walk, find_rate
+from holdfast.domain.pricing.conditions import Instant
+from holdfast.domain.pricing.context import PriceContext
+from holdfast.domain.tariff.version import AllowancePer, DimensionType
+
+DAYS_LOOKED_AT_MAX = 40
+
+_DAY_S = 86_400
+
+
+def crosses_boundary(
+    place: Place, end: Instant, ended_at: datetime, context: PriceContext, *, fee_open: bool
+) -> bool:
+    """Whether a price of the period is another one before its end.
+
+    `end` is the state of the session there. `fee_open`: no FLAT was billed so far, so the first
+    that comes to match counts. Both instants are UTC.
+    """
+    start = place.at
+    if end.elapsed_s <= start.elapsed_s:
+        return False
+    walks = list(_walks(place, context, fee_open=fee_open))
+    return (
+        (_edge_inside(place, end) and _rate_changes(place, end, walks))
+        or (place.tariff.by_market and _market_changes(place, ended_at, context))
+        or (place.tariff.by_day and _span_changes(place, end))
+    )
+
+
+def _edge_inside(place: Place, end: Instant) -> bool:
+    start, edges = place.at, place.tariff.edges
+    return (
+        bool(_inside(edges.elapsed_s, start.elapsed_s, end.elapsed_s))
+        or bool(_inside(edges.energy_mwh, start.energy_mwh, end.energy_mwh))
+        or _clock_crossed(edges.clock_s, start, end)
+    )
+
+
+def _clock_crossed(edges_s: tuple[int, ...], start: Instant, end: Instant) -> bool:
+    """By the number of edges that lie behind; fewer than before where the clock was set back."""
+    behind = start.day * len(edges_s) + bisect_right(edges_s, start.second_of_day)
+    ahead = end.day * len(edges_s) + bisect_left(edges_s, end.second_of_day)
+    return ahead != behind
+
+
+def _rate_changes(place: Place, end: Instant, walks: list[Walk]) -> bool:
+    period = place.period
+    for walk in walks:
+        first = find_rate(walk, place.at, period)
+        for at in _moments(place, end):
+            rate = find_rate(walk, at, period)
+            if (None if rate is None else rate.component) != (first and first.component):
+                return True
+    return False
+
+
+def _moments(place: Place, end: Instant) -> Iterator[Instant]:
+    """The states at the edges inside, one edge at a time, and the last state before the end."""
+    start, edges = place.at, place.tariff.edges
+    for elapsed_s in _inside(edges.elapsed_s, start.elapsed_s, end.elapsed_s):
+        yield start._replace(elapsed_s=elapsed_s)
+    for energy_mwh in _inside(edges.energy_mwh, start.energy_mwh, end.energy_mwh):
+        yield start._replace(energy_mwh=energy_mwh)
+    for day in range(start.day, min(end.day, start.day + DAYS_LOOKED_AT_MAX) + 1):
+        for second in edges.clock_s:
+            if (start.day, start.second_of_day) < (day, second) < (end.day, end.second_of_day):
+                yield start._replace(day=day, second_of_day=second)
+    yield _just_before(end)
+
+
+def _just_before(end: Instant) -> Instant:
+    day, second = divmod(end.day * _DAY_S + end.second_of_day - 1, _DAY_S)
+    return Instant(end.elapsed_s - 1, max(end.energy_mwh - 1, 0), second, day)
+
+
+def _market_changes(place: Place, ended_at: datetime, context: PriceContext) -> bool:
+    period = place.period
+    rate = find_rate(place.tariff.walks[DimensionType.ENERGY], place.at, period)
+    if period.energy_mwh <= 0 or rate is None or rate.component.spot is None:
+        return False
+    curve = context.spot.get(rate.component.spot.feed)
+    if curve is None:
+        return False
+    first = curve.at(period.started_at)
+    inside = slice(
+        bisect_right(curve.starts, period.started_at), bisect_left(curve.starts, ended_at)
+    )
+    later = chain(
+        curve.prices[inside], [None] if period.started_at < curve.ends_at < ended_at else []
+    )
+    return any(price != first for price in later)
+
+
+def _span_changes(place: Place, end: Instant) -> bool:
+    """Whether a day or month ends inside that a cap or an allowance counts by."""
+    tariff, first, last = place.tariff.tariff, place.at.day, _just_before(end).day
+    spans = {allowance.per for allowance in tariff.allowances}
+    if tariff.daily_cap is not None:
+        spans.add(AllowancePer.DAY)
+    return any(span_key(per, first) != span_key(per, last) for per in spans)
+
+
+def _walks(place: Place, context: PriceContext, *, fee_open: bool) -> Iterator[Walk]:
+    """Those that price something of the period."""
+    period, tariff = place.period, place.tariff
+    if period.reservation_s:
+        reserved = tariff.expired if context.reservation_expired else tariff.reserved
+        yield reserved[DimensionType.TIME]
+    for kind, quantity in (
+        (DimensionType.ENERGY, period.energy_mwh),
+        (DimensionType.TIME, period.time_s),
+        (DimensionType.PARKING_TIME, period.parking_s),
+        (DimensionType.FLAT, fee_open and not period.reserves_only),
+    ):
+        if quantity > 0:
+            yield tariff.walks[kind]
+
+
+def _inside(edges: tuple[int, ...], after: int, before: int) -> tuple[int, ...]:
+    return edges[bisect_right(edges, after) : bisect_left(edges, before)]

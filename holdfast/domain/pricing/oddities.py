@@ -1,0 +1,83 @@
+"""What is odd about the periods of a session: reported, and priced all the same.
+
+A thousand periods with the same trouble are one finding: the first of them, and how many more.
+"""
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from holdfast.domain.finding import Finding, Severity
+from holdfast.domain.pricing.charging_period import ChargingPeriod
+from holdfast.domain.tariff.version import DimensionType, SpotPrice
+
+_MICROSECOND = timedelta(microseconds=1)
+_SECOND_US = 1_000_000
+
+
+@dataclass(slots=True)
+class _Trouble:
+    """One kind of finding: its first detail, and how often it was met."""
+
+    detail: str
+    severity: Severity
+    times: int = 1
+
+
+@dataclass(slots=True)
+class Oddities:
+    """The findings of a session, gathered by code."""
+
+    _troubles: dict[str, _Trouble] = field(default_factory=dict)
+    _free: dict[tuple[DimensionType, bool], int] = field(default_factory=dict)
+
+    def add(self, code: str, detail: str, severity: Severity = Severity.REVIEW) -> None:
+        """One more; only the first detail of a code is kept."""
+        known = self._troubles.get(code)
+        if known is None:
+            self._troubles[code] = _Trouble(detail, severity)
+        else:
+            known.times += 1
+
+    def free(self, kind: DimensionType, quantity: int, *, reservation: bool) -> None:
+        """So much matched no price."""
+        key = kind, reservation
+        self._free[key] = self._free.get(key, 0) + quantity
+
+    def spot_missing(self, number: int, spot: SpotPrice) -> None:
+        """The market's price is not known, and a stand-in was used."""
+        self.add(
+            "spot_missing",
+            f"{spot.feed} has no price as period {number} starts: {spot.fallback} stands for it",
+        )
+
+    def check_order(self, number: int, before: ChargingPeriod, gone: timedelta) -> None:
+        """Period `number` starts `gone` after the one before it. A second of slack, since seconds
+        are rounded; where a period gives no times, nothing is known of its length."""
+        gone_us = gone // _MICROSECOND
+        if gone_us < 0:
+            self.add("period_out_of_order", f"period {number} starts before the one ahead of it")
+            return
+        used_s = before.connected_s + before.reservation_s
+        gap_us = gone_us - used_s * _SECOND_US
+        if gap_us < -_SECOND_US:
+            detail = f"period {number} starts {-gap_us // _SECOND_US} s before the one ahead of it"
+            self.add("periods_overlap", f"{detail} is over")
+        elif used_s and gap_us > _SECOND_US:
+            detail = f"{gap_us // _SECOND_US} s before period {number} belong to no period"
+            self.add("periods_gap", detail, Severity.NOTE)
+
+    def findings(self) -> list[Finding]:
+        """One per code, in the order in which they were met; then what was free."""
+        found = []
+        for code, trouble in self._troubles.items():
+            detail = trouble.detail
+            if trouble.times > 1:
+                detail += f" ({trouble.times - 1} more likewise)"
+            found.append(Finding(code=code, detail=detail, severity=trouble.severity))
+        for (kind, reservation), quantity in self._free.items():
+            unit = "mWh" if kind is DimensionType.ENERGY else "s"
+            what = f"reserved {kind}" if reservation else str(kind)
+            found.append(
+                Finding(code="free", detail=f"{quantity} {unit} of {what} matched no price")
+            )
+        return found

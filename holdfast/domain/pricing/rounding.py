@@ -1,0 +1,35 @@
+"""How exact amounts become whole minor units, by a policy: partners and invoice laws differ.
+
+All modes round the size of an amount and keep its sign, so that a credit is exactly the negative
+of what it takes back.
+"""
+
+from fractions import Fraction
+
+from holdfast.domain.currency import Currency
+from holdfast.domain.pricing.context import Rounding, RoundingMode
+
+
+def whole(numerator: int, denominator: int, mode: RoundingMode) -> int:
+    """The whole number for a fraction (of a positive denominator)."""
+    size, rest = divmod(abs(numerator), denominator)
+    if rest:
+        doubled = 2 * rest
+        if mode is RoundingMode.HALF_UP:
+            size += doubled >= denominator
+        elif mode is RoundingMode.HALF_EVEN:
+            size += doubled > denominator or (doubled == denominator and size % 2 == 1)
+        elif mode is RoundingMode.UP:
+            size += 1
+    return -size if numerator < 0 else size
+
+
+def decimals_of(rounding: Rounding, currency: Currency) -> int:
+    """The decimals that amounts are stated with."""
+    return currency.exponent if rounding.decimals is None else rounding.decimals
+
+
+def rounded(exact: Fraction, rounding: Rounding, currency: Currency) -> Fraction:
+    """An exact amount in major units as it is stated."""
+    per_major = 10 ** decimals_of(rounding, currency)
+    return Fraction(whole(exact.numerator * per_major, exact.denominator, rounding.mode), per_major)

@@ -1,0 +1,109 @@
+"""The walk along a session: every period in its place, under its tariff, billed and looked at."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from holdfast.domain.finding import Severity
+from holdfast.domain.pricing.bill import Bill, Place
+from holdfast.domain.pricing.boundary_crossing import crosses_boundary
+from holdfast.domain.pricing.charging_period import ChargingPeriod
+from holdfast.domain.pricing.compiled_tariff import CompiledTariff
+from holdfast.domain.pricing.conditions import local_instant
+from holdfast.domain.pricing.context import PriceContext
+from holdfast.domain.pricing.oddities import Oddities
+
+_SECOND = timedelta(seconds=1)
+
+
+class SessionWalk:
+    """Walks once. Afterwards `bill` has the lines, `odd` the findings, `days` the local day of each
+    period (an ordinal; 0 where nothing asks for it), `used` the tariffs that priced one.
+
+    `tariffs` are those of the driver. OCPI's ids are caseless; a period that names no tariff has
+    the first.
+    """
+
+    def __init__(
+        self, tariffs: Sequence[CompiledTariff], context: PriceContext, zone: ZoneInfo
+    ) -> None:
+        self.odd = Oddities()
+        self.bill = Bill(context, self.odd)
+        self.days: list[int] = []
+        self.used: dict[str, CompiledTariff] = {}
+        self._context = context
+        self._first = tariffs[0]
+        self._by_id = {one.tariff.id.lower(): one for one in reversed(tariffs)}
+        self._zone = zone if any(one.by_clock for one in tariffs) else None
+
+    def walk(self, periods: Sequence[ChargingPeriod]) -> None:
+        """Energy and seconds count from the first period on, also where it is a reservation's."""
+        if not periods:
+            return
+        began_at = started_at = periods[0].started_at.astimezone(UTC)
+        energy_mwh = 0
+        for number, period in enumerate(periods):
+            at = local_instant(started_at, began_at, energy_mwh, self._zone)
+            self.days.append(at.day)
+            energy_mwh += max(0, period.energy_mwh)
+            next_at = None
+            if number + 1 < len(periods):
+                next_at = periods[number + 1].started_at.astimezone(UTC)
+                self.odd.check_order(number + 1, period, next_at - started_at)
+            tariff = self._tariff_of(number, period)
+            if tariff is not None:
+                place = Place(number, period, tariff, at)
+                self.bill.add(place)
+                self._look_at_quantities(place)
+                ended_at = _ended_at(period, started_at, next_at)
+                if tariff.by_edge and ended_at is not None:
+                    end = local_instant(ended_at, began_at, energy_mwh, self._zone)
+                    fee_open = not self.bill.charging.flat_billed
+                    if crosses_boundary(place, end, ended_at, self._context, fee_open=fee_open):
+                        self._crossed(number)
+            if next_at is not None:
+                started_at = next_at
+
+    def _tariff_of(self, number: int, period: ChargingPeriod) -> CompiledTariff | None:
+        found: CompiledTariff | None = self._first
+        if period.tariff_id is not None:
+            found = self._by_id.get(period.tariff_id.lower())
+        elif len(self._by_id) > 1:
+            detail = f"period {number} names none of the session's tariffs: the first one counts"
+            self.odd.add("tariff_unnamed", detail)
+        if found is None:
+            detail = f"period {number} has tariff {period.tariff_id!r}, which is not there"
+            self.odd.add("tariff_missing", detail, Severity.BLOCK)
+            return None
+        self.used[found.tariff.id] = found
+        return found
+
+    def _look_at_quantities(self, place: Place) -> None:
+        number, period, tariff, _ = place
+        if period.energy_mwh < 0:
+            detail = f"in period {number} the car gave energy back, which has no price"
+            self.odd.add("energy_negative", detail)
+        if tariff.by_current and period.min_current_a is None and period.max_current_a is None:
+            detail = f"period {number} has no measured current, so no limit on it matched"
+            self.odd.add("not_measured", detail)
+        if tariff.by_power and period.min_power_kw is None and period.max_power_kw is None:
+            detail = f"period {number} has no measured power, so no limit on it matched"
+            self.odd.add("not_measured", detail)
+
+    def _crossed(self, number: int) -> None:
+        detail = f"period {number} runs past a change of its price, and is priced by its start"
+        self.odd.add("boundary_crossed", detail)
+
+
+def _ended_at(
+    period: ChargingPeriod, started_at: datetime, next_at: datetime | None
+) -> datetime | None:
+    """When a period was over, by its own seconds and by when the next one starts.
+
+    Seconds are rounded, so the last period's end is taken a second early. None is not known.
+    """
+    used_s = period.connected_s + period.reservation_s
+    if not used_s:
+        return next_at
+    by_seconds = started_at + used_s * _SECOND
+    return by_seconds - _SECOND if next_at is None else min(next_at, by_seconds)
