@@ -41,8 +41,11 @@ from api.routes import (
     station_security,
     stations,
     tariff_assignments,
+    tariff_drafts,
+    tariff_versions,
     tariffs,
     tokens,
+    user_groups,
     variables,
 )
 from api.temporal_link import TemporalLink
@@ -76,7 +79,10 @@ ROUTERS = (
     tokens.router,
     accounts.router,
     tariffs.router,
+    tariff_versions.router,
+    tariff_drafts.router,
     tariff_assignments.router,
+    user_groups.router,
     holiday_calendars.router,
     sessions.router,
     payments.router,

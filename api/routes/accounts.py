@@ -1,7 +1,7 @@
 """Accounts: who pays for tokens, and with which card."""
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request
@@ -37,6 +37,7 @@ class AccountShown(Output):
     name: str
     email: str | None
     billing: str
+    user_group: UUID | None
     has_card: bool
     card_brand: str | None
     card_last4: str | None
@@ -50,6 +51,7 @@ class NewAccount(Input):
     name: Name
     billing: Billing
     email: Email | None = None
+    user_group: UUID | None = None
 
 
 class AccountChange(Input):
@@ -58,6 +60,7 @@ class AccountChange(Input):
     name: Name | None = None
     billing: Billing | None = None
     email: Email | None = None
+    user_group: UUID | None = None
     blocked: bool | None = None
 
 
@@ -73,16 +76,19 @@ async def list_accounts(
     reader: Reader,
     asked: Asked,
     query: Annotated[QueryText | None, Query(description="Part of name or address.")] = None,
+    user_group: UUID | None = None,
 ) -> Page[AccountShown]:
     """Oldest first."""
-    rows = await accounts.list_accounts(db, reader.organization_id, asked, query=query)
+    rows = await accounts.list_accounts(
+        db, reader.organization_id, asked, query=query, user_group_id=user_group
+    )
     return page(rows, to_account)
 
 
 @router.post("", status_code=201)
 async def make_account(new: NewAccount, db: Db, writer: DriverWriter) -> AccountShown:
     """Make an account; attach a card afterwards."""
-    row = await accounts.create_account(db, writer.organization_id, new.model_dump())
+    row = await accounts.create_account(db, writer.organization_id, _columns(new.model_dump()))
     await _audit(db, writer, "create", row, ["billing"])
     return to_account(row)
 
@@ -98,7 +104,7 @@ async def change_account(
     account_id: UUID, change: AccountChange, db: Db, writer: DriverWriter
 ) -> AccountShown:
     """Only the fields that are sent are changed. A blocked account's tokens cannot start here."""
-    values = change.model_dump(exclude_unset=True)
+    values = _columns(change.model_dump(exclude_unset=True))
     blocked = values.pop("blocked", None)
     for name in ("name", "billing"):
         if values.get(name, "") is None:
@@ -150,8 +156,21 @@ async def attach_card(
 
 def to_account(row: Account) -> AccountShown:
     """The answer."""
-    columns = {name: getattr(row, name) for name in AccountShown.model_fields if name != "has_card"}
-    return AccountShown(**columns, has_card=row.stripe_payment_method is not None)
+    elsewhere = {
+        "has_card": row.stripe_payment_method is not None,
+        "user_group": row.user_group_id,
+    }
+    columns = {
+        name: getattr(row, name) for name in AccountShown.model_fields if name not in elsewhere
+    }
+    return AccountShown(**columns, **elsewhere)
+
+
+def _columns(values: dict[str, Any]) -> dict[str, Any]:
+    """Fields as the table calls them."""
+    if "user_group" in values:
+        values["user_group_id"] = values.pop("user_group")
+    return values
 
 
 async def _audit(db: Db, writer: DriverWriter, verb: str, row: Account, fields: list[str]) -> None:

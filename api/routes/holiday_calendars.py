@@ -6,11 +6,12 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from api.routes.fields import Output
+from holdfast.http.idempotency import IdempotentRoute
 from holdfast.http.pagination import Page
 from holdfast.http.principal import Reader
 from holdfast.services import holiday_calendars
 
-router = APIRouter(prefix="/holiday-calendars", tags=["tariffs"])
+router = APIRouter(prefix="/holiday-calendars", tags=["tariffs"], route_class=IdempotentRoute)
 
 
 class CalendarShown(Output):

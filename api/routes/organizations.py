@@ -1,7 +1,7 @@
 """One's own organization, and making another."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Request
@@ -28,6 +28,7 @@ class OrganizationShown(Output):
     slug: str
     name: str
     token_concurrent_max: int | None
+    tariff_approval: str
     created_at: datetime
 
 
@@ -47,9 +48,11 @@ class OrganizationMade(Output):
 
 class OrganizationChange(Input):
     """What may be changed. `token_concurrent_max`: how many transactions a token may have at once
-    unless it says itself; null is no limit."""
+    unless it says itself; null is no limit. `tariff_approval`: whether a draft of a tariff is
+    approved by a second person, or its author may do so and publish versions directly."""
 
     name: Name | None = None
+    tariff_approval: Literal["second_person", "author"] | None = None
     token_concurrent_max: Annotated[int, Field(ge=1, le=CONCURRENT_MAX)] | None = None
 
 
@@ -73,8 +76,9 @@ async def change_organization(
 ) -> OrganizationShown:
     """Only the fields that are sent are changed."""
     values = change.model_dump(exclude_unset=True)
-    if values.get("name", "") is None:
-        del values["name"]
+    for name in ("name", "tariff_approval"):
+        if values.get(name, "") is None:
+            del values[name]
     row = await organizations.change_organization(db, administrator.organization_id, values)
     await audit.record(
         db,

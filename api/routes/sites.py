@@ -5,7 +5,7 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter
-from pydantic import StringConstraints
+from pydantic import Field, StringConstraints
 
 from api.routes.fields import Currency, Input, Line, Name, Output
 from holdfast.http.database import Db
@@ -18,6 +18,9 @@ from holdfast.store.tables import Site
 router = APIRouter(prefix="/sites", tags=["sites"], route_class=IdempotentRoute)
 
 Country = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
+CalibrationLaw = Annotated[
+    bool, Field(description="Prices change at signed quarter-hour readings only (Eichrecht).")
+]
 
 
 class SiteShown(Output):
@@ -30,6 +33,7 @@ class SiteShown(Output):
     country: str | None
     time_zone: str
     currency: str
+    calibration_law: bool
     created_at: datetime
     retired_at: datetime | None
 
@@ -43,6 +47,7 @@ class NewSite(Input):
     address: Line | None = None
     city: Line | None = None
     country: Country | None = None
+    calibration_law: CalibrationLaw = False
 
 
 class SiteChange(Input):
@@ -53,6 +58,7 @@ class SiteChange(Input):
     address: Line | None = None
     city: Line | None = None
     country: Country | None = None
+    calibration_law: CalibrationLaw | None = None
 
 
 @router.get("")
@@ -84,7 +90,7 @@ async def change_site(
 ) -> SiteShown:
     """Only the fields that are sent are changed."""
     values = change.model_dump(exclude_unset=True)
-    for name in ("name", "time_zone"):
+    for name in ("name", "time_zone", "calibration_law"):
         if values.get(name, "") is None:
             del values[name]
     row = await sites.update_site(db, writer.organization_id, site_id, values)

@@ -1,25 +1,25 @@
-"""Tariffs, their immutable versions, and what a session would cost."""
+"""Tariffs: named prices, and what a session would cost by one."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter
 from pydantic import Field
 
 from api.routes.fields import Currency, Input, Instant, Line, Name, Output
+from api.routes.tariff_versions import VersionForm, VersionMade, publish
 from holdfast.domain.pricing.context import PriceContext
-from holdfast.domain.pricing.periods import TariffUnsupported
 from holdfast.domain.pricing.price import UnknownZone
 from holdfast.domain.tariff.form import tariff_from_json
-from holdfast.domain.tariff.version import ELEMENTS_MAX, IDLE_GRACE_S_MAX
 from holdfast.http.database import Db
 from holdfast.http.idempotency import IdempotentRoute
-from holdfast.http.pagination import Asked, Page, page
+from holdfast.http.pagination import Asked, Page, to_cursor
 from holdfast.http.principal import Reader, TariffWriter
-from holdfast.http.problems import Problem
+from holdfast.http.problems import invalid
 from holdfast.services import audit, estimates, sites, tariff_versions, tariffs
+from holdfast.store.tables import Tariff
 
 router = APIRouter(prefix="/tariffs", tags=["tariffs"], route_class=IdempotentRoute)
 
@@ -27,68 +27,46 @@ ENERGY_WH_MAX = 10_000_000
 DURATION_S_MAX = 30 * 86_400
 
 
+class CurrentVersion(Output):
+    """The version that prices the sessions that start now."""
+
+    id: UUID
+    number: int
+    valid_from: datetime
+
+
 class TariffShown(Output):
-    """A named price; what it costs is in its versions."""
+    """A named price; what it costs is in its versions.
+
+    `state`: `empty` (no version yet), `scheduled` (its first is valid later), `in_force`, `ended`
+    (its versions were ended) or `retired`. `current`: the version in force.
+    """
 
     id: UUID
     name: str
     currency: str
+    description: str | None
+    state: tariffs.TariffState
+    current: CurrentVersion | None
     created_at: datetime
     retired_at: datetime | None
 
 
-class VersionForm(Input):
-    """A version in OCPI's shape (mod_tariffs). `idle_grace_s`: parking time counts from there."""
-
-    valid_from: Instant | None = None
-    elements: Annotated[
-        list[dict[str, Any]],
-        Field(
-            min_length=1,
-            max_length=ELEMENTS_MAX,
-            description="OCPI's TariffElements: `price_components` (type ENERGY, TIME, "
-            "PARKING_TIME or FLAT; price before tax per kWh, hour or session, as text; vat in "
-            "percent; step_size in Wh or s) and `restrictions`. The first element that matches "
-            "prices each type.",
-        ),
-    ]
-    min_price: dict[str, Any] | None = None
-    max_price: dict[str, Any] | None = None
-    idle_grace_s: Annotated[int, Field(ge=0, le=IDLE_GRACE_S_MAX)] = 0
-    tax_included: Literal["YES", "NO", "N/A"] | None = None
-
-
 class NewTariff(Input):
-    """With `version`, the tariff prices from then on."""
+    """With `version`, the tariff prices from then on; only where authors may publish directly
+    (`POST /tariffs/{tariff_id}/versions`)."""
 
     name: Name
     currency: Currency
+    description: Line | None = None
     version: VersionForm | None = None
 
 
-class AdviceShown(Output):
-    """What is unwise about a version."""
+class TariffChange(Input):
+    """Only the fields that are sent are changed. The currency stays: sessions were priced in it."""
 
-    code: str
-    severity: str
-    detail: str
-
-
-class VersionShown(Output):
-    """A version; it never changes. `body` is its tariff in OCPI's shape."""
-
-    id: UUID
-    tariff: UUID
-    number: int
-    valid_from: datetime
-    body: dict[str, Any]
-    created_at: datetime
-
-
-class VersionMade(VersionShown):
-    """A new version and what is unwise about it."""
-
-    advice: list[AdviceShown]
+    name: Name | None = None
+    description: Line | None = None
 
 
 class TariffMade(TariffShown):
@@ -122,29 +100,45 @@ class EstimateShown(Output):
 async def list_tariffs(
     db: Db, reader: Reader, asked: Asked, retired: bool = False
 ) -> Page[TariffShown]:
-    """Oldest first."""
+    """Oldest first, each with its state now and the version in force."""
     rows = await tariffs.list_tariffs(db, reader.organization_id, asked, retired=retired)
-    return page(rows, TariffShown.model_validate)
+    return Page(items=await _shown(db, rows.items), next=to_cursor(rows.next))
 
 
 @router.post("", status_code=201)
 async def make_tariff(new: NewTariff, db: Db, writer: TariffWriter) -> TariffMade:
     """Make a tariff, with its first version if there is one."""
     row = await tariffs.create_tariff(
-        db, writer.organization_id, name=new.name, currency=new.currency
+        db,
+        writer.organization_id,
+        name=new.name,
+        currency=new.currency,
+        description=new.description,
     )
-    await _audit(db, writer, "create", row.id, {"name": new.name, "currency": new.currency})
     version = None
+    await _audit(db, writer, "create", row.id, {"name": new.name, "currency": new.currency})
     if new.version is not None:
-        version = await _publish(db, writer, row.id, new.version)
-    return TariffMade(**TariffShown.model_validate(row).model_dump(), version=version)
+        version = await publish(db, writer, row.id, new.version)
+    return TariffMade(**(await _one(db, row)).model_dump(), version=version)
 
 
 @router.get("/{tariff_id}")
 async def read_tariff(tariff_id: UUID, db: Db, reader: Reader) -> TariffShown:
     """One tariff."""
-    row = await tariffs.get_tariff(db, reader.organization_id, tariff_id)
-    return TariffShown.model_validate(row)
+    return await _one(db, await tariffs.get_tariff(db, reader.organization_id, tariff_id))
+
+
+@router.patch("/{tariff_id}")
+async def change_tariff(
+    tariff_id: UUID, change: TariffChange, db: Db, writer: TariffWriter
+) -> TariffShown:
+    """Its name and what is said about it; prices are in its versions."""
+    values = change.model_dump(exclude_unset=True)
+    if values.get("name", "") is None:
+        del values["name"]
+    row = await tariffs.change_tariff(db, writer.organization_id, tariff_id, values)
+    await _audit(db, writer, "change", tariff_id, values)
+    return await _one(db, row)
 
 
 @router.post("/{tariff_id}/retire")
@@ -152,31 +146,17 @@ async def retire_tariff(tariff_id: UUID, db: Db, writer: TariffWriter) -> Tariff
     """It prices no new session. Only one that is assigned nowhere."""
     row = await tariffs.retire_tariff(db, writer.organization_id, tariff_id, now=datetime.now(UTC))
     await _audit(db, writer, "retire", tariff_id, {})
-    return TariffShown.model_validate(row)
-
-
-@router.get("/{tariff_id}/versions")
-async def list_versions(
-    tariff_id: UUID, db: Db, reader: Reader, asked: Asked
-) -> Page[VersionShown]:
-    """Oldest first."""
-    rows = await tariff_versions.list_versions(db, reader.organization_id, tariff_id, asked)
-    return page(rows, to_version)
-
-
-@router.post("/{tariff_id}/versions", status_code=201)
-async def publish_version(
-    tariff_id: UUID, form: VersionForm, db: Db, writer: TariffWriter
-) -> VersionMade:
-    """Add a version. It never changes: sessions freeze the one in force when they start."""
-    return await _publish(db, writer, tariff_id, form)
+    return await _one(db, row)
 
 
 @router.post("/{tariff_id}/estimate")
 async def estimate_price(
     tariff_id: UUID, form: EstimateForm, db: Db, reader: Reader
 ) -> EstimateShown:
-    """What such a session would cost, by the same function that bills."""
+    """What such a session would cost, by the same function that bills.
+
+    For a driver of whom nothing is known; what a certain one would pay says `GET /quotes`.
+    """
     started_at = form.started_at or datetime.now(UTC)
     zone = form.time_zone or "UTC"
     if form.site is not None:
@@ -189,36 +169,35 @@ async def estimate_price(
         idle_s=form.idle_s,
     )
     try:
-        tariff = tariff_from_json(version.body)
-        shown = estimates.estimate(tariff, imagined, PriceContext(zone=zone))
-    except (TariffUnsupported, UnknownZone) as error:
-        raise Problem(422, "invalid", str(error)) from None
+        shown = estimates.estimate(
+            tariff_from_json(version.body), imagined, PriceContext(zone=zone)
+        )
+    except UnknownZone:
+        raise invalid("time_zone", zone, "use an IANA name such as Europe/Berlin") from None
     return EstimateShown.model_validate({"tariff_version": version.id, **shown})
 
 
-def to_version(row: Any) -> VersionShown:
-    """The answer."""
-    columns = {name: getattr(row, name) for name in VersionShown.model_fields if name != "tariff"}
-    return VersionShown(**columns, tariff=row.tariff_id)
+async def _one(db: Db, row: Tariff) -> TariffShown:
+    return (await _shown(db, [row]))[0]
 
 
-async def _publish(db: Db, writer: TariffWriter, tariff_id: UUID, form: VersionForm) -> VersionMade:
-    now = datetime.now(UTC)
-    body = form.model_dump(exclude={"valid_from"}, exclude_none=True)
-    published = await tariff_versions.publish_version(
-        db,
-        writer.organization_id,
-        tariff_id,
-        body,
-        valid_from=form.valid_from or now,
-        now=now,
-    )
-    details = {"number": published.version.number, "version": str(published.version.id)}
-    await _audit(db, writer, "publish", tariff_id, details)
-    return VersionMade(
-        **to_version(published.version).model_dump(),
-        advice=[AdviceShown.model_validate(finding.to_json()) for finding in published.advice],
-    )
+async def _shown(db: Db, rows: list[Tariff]) -> list[TariffShown]:
+    standings = await tariffs.standings(db, rows, datetime.now(UTC))
+    return [
+        TariffShown(
+            id=row.id,
+            name=row.name,
+            currency=row.currency,
+            description=row.description,
+            state=standings[row.id].state,
+            current=None
+            if standings[row.id].current is None
+            else CurrentVersion.model_validate(standings[row.id].current),
+            created_at=row.created_at,
+            retired_at=row.retired_at,
+        )
+        for row in rows
+    ]
 
 
 async def _audit(

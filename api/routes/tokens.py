@@ -34,6 +34,7 @@ class TokenShown(Output):
     uid: str
     status: str
     account: UUID | None
+    user_group: Annotated[UUID | None, Field(description="Its own; else its account's counts.")]
     visual_number: str | None
     group_id: str | None
     valid_until: datetime | None
@@ -68,6 +69,7 @@ class NewToken(TokenRules):
     uid: TokenUid
     status: Status = "accepted"
     account: UUID | None = None
+    user_group: UUID | None = None
     visual_number: Line | None = None
     group_id: Line | None = None
     valid_until: Instant | None = None
@@ -80,6 +82,7 @@ class TokenChange(TokenRules):
     type: Line | None = None
     status: Status | None = None
     account: UUID | None = None
+    user_group: UUID | None = None
     visual_number: Line | None = None
     group_id: Line | None = None
     valid_until: Instant | None = None
@@ -113,10 +116,17 @@ async def list_tokens(
     status: Status | None = None,
     uid: Annotated[TokenUid | None, Query(description="In any case.")] = None,
     account: UUID | None = None,
+    user_group: UUID | None = None,
 ) -> Page[TokenShown]:
     """Oldest first."""
     rows = await tokens.list_tokens(
-        db, reader.organization_id, asked, status=status, uid=uid, account_id=account
+        db,
+        reader.organization_id,
+        asked,
+        status=status,
+        uid=uid,
+        account_id=account,
+        user_group_id=user_group,
     )
     return page(rows, to_token)
 
@@ -215,7 +225,11 @@ async def delete_token(token_id: UUID, db: Db, writer: DriverWriter) -> None:
 
 def to_token(row: Token) -> TokenShown:
     """The answer."""
-    elsewhere = {"account": row.account_id, "sites": row.site_ids}
+    elsewhere = {
+        "account": row.account_id,
+        "sites": row.site_ids,
+        "user_group": row.user_group_id,
+    }
     columns = {
         name: getattr(row, name) for name in TokenShown.model_fields if name not in elsewhere
     }
@@ -224,8 +238,9 @@ def to_token(row: Token) -> TokenShown:
 
 def _columns(values: dict[str, Any]) -> dict[str, Any]:
     """Fields as the table calls them."""
-    if "account" in values:
-        values["account_id"] = values.pop("account")
+    for name in ("account", "user_group"):
+        if name in values:
+            values[f"{name}_id"] = values.pop(name)
     if "sites" in values:
         sites = values.pop("sites")
         values["site_ids"] = None if sites is None else [str(site) for site in sites]

@@ -23,6 +23,11 @@ class Permission(StrEnum):
     """Tokens and accounts."""
 
     WRITE_TARIFFS = "write-tariffs"
+    """Tariffs, drafts of their versions, where they apply, user groups."""
+
+    APPROVE_TARIFFS = "approve-tariffs"
+    """Approve or send back a draft that somebody else wrote."""
+
     COMMAND = "command"
     """Typed orders to stations."""
 
@@ -59,6 +64,7 @@ _OPERATOR = _SUPPORT | {
 _FINANCE = _READER | {
     Permission.READ_AUDIT,
     Permission.WRITE_TARIFFS,
+    Permission.APPROVE_TARIFFS,
     Permission.DECIDE_SESSIONS,
     Permission.TAKE_PAYMENTS,
     Permission.DECIDE_PAYMENTS,

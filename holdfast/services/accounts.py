@@ -13,15 +13,15 @@ from holdfast.services.refusal import Invalid
 from holdfast.services.scope import find, owned
 from holdfast.services.slices import Slice, SliceAsked, take
 from holdfast.services.token_caches import clear_after_block
-from holdfast.store.tables import Account
+from holdfast.store.tables import Account, UserGroup
 from holdfast.store.tables.tokens import BILLINGS
 
 
 async def create_account(
     db: AsyncSession, organization_id: UUID, values: Mapping[str, Any]
 ) -> Account:
-    """`values` are columns of the table. Raises Invalid."""
-    _check(values)
+    """`values` are columns of the table. Raises Invalid, NotFound."""
+    await _check(db, organization_id, values)
     row = await db.scalars(
         insert(Account).values(organization_id=organization_id, **values).returning(Account)
     )
@@ -29,7 +29,12 @@ async def create_account(
 
 
 async def list_accounts(
-    db: AsyncSession, organization_id: UUID, asked: SliceAsked, *, query: str | None = None
+    db: AsyncSession,
+    organization_id: UUID,
+    asked: SliceAsked,
+    *,
+    query: str | None = None,
+    user_group_id: UUID | None = None,
 ) -> Slice[Account]:
     """Oldest first; `query` is part of a name or address."""
     statement = owned(Account, organization_id)
@@ -38,6 +43,8 @@ async def list_accounts(
             Account.name.icontains(query, autoescape=True)
             | Account.email.icontains(query, autoescape=True)
         )
+    if user_group_id is not None:
+        statement = statement.where(Account.user_group_id == user_group_id)
     return await take(db, statement, Account.id, asked)
 
 
@@ -57,7 +64,7 @@ async def update_account(
     blocked: bool | None = None,
 ) -> Account:
     """Change the given columns; block or unblock. Raises NotFound, Invalid."""
-    _check(values)
+    await _check(db, organization_id, values)
     account = await get_account(db, organization_id, account_id, lock=True)
     for column, value in values.items():
         setattr(account, column, value)
@@ -74,7 +81,9 @@ async def update_account(
     return account
 
 
-def _check(values: Mapping[str, Any]) -> None:
+async def _check(db: AsyncSession, organization_id: UUID, values: Mapping[str, Any]) -> None:
+    if values.get("user_group_id") is not None:
+        await find(db, UserGroup, organization_id, values["user_group_id"], "user group")
     billing = values.get("billing")
     if billing is not None and billing not in BILLINGS:
         raise Invalid("billing", billing, f"use one of {', '.join(BILLINGS)}")

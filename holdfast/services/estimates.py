@@ -26,7 +26,7 @@ class Imagined:
 def estimate(tariff: TariffVersion, imagined: Imagined, context: PriceContext) -> dict[str, object]:
     """The price of an imagined session, as `price_to_json` writes it.
 
-    Raises TariffUnsupported, UnknownZone.
+    Raises UnknownZone.
     """
     charged_at = imagined.started_at + timedelta(seconds=imagined.charging_s)
     ended_at = charged_at + timedelta(seconds=imagined.idle_s)

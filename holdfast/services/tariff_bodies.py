@@ -15,6 +15,7 @@ from holdfast.domain.tariff.version import TariffInvalid, TariffVersion
 from holdfast.services.holiday_calendars import holiday_dates
 from holdfast.services.refusal import Invalid
 from holdfast.services.scope import find
+from holdfast.services.tariff_places import lint_places
 from holdfast.store.tables import Tariff
 
 DRAFT_NAME = "draft"
@@ -60,7 +61,10 @@ async def lint_for(
         parsed = read_body(body, currency=tariff.currency, now=now)
     except TariffInvalid as problem:
         return Linted(tariff=None, problem=problem)
-    return Linted(tariff=parsed, problem=None, findings=lint_tariff(parsed))
+    findings: dict[Finding, None] = {}
+    for place in await lint_places(db, tariff, now):
+        findings |= dict.fromkeys(lint_tariff(parsed, place))
+    return Linted(tariff=parsed, problem=None, findings=tuple(findings))
 
 
 async def checked(

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import ColumnElement, func, insert, select
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -234,6 +234,19 @@ async def versions_at(
         )
     )
     return {row.tariff_id: row for row in rows}
+
+
+def withdrawn() -> ColumnElement[bool]:
+    """The version ended before it came into force."""
+    return (
+        select(TariffVersionEnd.version_id)
+        .where(
+            TariffVersionEnd.version_id == TariffVersion.id,
+            TariffVersionEnd.ends_at <= TariffVersion.valid_from,
+        )
+        .correlate(TariffVersion)
+        .exists()
+    )
 
 
 async def end_version(

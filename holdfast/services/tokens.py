@@ -14,7 +14,7 @@ from holdfast.services.refusal import Conflict, Invalid
 from holdfast.services.scope import belongs, find, owned
 from holdfast.services.slices import Slice, SliceAsked, take
 from holdfast.services.token_caches import clear_after_block
-from holdfast.store.tables import Account, Session, Token
+from holdfast.store.tables import Account, Session, Token, UserGroup
 from holdfast.store.tables.tokens import TOKEN_STATUSES
 
 
@@ -51,6 +51,7 @@ async def list_tokens(
     status: str | None = None,
     uid: str | None = None,
     account_id: UUID | None = None,
+    user_group_id: UUID | None = None,
 ) -> Slice[Token]:
     """Oldest first."""
     statement = owned(Token, organization_id)
@@ -60,6 +61,8 @@ async def list_tokens(
         statement = statement.where(func.upper(Token.uid) == uid.strip().upper())
     if account_id is not None:
         statement = statement.where(Token.account_id == account_id)
+    if user_group_id is not None:
+        statement = statement.where(Token.user_group_id == user_group_id)
     return await take(db, statement, Token.id, asked)
 
 
@@ -125,4 +128,6 @@ async def _checked(
             columns[name] = normal(columns[name])
     if columns.get("account_id") is not None:
         await find(db, Account, organization_id, columns["account_id"], "account")
+    if columns.get("user_group_id") is not None:
+        await find(db, UserGroup, organization_id, columns["user_group_id"], "user group")
     return columns

@@ -44,9 +44,11 @@ from holdfast.store.tables import (
     StationVariable,
     Tariff,
     TariffAssignment,
+    TariffDraft,
     TariffVersion,
     Token,
     TrustedRoot,
+    UserGroup,
 )
 
 METER_KEY = (  # of no meter: made for tests
@@ -124,6 +126,20 @@ async def _network(rows: Rows, prefix: str) -> dict[str, Any]:
     contract = await rows.add(
         ContractCertificate, emaid="DE8AA1A2B3C4D5", serial=prefix, chain_pem="-", **life
     )
+    made = await _certificates(rows, prefix, station.id) | await _tariffs(rows, prefix)
+    return made | {
+        "root_id": root.id,
+        "contract_id": contract.id,
+        "site_id": site.id,
+        "identity": station.identity,
+        "station_id": station.id,
+        "account_id": account.id,
+        "token_id": token.id,
+    }
+
+
+async def _tariffs(rows: Rows, prefix: str) -> dict[str, Any]:
+    """A tariff that everybody pays, the draft of its next version, a group of drivers."""
     tariff = await rows.add(Tariff, name=f"{prefix} tariff", currency="EUR")
     body = {
         "id": f"{prefix} version",
@@ -140,14 +156,18 @@ async def _network(rows: Rows, prefix: str) -> dict[str, Any]:
     assignment = await rows.add(
         TariffAssignment, tariff_id=tariff.id, created_at=version.valid_from
     )
-    return await _certificates(rows, prefix, station.id) | {
-        "root_id": root.id,
-        "contract_id": contract.id,
-        "site_id": site.id,
-        "identity": station.identity,
-        "station_id": station.id,
-        "account_id": account.id,
-        "token_id": token.id,
+    draft = await rows.add(
+        TariffDraft,
+        tariff_id=tariff.id,
+        body={"elements": body["elements"]},
+        created_by="system:test",
+        changed_by="system:test",
+    )
+    group = await rows.add(UserGroup, key=f"{prefix}-members", name=f"{prefix} members")
+    return {
+        "number": version.number,
+        "draft_id": draft.id,
+        "group_id": group.id,
         "tariff_id": tariff.id,
         "version_id": version.id,
         "assignment_id": assignment.id,

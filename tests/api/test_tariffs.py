@@ -119,9 +119,9 @@ async def test_versions_follow_each_other_and_the_old_one_stays(
         ({"price_components": [{"type": "ENERGY", "price": "-1"}]}, "price"),
         ({"price_components": [{"type": "WATER", "price": "1"}]}, "type"),
         ({**ENERGY, "restrictions": {"start_tiem": "07:00"}}, "start_tiem"),
-        ({**ENERGY, "restrictions": {"max_power": "11"}}, "elements"),
+        ({**ENERGY, "restrictions": {"min_kwh": "9", "max_kwh": "3"}}, "elements"),
     ],
-    ids=["negative", "unknown dimension", "misspelt restriction", "cannot be metered"],
+    ids=["negative", "unknown dimension", "misspelt restriction", "contradicts itself"],
 )
 async def test_a_tariff_that_would_misprice_is_refused_by_the_field(
     client: httpx.AsyncClient, element: dict[str, Any], field: str

@@ -74,6 +74,8 @@ async def make_it_expensive(installation: Installation) -> None:
         }
     ]
     async with installation.api() as api:
+        alone = await api.patch("/organizations/current", json={"tariff_approval": "author"})
+        assert alone.status_code == 200, alone.text
         made = await api.post(
             "/tariffs",
             json={
