@@ -1,0 +1,113 @@
+"""Which of a CDR's tariffs prices which period (OCPI mod_cdrs, ChargingPeriod.tariff_id).
+
+By the period's tariff id; of several versions with that id, the one that was valid as the session
+started. Without an id, by validity and type. What had to be guessed is a finding.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from holdfast.domain.finding import Finding, Severity
+from holdfast.domain.pricing.charging_period import ChargingPeriod
+from holdfast.domain.tariff.foreign import ForeignTariff
+from holdfast.domain.tariff.version import TariffType, TariffVersion
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChosenTariffs:
+    """The tariffs in the order in which the periods need them; the periods name them by id."""
+
+    tariffs: tuple[TariffVersion, ...]
+    periods: tuple[ChargingPeriod, ...]
+    findings: tuple[Finding, ...]
+
+
+def chosen_tariffs(
+    known: Sequence[ForeignTariff],
+    periods: Sequence[ChargingPeriod],
+    started_at: datetime,
+    *,
+    ad_hoc: bool,
+) -> ChosenTariffs:
+    """`ad_hoc`: the driver has no contract, which decides between tariffs of two types."""
+    findings: dict[Finding, None] = {}
+    chosen: dict[str, TariffVersion] = {}
+    used: set[int] = set()
+    named: list[ChargingPeriod] = []
+    for number, period in enumerate(periods):
+        place = f"cdr.charging_periods[{number}]"
+        tariff, noticed = _of_period(known, period.tariff_id, started_at, ad_hoc=ad_hoc)
+        for code, detail, severity in noticed:
+            # One sentence for all periods with the same trouble, with the first one's place.
+            if not any(code == item.code for item in findings):
+                findings[Finding(code=code, detail=f"{place}: {detail}", severity=severity)] = None
+        if tariff is None or tariff.version is None:
+            named.append(period)
+            continue
+        used.add(id(tariff))
+        chosen.setdefault(tariff.version.id, tariff.version)
+        named.append(replace(period, tariff_id=tariff.version.id))
+    if not periods and known:
+        tariff, _ = _of_period(known, None, started_at, ad_hoc=ad_hoc)
+        if tariff is not None and tariff.version is not None:
+            used.add(id(tariff))
+            chosen[tariff.version.id] = tariff.version
+    read = [finding for item in known if id(item) in used or not used for finding in item.findings]
+    if not known:
+        findings[_missing("the record has no tariff")] = None
+    elif not chosen:
+        findings[_missing("no element of the tariff can be judged")] = None
+    return ChosenTariffs(
+        tariffs=tuple(chosen.values()), periods=tuple(named), findings=(*read, *findings)
+    )
+
+
+_Noticed = list[tuple[str, str, Severity]]
+
+
+def _of_period(
+    known: Sequence[ForeignTariff], tariff_id: str | None, at: datetime, *, ad_hoc: bool
+) -> tuple[ForeignTariff | None, _Noticed]:
+    usable = [item for item in known if item.version is not None]
+    if not usable:
+        return None, []
+    noticed: _Noticed = []
+    candidates = usable
+    if tariff_id is not None:
+        candidates = [item for item in usable if item.id.casefold() == tariff_id.casefold()]
+        if not candidates:
+            detail = f"tariff {tariff_id[:80]!r} is not in the record: priced by another one"
+            noticed.append(("missing_tariff", detail, Severity.BLOCK))
+            candidates = usable
+    valid = [item for item in candidates if item.valid_at(at)]
+    if not valid:
+        detail = f"tariff {candidates[-1].id[:80]!r} was not valid as the session started"
+        noticed.append(("tariff_not_valid", detail, Severity.REVIEW))
+        valid = candidates
+    # Of two versions of one tariff the later one counts; it was made to replace the other.
+    latest = {item.id.casefold(): item for item in sorted(valid, key=_valid_from)}
+    fitting = _fitting([*latest.values()], ad_hoc=ad_hoc)
+    if len(fitting) > 1:
+        names = ", ".join(repr(item.id[:80]) for item in fitting[:5])
+        detail = f"no tariff is named and {names} fit: priced by the first"
+        noticed.append(("tariff_ambiguous", detail, Severity.REVIEW))
+    return fitting[0], noticed
+
+
+def _valid_from(tariff: ForeignTariff) -> datetime:
+    return tariff.valid_from or datetime.min.replace(tzinfo=UTC)
+
+
+def _fitting(tariffs: list[ForeignTariff], *, ad_hoc: bool) -> list[ForeignTariff]:
+    """Those of the driver's type, else those of none, else all. In the record's order."""
+    wanted = TariffType.AD_HOC_PAYMENT if ad_hoc else TariffType.REGULAR
+    for kind in (wanted, None):
+        of_kind = [item for item in tariffs if item.version and item.version.type is kind]
+        if of_kind:
+            return of_kind
+    return tariffs
+
+
+def _missing(detail: str) -> Finding:
+    return Finding(code="missing_tariff", detail=detail, severity=Severity.BLOCK)

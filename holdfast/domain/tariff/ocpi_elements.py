@@ -1,0 +1,288 @@
+"""What OCPI has no word for, in elements that it has: groups, holidays, markets, free energy.
+
+Each rewriting is exact or it is a loss. Groups: rendered for one kind of driver. Holidays: dates.
+A market: an element per hour that is known. Free energy per session: a first element up to so many
+kWh. The rest (a grace, use that is free per day or month, a cap per day) OCPI cannot say.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import date, timedelta
+from decimal import Decimal
+
+from holdfast.domain.finding import Finding, Severity
+from holdfast.domain.pricing.context import SpotCurve
+from holdfast.domain.tariff.coverage import TooManyBoxes, grid_of, uncovered
+from holdfast.domain.tariff.ocpi_market import market_elements
+from holdfast.domain.tariff.version import (
+    WRITTEN_ELEMENTS_MAX,
+    AllowancePer,
+    DayOfWeek,
+    DimensionType,
+    PriceComponent,
+    Restrictions,
+    TariffElement,
+    TariffVersion,
+)
+from holdfast.domain.tariff.wording import KIND_WORDS, listed, plain, seconds_words
+
+_DAY = timedelta(days=1)
+_WH_PER_KWH = 1_000
+_WEEKDAYS = tuple(DayOfWeek)
+
+
+def plain_tariff(
+    version: TariffVersion,
+    *,
+    user_groups: frozenset[str],
+    zone: str,
+    spot: Mapping[str, SpotCurve],
+) -> tuple[TariffVersion, list[Finding]]:
+    """The version in elements that OCPI knows, for drivers of these groups; what got lost."""
+    losses: list[Finding] = []
+    said = _or_free(_for_groups(version.elements, user_groups, losses))
+    said = _or_free(_on_dates(replace(version, elements=said), losses))
+    said = market_elements(said, zone=zone, spot=spot, losses=losses)
+    elements = _with_free_energy(replace(version, elements=said), losses)
+    _unsaid(version, losses)
+    if len(elements) > WRITTEN_ELEMENTS_MAX:
+        losses.append(
+            _loss(
+                "ocpi_too_many_elements",
+                f"{len(elements)} elements would be needed, of which the last are left out",
+                Severity.BLOCK,
+            )
+        )
+    written = replace(
+        version,
+        elements=tuple(elements[:WRITTEN_ELEMENTS_MAX]),
+        idle_grace_s=0,
+        allowances=(),
+        daily_cap=None,
+        holiday_calendar=None,
+        holidays=(),
+    )
+    return written, losses
+
+
+def _for_groups(
+    elements: Sequence[TariffElement], groups: frozenset[str], losses: list[Finding]
+) -> tuple[TariffElement, ...]:
+    """Without those of other groups, and without the word."""
+    kept: list[TariffElement] = []
+    others: set[str] = set()
+    for element in elements:
+        limits = element.restrictions
+        if limits is None or not limits.user_groups:
+            kept.append(element)
+        elif groups.isdisjoint(limits.user_groups):
+            others.update(limits.user_groups)
+        else:
+            kept.append(_restricted(element, replace(limits, user_groups=())))
+    if others:
+        losses.append(
+            _loss(
+                "ocpi_groups",
+                f"prices for {listed(sorted(others))} are left out: they are a tariff of their own",
+                Severity.NOTE,
+            )
+        )
+    return tuple(kept)
+
+
+def _or_free(elements: tuple[TariffElement, ...]) -> tuple[TariffElement, ...]:
+    """An object needs an element: a fee of nothing says that all is free, as it is then."""
+    free = PriceComponent(type=DimensionType.FLAT, price=Decimal(0))
+    return elements or (TariffElement(price_components=(free,)),)
+
+
+def _on_dates(version: TariffVersion, losses: list[Finding]) -> tuple[TariffElement, ...]:
+    """Elements for holidays as elements for dates; elements for other days as those between."""
+    written: list[TariffElement] = []
+    for number, element in enumerate(version.elements):
+        limits = element.restrictions
+        if limits is None or limits.holiday is None:
+            written.append(element)
+        elif limits.holiday:
+            stretches = _stretches(version.holidays)
+            written += _dated(element, replace(limits, holiday=None), stretches)
+        elif _taken(version, number):
+            written.append(_restricted(element, replace(limits, holiday=None)))
+        else:
+            between = _between(_stretches(version.holidays))
+            written += _dated(element, replace(limits, holiday=None), between)
+    by_holiday = any(
+        (element.restrictions or Restrictions()).holiday is not None for element in version.elements
+    )
+    if by_holiday and version.holidays:
+        losses.append(
+            _loss(
+                "ocpi_holidays",
+                f"public holidays are said by date, up to {max(version.holidays)}",
+                Severity.NOTE,
+            )
+        )
+    elif by_holiday:
+        losses.append(
+            _loss("ocpi_holidays", "the dates of the holidays are not written out: none is said")
+        )
+    return tuple(written)
+
+
+def _stretches(days: Sequence[date]) -> list[tuple[date | None, date | None]]:
+    """Days that follow each other as one stretch; its end is open."""
+    found: list[tuple[date, date]] = []
+    for day in sorted(set(days)):
+        if found and found[-1][1] == day:
+            found[-1] = (found[-1][0], day + _DAY)
+        else:
+            found.append((day, day + _DAY))
+    return [*found]
+
+
+def _between(
+    stretches: Sequence[tuple[date | None, date | None]],
+) -> list[tuple[date | None, date | None]]:
+    edges: list[date | None] = [None]
+    for start, end in stretches:
+        edges += [start, end]
+    edges.append(None)
+    return list(zip(edges[::2], edges[1::2], strict=True))
+
+
+def _dated(
+    element: TariffElement,
+    limits: Restrictions,
+    stretches: Sequence[tuple[date | None, date | None]],
+) -> Iterator[TariffElement]:
+    """The element once per stretch, as far as its own dates and weekdays reach into it."""
+    for start, end in stretches:
+        since = max((day for day in (start, limits.start_date) if day is not None), default=None)
+        until = min((day for day in (end, limits.end_date) if day is not None), default=None)
+        if since is not None and until is not None:
+            if since >= until:
+                continue
+            days = (until - since).days
+            there = {(since.weekday() + number) % 7 for number in range(min(days, 7))}
+            if limits.day_of_week and not there & {
+                _WEEKDAYS.index(day) for day in limits.day_of_week
+            }:
+                continue
+        yield _restricted(element, replace(limits, start_date=since, end_date=until))
+
+
+def _taken(version: TariffVersion, number: int) -> bool:
+    """Whether on holidays the elements ahead price all that this one would: then it may apply."""
+    element = version.elements[number]
+    limits = element.restrictions or Restrictions()
+    grid = grid_of(version)
+    box = grid.box(replace(limits, holiday=True))
+    for component in element.price_components:
+        ahead = [
+            grid.box(other.restrictions)
+            for other in version.elements[:number]
+            if (other.restrictions or Restrictions()).reservation is limits.reservation
+            and any(item.type is component.type for item in other.price_components)
+        ]
+        try:
+            if uncovered(box, ahead):
+                return False
+        except TooManyBoxes:
+            return False
+    return True
+
+
+def _with_free_energy(version: TariffVersion, losses: list[Finding]) -> list[TariffElement]:
+    """Free energy per session as a first element, where that is the same."""
+    for allowance in version.allowances:
+        if allowance.type is not DimensionType.ENERGY or not allowance.quantity:
+            continue
+        if allowance.per is not AllowancePer.SESSION:
+            continue
+        priced = [
+            component
+            for element in version.elements
+            for component in element.price_components
+            if component.type is DimensionType.ENERGY
+        ]
+        wh = allowance.quantity * _WH_PER_KWH
+        if _energy_everywhere(version) and all(
+            not item.step_size or not wh % item.step_size for item in priced
+        ):
+            free = PriceComponent(type=DimensionType.ENERGY, price=Decimal(0), vat=priced[0].vat)
+            limits = Restrictions(max_kwh=allowance.quantity)
+            return [
+                TariffElement(price_components=(free,), restrictions=limits),
+                *version.elements,
+            ]
+        losses.append(
+            _loss(
+                "ocpi_allowance",
+                f"the first {plain(allowance.quantity)} kWh are free: energy that no element"
+                " prices or whole blocks of energy do not count for them, which OCPI cannot say",
+            )
+        )
+    return list(version.elements)
+
+
+def _energy_everywhere(version: TariffVersion) -> bool:
+    grid = grid_of(version)
+    boxes = [
+        grid.box(element.restrictions)
+        for element in version.elements
+        if (element.restrictions or Restrictions()).reservation is None
+        and any(item.type is DimensionType.ENERGY for item in element.price_components)
+    ]
+    try:
+        return not uncovered(grid.full, boxes)
+    except TooManyBoxes:
+        return False
+
+
+def _unsaid(version: TariffVersion, losses: list[Finding]) -> None:
+    """What there is no way to say."""
+    parked = any(
+        component.type is DimensionType.PARKING_TIME and component.price
+        for element in version.elements
+        for component in element.price_components
+    )
+    if version.idle_grace_s and parked:
+        losses.append(
+            _loss(
+                "ocpi_grace",
+                f"parking is free for {seconds_words(version.idle_grace_s)} after charging: OCPI"
+                " has no grace, a CDR simply has no parking time for it",
+            )
+        )
+    for allowance in version.allowances:
+        energy = allowance.type is DimensionType.ENERGY
+        if not allowance.quantity or (energy and allowance.per is AllowancePer.SESSION):
+            continue
+        quantity = (
+            f"{plain(allowance.quantity)} kWh" if energy else seconds_words(int(allowance.quantity))
+        )
+        losses.append(
+            _loss(
+                "ocpi_allowance",
+                f"{quantity} of {KIND_WORDS[allowance.type]} per {allowance.per} are free: OCPI"
+                " cannot say it",
+            )
+        )
+    if version.daily_cap is not None:
+        limit = version.daily_cap
+        amount = limit.incl_vat if limit.incl_vat is not None else limit.excl_vat
+        losses.append(
+            _loss(
+                "ocpi_daily_cap",
+                f"a day costs at most {plain(amount or Decimal(0))} {version.currency}: OCPI has"
+                " limits per session only",
+            )
+        )
+
+
+def _restricted(element: TariffElement, limits: Restrictions) -> TariffElement:
+    return replace(element, restrictions=None if limits == Restrictions() else limits)
+
+
+def _loss(code: str, detail: str, severity: Severity = Severity.REVIEW) -> Finding:
+    return Finding(code=code, detail=detail, severity=severity)
