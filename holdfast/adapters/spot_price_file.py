@@ -21,7 +21,7 @@ from holdfast.contracts.ports import SpotPricesUnreadable, SpotReading
 from holdfast.domain.tariff.version import NAME
 
 FILE_BYTES_MAX = 8 * 1_048_576
-ROWS_MAX = 100_000
+ROWS_MAX = 50_000  # a year of quarter-hours is 35,136
 STARTS = ("starts_at", "start", "starts_at_utc", "start_utc")
 ENDS = ("ends_at", "end", "ends_at_utc", "end_utc")
 

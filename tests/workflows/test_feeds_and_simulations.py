@@ -1,0 +1,112 @@
+"""A feed asks for a person where prices are missing; a simulation goes on until it is over."""
+
+import asyncio
+
+import pytest
+from temporalio.client import WorkflowUpdateFailedError
+from temporalio.testing import WorkflowEnvironment
+
+from holdfast.contracts import spot_feeds, tariff_simulations
+from holdfast.contracts.names import ATTENTION
+from holdfast.contracts.spot_feeds import EventSignal, FeedResolution, FeedSeen
+from holdfast.contracts.tariff_simulations import SimulationSeen
+from holdfast.testing import Refusal
+from holdfast.testing_feeds import SteppedFeeds, SteppedSimulations
+from tests.workflows.feed_scenarios import feed_start, simulation_start
+from tests.workflows.running import finished, running
+
+MISSING = FeedSeen(missing="2026-11-23", again_s=600)
+
+
+async def test_a_missing_day_asks_for_a_person_until_it_is_there_or_done_without(
+    time_skipping: WorkflowEnvironment,
+) -> None:
+    fake = SteppedFeeds()
+    there = FeedSeen(again_s=6 * 3600)
+    fake.script.answers["read"] = [MISSING] * 3 + [there]
+    async with running(
+        time_skipping.client, spot_feeds.WORKFLOW, feed_start(), fake.activities()
+    ) as handle:
+        fake.script.answers["read"] += [there] * 50
+
+        async def attention() -> str | None:
+            return (await handle.describe()).typed_search_attributes.get(ATTENTION)
+
+        async def until(reason: str | None) -> None:
+            for _ in range(200):
+                if await attention() == reason:
+                    return
+                await asyncio.sleep(0.02)
+            raise AssertionError(f"attention is {await attention()!r}, not {reason!r}")
+
+        await until("prices_missing: 2026-11-23")
+        with pytest.raises(WorkflowUpdateFailedError) as refused:
+            await handle.execute_update("resolve", FeedResolution(action="read_again", reason=" "))
+        assert "say why" in str(refused.value.cause)
+        await handle.execute_update(
+            "resolve", FeedResolution(action="do_without", reason="the market is closed")
+        )
+        await until(None)
+
+        (noted,) = fake.script.orders("note")
+        assert isinstance(noted, spot_feeds.FeedDecision)
+        assert (noted.action, noted.reason) == ("do_without", "the market is closed")
+        fake.script.answers["read"] = [FeedSeen(retired=True)]
+        await handle.signal(spot_feeds.FEED_CHANGED, EventSignal(event_id="retired:1"))
+        await finished(handle)
+
+
+async def test_a_feed_is_read_for_weeks_in_runs_of_bounded_history(
+    time_skipping: WorkflowEnvironment,
+) -> None:
+    fake = SteppedFeeds()
+    fake.script.answers["read"] = [FeedSeen(again_s=3600)] * 200 + [FeedSeen(retired=True)]
+    async with running(
+        time_skipping.client, spot_feeds.WORKFLOW, feed_start(), fake.activities()
+    ) as handle:
+        result = FeedSeen.model_validate(await finished(handle))
+
+        assert result.retired
+        assert len(fake.script.orders("read")) == 201
+        history = await time_skipping.client.get_workflow_handle(handle.id).fetch_history()
+        assert len(history.events) < 1_000, "only the last run's"
+
+
+async def test_a_feed_whose_row_is_gone_ends(time_skipping: WorkflowEnvironment) -> None:
+    fake = SteppedFeeds()
+    fake.script.answers["read"] = [Refusal("NotFound")]
+    async with running(
+        time_skipping.client, spot_feeds.WORKFLOW, feed_start(), fake.activities()
+    ) as handle:
+        assert FeedSeen.model_validate(await finished(handle)).retired
+
+
+async def test_a_simulation_goes_on_until_its_row_says_that_it_is_over(
+    time_skipping: WorkflowEnvironment,
+) -> None:
+    fake = SteppedSimulations()
+    fake.script.answers["advance"] = [
+        SimulationSeen(state="running", done=4, total=10),
+        SimulationSeen(state="cancelled", done=8, total=10),
+    ]
+    async with running(
+        time_skipping.client, tariff_simulations.WORKFLOW, simulation_start(), fake.activities()
+    ) as handle:
+        result = SimulationSeen.model_validate(await finished(handle))
+
+    assert (result.state, result.done) == ("cancelled", 8)
+    assert fake.script.names() == ["begin", "advance", "advance"]
+
+
+async def test_a_simulation_that_can_never_be_read_fails_and_says_why(
+    time_skipping: WorkflowEnvironment,
+) -> None:
+    fake = SteppedSimulations()
+    fake.script.answers["advance"] = [Refusal("SimulationUnreadable")]
+    async with running(
+        time_skipping.client, tariff_simulations.WORKFLOW, simulation_start(), fake.activities()
+    ) as handle:
+        result = SimulationSeen.model_validate(await finished(handle))
+
+    assert result.state == "failed"
+    assert result.problem == "refused: SimulationUnreadable"

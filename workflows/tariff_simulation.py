@@ -1,0 +1,66 @@
+"""What a tariff would have earned: past sessions priced again, a while at a time."""
+
+from datetime import timedelta
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError, ApplicationError
+
+from holdfast.contracts import tariff_simulations as contract
+from holdfast.contracts.tariff_simulations import (
+    FailSimulation,
+    SimulationRef,
+    SimulationSeen,
+    StartSimulation,
+)
+from workflows.step import RETRY, Refused, step
+
+ADVANCE_WITHIN = timedelta(minutes=5)
+HEARTBEAT = timedelta(seconds=60)  # a portion takes a second or two
+ROUNDS_MAX = 300
+
+
+@workflow.defn(name=contract.WORKFLOW)
+class TariffSimulation:
+    """Its row holds the result and how far it is: a worker that dies loses one portion's work."""
+
+    @workflow.init
+    def __init__(self, start: StartSimulation) -> None:
+        self.order = SimulationRef(simulation_id=start.simulation_id)
+
+    @workflow.run
+    async def run(self, start: StartSimulation) -> SimulationSeen:
+        """Price until nothing is left, or somebody cancelled."""
+        try:
+            seen = await step(
+                contract.begin_simulation, self.order, summary="which sessions is it about"
+            )
+            for _ in range(ROUNDS_MAX):
+                workflow.set_current_details(f"{seen.state}: {seen.done} of {seen.total} sessions")
+                if seen.state != "running":
+                    return seen
+                seen = await self._advance(seen)
+        except Refused as error:
+            seen = await step(
+                contract.fail_simulation,
+                FailSimulation(simulation_id=start.simulation_id, problem=error.message),
+                summary="it cannot go on",
+            )
+            workflow.set_current_details(f"{seen.state}: {seen.problem}")
+            return seen
+        workflow.continue_as_new(start)
+
+    async def _advance(self, seen: SimulationSeen) -> SimulationSeen:
+        """Raises `Refused`."""
+        try:
+            return await workflow.execute_activity(
+                contract.advance_simulation,
+                self.order,
+                start_to_close_timeout=ADVANCE_WITHIN,
+                heartbeat_timeout=HEARTBEAT,
+                retry_policy=RETRY,
+                summary=f"from session {seen.done} on",
+            )
+        except ActivityError as error:
+            if isinstance(error.cause, ApplicationError) and error.cause.non_retryable:
+                raise Refused(error.cause) from error
+            raise
