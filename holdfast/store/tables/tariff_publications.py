@@ -56,9 +56,11 @@ class ShownPrice(Table):
         Index("ix_shown_prices_version_id", "version_id"),
         Index("ix_shown_prices_station_id_id", "station_id", "id"),
         Index(
-            "ix_shown_prices_publication_id_asked",
-            "publication_id",
-            postgresql_where=text("state = 'asked' OR clearing_order_id IS NOT NULL"),
+            "ix_shown_prices_version_id_unanswered",
+            "version_id",
+            postgresql_where=text(
+                "until_at IS NULL AND (state = 'asked' OR clearing_order_id IS NOT NULL)"
+            ),
         ),
         UniqueConstraint("key"),
     )

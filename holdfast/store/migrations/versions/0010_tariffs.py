@@ -358,11 +358,13 @@ def make_views_of_prices() -> None:
     )
     op.create_index("ix_shown_prices_version_id", "shown_prices", ["version_id"], unique=False)
     op.create_index(
-        "ix_shown_prices_publication_id_asked",
+        "ix_shown_prices_version_id_unanswered",
         "shown_prices",
-        ["publication_id"],
+        ["version_id"],
         unique=False,
-        postgresql_where=sa.text("state = 'asked' OR clearing_order_id IS NOT NULL"),
+        postgresql_where=sa.text(
+            "until_at IS NULL AND (state = 'asked' OR clearing_order_id IS NOT NULL)"
+        ),
     )
 
 

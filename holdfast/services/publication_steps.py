@@ -1,0 +1,177 @@
+"""What a publication's workflow does with the rows: looks, tells stations in portions, ends."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import and_, exists, or_
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from holdfast.contracts import tariff_publications as contract
+from holdfast.services import audit, shown_prices
+from holdfast.services.outbox import notify
+from holdfast.services.publications import OPEN_STATES, refresh, versions_of
+from holdfast.services.refusal import NotFound
+from holdfast.services.scope import belongs, owned
+from holdfast.services.station_abilities import abilities_of
+from holdfast.services.station_prices import Prices
+from holdfast.services.station_tariffs import Round
+from holdfast.store.tables import (
+    Organization,
+    Publication,
+    ShownPrice,
+    Station,
+    Tariff,
+    TariffAssignment,
+    TariffVersion,
+)
+
+PORTION = 25  # stations in one transaction
+TEMPORAL_UI = "temporal-ui"
+
+
+async def look(db: AsyncSession, publication_id: UUID, now: datetime) -> contract.PublicationSeen:
+    """Write down what stations answered since; how the publication stands. Raises NotFound."""
+    publication = await _publication(db, publication_id)
+    versions = await versions_of(db, publication.tariff_id)
+    await shown_prices.note_answers(db, [version.id for version, _ in versions], now)
+    return await _seen(db, publication, now)
+
+
+async def _seen(
+    db: AsyncSession, publication: Publication, now: datetime
+) -> contract.PublicationSeen:
+    tariff = await db.get_one(Tariff, publication.tariff_id)
+    versions = await versions_of(db, publication.tariff_id)
+    version, span = next(one for one in versions if one[0].id == publication.version_id)
+    ends = [
+        other.valid_from
+        for _, other in versions
+        if (other.valid_from, other.number) > (span.valid_from, span.number)
+        and (other.ends_at is None or other.ends_at > max(now, other.valid_from))
+    ]
+    ends += [at for at in (span.ends_at, tariff.retired_at) if at is not None]
+    ends_at = min(ends, default=None)
+    counts = await shown_prices.count_open(db, publication.organization_id, [version.id])
+    return contract.PublicationSeen(
+        state=publication.state,
+        due_at=version.valid_from,
+        ends_at=ends_at,
+        withdrawn=ends_at is not None
+        and ends_at <= version.valid_from
+        and publication.live_at is None,
+        over=publication.state not in OPEN_STATES or (ends_at is not None and ends_at <= now),
+        asked=counts.get("asked", 0),
+        shown=counts.get("shown", 0),
+        refused=counts.get("refused", 0),
+        unsupported=counts.get("unsupported", 0),
+    )
+
+
+async def tell(
+    db: AsyncSession, publication_id: UUID, after: UUID | None, now: datetime
+) -> contract.PortionTold:
+    """Bring the next stations up to date, and with the first ones partners; the last ones make the
+    publication live. Raises NotFound, and what a price that cannot be read raises."""
+    publication = await _publication(db, publication_id, lock=after is None)
+    organization = await db.get_one(Organization, publication.organization_id)
+    version = await db.get_one(TariffVersion, publication.version_id)
+    # The clock that woke the workflow may be ahead of this one.
+    now = max(now, version.valid_from)
+    if after is None and publication.state == "waiting":
+        publication.state = "publishing"
+    stations = await _affected(db, publication, after)
+    abilities = await abilities_of(db, stations)
+    portion, orders = Round(db, organization, now, Prices(now)), 0
+    for station in stations:
+        orders += await portion.bring_up_to_date(station, abilities[station.id])
+    last = stations[-1].id if len(stations) == PORTION else None
+    if last is None and publication.state == "publishing":
+        publication.state, publication.live_at = "live", now
+    await notify(db, ["tariffs", "orders", "outbox"])
+    return contract.PortionTold(last=last, stations=len(stations), orders=orders)
+
+
+async def _affected(
+    db: AsyncSession, publication: Publication, after: UUID | None
+) -> list[Station]:
+    """Stations where the tariff is or was assigned to the public, and those that show it."""
+    assigned = exists().where(
+        belongs(TariffAssignment, publication.organization_id),
+        TariffAssignment.tariff_id == publication.tariff_id,
+        TariffAssignment.until_at.is_(None),
+        TariffAssignment.account_id.is_(None),
+        TariffAssignment.user_group_id.is_(None),
+        or_(
+            TariffAssignment.station_id == Station.id,
+            TariffAssignment.site_id == Station.site_id,
+            and_(TariffAssignment.station_id.is_(None), TariffAssignment.site_id.is_(None)),
+        ),
+    )
+    shows = exists().where(
+        ShownPrice.station_id == Station.id,
+        ShownPrice.until_at.is_(None),
+        ShownPrice.version_id == TariffVersion.id,
+        TariffVersion.tariff_id == publication.tariff_id,
+    )
+    statement = owned(Station, publication.organization_id).where(
+        or_(and_(Station.retired_at.is_(None), assigned), shows)
+    )
+    if after is not None:
+        statement = statement.where(Station.id > after)
+    rows = await db.scalars(statement.order_by(Station.id).limit(PORTION))
+    return list(rows.all())
+
+
+async def end(
+    db: AsyncSession, publication_id: UUID, state: str, now: datetime
+) -> contract.PublicationSeen:
+    """Write how it ended, once. What applies instead goes live (again). Raises NotFound."""
+    publication = await _publication(db, publication_id, lock=True)
+    if publication.state in OPEN_STATES:
+        publication.state, publication.ended_at, publication.attention = state, now, None
+        await db.flush()
+        for row in await shown_prices.partner_rows(
+            db, publication.organization_id, [publication.version_id]
+        ):
+            shown_prices.end_row(row, now)
+        await refresh(db, publication.organization_id, [publication.tariff_id], now=now)
+    return await _seen(db, publication, now)
+
+
+async def resolve(
+    db: AsyncSession, order: contract.ResolutionOrder, now: datetime
+) -> contract.PublicationSeen:
+    """Carry out what a person decided about places that refused. Raises NotFound."""
+    publication = await _publication(db, order.publication_id, lock=True)
+    if order.reason is not None:
+        await audit.record(
+            db,
+            publication.organization_id,
+            actor=TEMPORAL_UI,
+            action="tariff.publication_decision",
+            subject=f"publication:{publication.id}",
+            reason=order.reason,
+            details={"action": order.action},
+        )
+    if order.action == "try_again":
+        await shown_prices.forget_refusals(
+            db, publication.organization_id, [publication.version_id], now
+        )
+    await notify(db, ["tariffs"])
+    return await _seen(db, publication, now)
+
+
+async def note_attention(db: AsyncSession, publication_id: UUID, reason: str | None) -> None:
+    """Write into the row what a person must look at. Raises NotFound."""
+    publication = await _publication(db, publication_id, lock=True)
+    publication.attention = reason
+    await notify(db, ["tariffs"])
+
+
+async def _publication(
+    db: AsyncSession, publication_id: UUID, *, lock: bool = False
+) -> Publication:
+    publication = await db.get(Publication, publication_id, with_for_update=lock or None)
+    if publication is None:
+        raise NotFound("publication", publication_id)
+    return publication

@@ -1,0 +1,298 @@
+"""The ledger: which price was shown where and when.
+
+A place has at most one row that is shown, and one behind it that is asked, refused or not possible.
+What is shown stays shown until the station says that it shows something else: a station that is
+away shows the old price, and the ledger says so.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, and_, func, or_, select, text, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from holdfast.services.scope import belongs, owned
+from holdfast.services.slices import Slice, SliceAsked, take_rows
+from holdfast.store.tables import ShownPrice, Station, Tariff, TariffVersion
+
+DETAIL_LENGTH_MAX = 1_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slot:
+    """A place of a channel that shows one price at a time. No EVSE: the whole station; no
+    station: all of the organization's partners."""
+
+    channel: str
+    station_id: UUID | None = None
+    evse: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Showing:
+    """What is to be shown in a slot. `impossible`: why it cannot be."""
+
+    slot: Slot
+    version_id: UUID
+    content: Mapping[str, Any]
+    text: str | None = None
+    language: str | None = None
+    detail: str | None = None
+    impossible: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """A row of the ledger for people, with the names of what it points at."""
+
+    row: ShownPrice
+    station: str | None
+    tariff: str
+    tariff_id: UUID
+    number: int
+
+
+def slot_of(row: ShownPrice) -> Slot:
+    """Where a row belongs."""
+    return Slot(channel=row.channel, station_id=row.station_id, evse=row.evse)
+
+
+async def open_rows(
+    db: AsyncSession, organization_id: UUID, station_id: UUID
+) -> dict[Slot, list[ShownPrice]]:
+    """What a station shows or is to show, oldest first in each slot."""
+    rows = await db.scalars(
+        owned(ShownPrice, organization_id)
+        .where(ShownPrice.station_id == station_id, ShownPrice.until_at.is_(None))
+        .order_by(ShownPrice.id)
+    )
+    found: dict[Slot, list[ShownPrice]] = {}
+    for row in rows.all():
+        found.setdefault(slot_of(row), []).append(row)
+    return found
+
+
+async def partner_rows(
+    db: AsyncSession, organization_id: UUID, version_ids: Sequence[UUID]
+) -> list[ShownPrice]:
+    """What partners are shown of these versions."""
+    rows = await db.scalars(
+        owned(ShownPrice, organization_id)
+        .where(
+            ShownPrice.channel == "partner",
+            ShownPrice.version_id.in_(version_ids),
+            ShownPrice.until_at.is_(None),
+        )
+        .order_by(ShownPrice.id)
+    )
+    return list(rows.all())
+
+
+async def write(
+    db: AsyncSession,
+    organization_id: UUID,
+    showing: Showing,
+    *,
+    publication_id: UUID | None,
+    order_id: UUID | None,
+    now: datetime,
+) -> ShownPrice:
+    """A new row: asked of a station, or shown at once where nobody has to be asked."""
+    slot = showing.slot
+    place = "" if slot.station_id is None else f"{slot.station_id}:{slot.evse or 0}"
+    prefix = f"{showing.version_id}:{slot.channel}:{place}"
+    before = await db.scalar(
+        select(func.count())
+        .select_from(ShownPrice)
+        .where(belongs(ShownPrice, organization_id), _slot_is(slot))
+    )
+    state = "unsupported" if showing.impossible else "asked" if order_id else "shown"
+    written = await db.scalars(
+        insert(ShownPrice)
+        .values(
+            organization_id=organization_id,
+            key=f"{prefix}:{before or 0}",
+            version_id=showing.version_id,
+            publication_id=publication_id,
+            channel=slot.channel,
+            station_id=slot.station_id,
+            evse=slot.evse,
+            language=showing.language,
+            text=showing.text,
+            content=dict(showing.content),
+            order_id=order_id,
+            state=state,
+            detail=_short(showing.impossible or showing.detail),
+            asked_at=now,
+            shown_at=now if state == "shown" else None,
+        )
+        .returning(ShownPrice)
+    )
+    return written.one()
+
+
+def is_same(row: ShownPrice, showing: Showing) -> bool:
+    """Whether the row already is what is to be shown."""
+    if row.version_id != showing.version_id or row.content != dict(showing.content):
+        return False
+    return (row.state == "unsupported") == (showing.impossible is not None)
+
+
+def end_row(row: ShownPrice, now: datetime) -> None:
+    """It is not shown, or no longer to be shown. One that was asked was never confirmed."""
+    row.until_at = now
+    if row.state == "asked":
+        row.state = "withdrawn"
+
+
+# What became of the orders. One that nobody answered stays asked, and ends: the next look at the
+# station asks again.
+_ANSWERED = text(
+    "UPDATE shown_prices p SET "
+    "state = CASE o.state WHEN 'accepted' THEN 'shown' WHEN 'rejected' THEN 'refused' "
+    "WHEN 'superseded' THEN 'withdrawn' WHEN 'cancelled' THEN 'withdrawn' ELSE 'asked' END, "
+    "shown_at = CASE WHEN o.state = 'accepted' THEN coalesce(o.answered_at, :now) END, "
+    "until_at = CASE WHEN o.state IN ('accepted', 'rejected') THEN NULL ELSE :now END, "
+    "detail = CASE WHEN o.state = 'accepted' THEN p.detail ELSE left(concat_ws('; ', "
+    "o.state || coalesce(': ' || (o.answer ->> 'status'), ''), p.detail), 1000) END "
+    "FROM orders o WHERE o.id = p.order_id AND p.version_id = ANY(:versions) "
+    "AND p.state = 'asked' AND p.until_at IS NULL AND o.state NOT IN ('waiting', 'sent')"
+)
+_REPLACED = text(
+    "UPDATE shown_prices p SET until_at = n.shown_at FROM shown_prices n "
+    "WHERE n.version_id = ANY(:versions) AND n.state = 'shown' AND n.until_at IS NULL "
+    "AND p.station_id = n.station_id AND p.channel = n.channel "
+    "AND p.evse IS NOT DISTINCT FROM n.evse "
+    "AND p.id < n.id AND p.state = 'shown' AND p.until_at IS NULL"
+)
+# A station that says that there is nothing to clear shows nothing either.
+_CLEARED = text(
+    "UPDATE shown_prices p SET "
+    "until_at = CASE WHEN o.state IN ('accepted', 'rejected') "
+    "THEN coalesce(o.answered_at, :now) END, "
+    "clearing_order_id = CASE WHEN o.state IN ('accepted', 'rejected') THEN p.clearing_order_id "
+    "END "
+    "FROM orders o WHERE o.id = p.clearing_order_id AND p.version_id = ANY(:versions) "
+    "AND p.until_at IS NULL AND o.state NOT IN ('waiting', 'sent')"
+)
+
+
+async def note_answers(db: AsyncSession, version_ids: Sequence[UUID], now: datetime) -> None:
+    """Write down what stations answered about these versions since."""
+    values = {"versions": list(version_ids), "now": now}
+    await db.execute(_ANSWERED, values)
+    await db.execute(_REPLACED, {"versions": list(version_ids)})
+    await db.execute(_CLEARED, values)
+
+
+async def count_open(
+    db: AsyncSession, organization_id: UUID, version_ids: Sequence[UUID]
+) -> dict[str, int]:
+    """Places by state. What is about to be cleared counts as asked."""
+    state = text("CASE WHEN clearing_order_id IS NOT NULL THEN 'asked' ELSE state END")
+    counted = await db.execute(
+        owned(ShownPrice, organization_id)
+        .with_only_columns(state, func.count(), maintain_column_froms=True)
+        .where(ShownPrice.version_id.in_(version_ids), ShownPrice.until_at.is_(None))
+        .group_by(state)
+    )
+    return {name: count for name, count in counted}
+
+
+async def forget_refusals(
+    db: AsyncSession, organization_id: UUID, version_ids: Sequence[UUID], now: datetime
+) -> None:
+    """Places that refused are asked again at the next look at their station."""
+    await db.execute(
+        update(ShownPrice)
+        .where(
+            belongs(ShownPrice, organization_id),
+            ShownPrice.version_id.in_(version_ids),
+            ShownPrice.state == "refused",
+            ShownPrice.until_at.is_(None),
+        )
+        .values(until_at=now)
+    )
+
+
+async def list_shown(
+    db: AsyncSession,
+    organization_id: UUID,
+    asked: SliceAsked,
+    *,
+    station_id: UUID | None = None,
+    evse: int | None = None,
+    version_id: UUID | None = None,
+    channel: str | None = None,
+    at: datetime | None = None,
+) -> Slice[Shown]:
+    """Newest first. `evse`: what the whole station shows counts too; `at`: shown at that instant,
+    as far as the stations confirmed it."""
+    statement = (
+        select(ShownPrice, Station.identity, Tariff.name, Tariff.id, TariffVersion.number)
+        .join(TariffVersion, TariffVersion.id == ShownPrice.version_id)
+        .join(Tariff, Tariff.id == TariffVersion.tariff_id)
+        .outerjoin(Station, Station.id == ShownPrice.station_id)
+        .where(belongs(ShownPrice, organization_id))
+    )
+    if station_id is not None:
+        statement = statement.where(ShownPrice.station_id == station_id)
+    if evse is not None:
+        statement = statement.where(or_(ShownPrice.evse == evse, ShownPrice.evse.is_(None)))
+    if version_id is not None:
+        statement = statement.where(ShownPrice.version_id == version_id)
+    if channel is not None:
+        statement = statement.where(ShownPrice.channel == channel)
+    if at is not None:
+        statement = statement.where(shown_at(at))
+    rows = await take_rows(db, statement, ShownPrice.id, asked, newest_first=True)
+    return Slice(
+        items=[
+            Shown(row=row, station=identity, tariff=name, tariff_id=tariff_id, number=number)
+            for row, identity, name, tariff_id, number, _ in rows.items
+        ],
+        next=rows.next,
+    )
+
+
+async def list_partner_tariffs(
+    db: AsyncSession,
+    organization_id: UUID,
+    asked: SliceAsked,
+    *,
+    since: datetime | None = None,
+    until: datetime | None = None,
+) -> Slice[ShownPrice]:
+    """What partners are shown now, in the order in which it was last changed."""
+    statement = owned(ShownPrice, organization_id).where(
+        ShownPrice.channel == "partner", ShownPrice.until_at.is_(None)
+    )
+    if since is not None:
+        statement = statement.where(ShownPrice.shown_at >= since)
+    if until is not None:
+        statement = statement.where(ShownPrice.shown_at < until)
+    rows = await take_rows(db, statement, ShownPrice.id, asked)
+    return Slice(items=[row[0] for row in rows.items], next=rows.next)
+
+
+def shown_at(at: datetime) -> ColumnElement[bool]:
+    """The row was shown at that instant."""
+    return and_(
+        ShownPrice.shown_at <= at, or_(ShownPrice.until_at.is_(None), ShownPrice.until_at > at)
+    )
+
+
+def _slot_is(slot: Slot) -> ColumnElement[bool]:
+    return and_(
+        ShownPrice.channel == slot.channel,
+        ShownPrice.station_id.is_not_distinct_from(slot.station_id),
+        ShownPrice.evse.is_not_distinct_from(slot.evse),
+    )
+
+
+def _short(detail: str | None) -> str | None:
+    return None if not detail else detail[:DETAIL_LENGTH_MAX]

@@ -1,0 +1,120 @@
+"""What the public pays at each EVSE of a station at an instant: the versions and their words."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from babel import Locale, UnknownLocaleError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from holdfast.domain.pricing.compiled_tariff import CompiledTariff, compile_tariff
+from holdfast.domain.pricing.context import PriceContext, SpotCurve
+from holdfast.domain.tariff.display import shown_price
+from holdfast.domain.tariff.form import tariff_from_json
+from holdfast.domain.tariff.shown import ShownPrice
+from holdfast.services.price_words.price_text import PriceText, price_text
+from holdfast.services.price_words.reader import Reader, reader_of
+from holdfast.services.scope import owned
+from holdfast.services.spot_prices import curves
+from holdfast.services.tariff_choice import Driver, choose
+from holdfast.store.tables import Evse, Site, Station, TariffVersion
+
+UTC_ZONE = "UTC"
+MARKET_AHEAD = timedelta(days=1)
+LANGUAGE_FALLBACK = "en"
+PUBLIC = Driver(ad_hoc=True)
+"""A display speaks to whoever comes: what applies ad hoc, else to everybody."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlacePrice:
+    """A version at an EVSE (None: the station names none), in values and in words."""
+
+    evse: int | None
+    version: TariffVersion
+    compiled: CompiledTariff
+    shown: ShownPrice
+    words: PriceText
+
+
+@dataclass(slots=True)
+class Prices:
+    """Prices of many stations at one instant; a version is read and put into words once per zone
+    and language."""
+
+    at: datetime
+    _compiled: dict[UUID, CompiledTariff] = field(default_factory=dict)
+    _worded: dict[tuple[UUID, str, str], tuple[ShownPrice, PriceText]] = field(default_factory=dict)
+
+    async def of_station(self, db: AsyncSession, station: Station) -> list[PlacePrice]:
+        """By EVSE, ascending; an EVSE at which nothing applies is left out.
+
+        Raises TariffInvalid, UnknownZone.
+        """
+        site = None if station.site_id is None else await db.get(Site, station.site_id)
+        numbers = await db.scalars(
+            owned(Evse, station.organization_id)
+            .with_only_columns(Evse.number, maintain_column_froms=True)
+            .where(Evse.station_id == station.id)
+            .order_by(Evse.number)
+        )
+        evses: Sequence[int | None] = list(numbers.all()) or [None]
+        prices: list[PlacePrice] = []
+        for evse in evses:
+            choice = await choose(
+                db,
+                organization_id=station.organization_id,
+                site_id=station.site_id,
+                station_id=station.id,
+                evse=evse,
+                driver=PUBLIC,
+                at=self.at,
+            )
+            if choice is not None:
+                prices.append(await self._worded_at(db, choice.version, evse, site))
+        return prices
+
+    def compiled(self, version: TariffVersion) -> CompiledTariff:
+        """The version, ready to price with."""
+        if version.id not in self._compiled:
+            self._compiled[version.id] = compile_tariff(tariff_from_json(version.body))
+        return self._compiled[version.id]
+
+    async def _worded_at(
+        self, db: AsyncSession, version: TariffVersion, evse: int | None, site: Site | None
+    ) -> PlacePrice:
+        zone = UTC_ZONE if site is None else site.time_zone
+        reader = local_reader(None if site is None else site.country)
+        compiled, key = self.compiled(version), (version.id, zone, reader.tag)
+        if key not in self._worded:
+            context = PriceContext(zone=zone, spot=await self._market(db, version, compiled))
+            shown = shown_price(compiled, context, self.at)
+            self._worded[key] = (shown, price_text(shown, reader))
+        shown, words = self._worded[key]
+        return PlacePrice(evse=evse, version=version, compiled=compiled, shown=shown, words=words)
+
+    async def _market(
+        self, db: AsyncSession, version: TariffVersion, compiled: CompiledTariff
+    ) -> Mapping[str, SpotCurve]:
+        feeds = {
+            component.spot.feed
+            for element in compiled.tariff.elements
+            for component in element.price_components
+            if component.spot is not None
+        }
+        if not feeds:
+            return {}
+        return await curves(db, version.organization_id, feeds, self.at, self.at + MARKET_AHEAD)
+
+
+def local_reader(country: str | None) -> Reader:
+    """Who most likely reads a display in a country (ISO 3166-1 alpha-2), by Unicode's likely
+    subtags; English where no country is known."""
+    if country is None:
+        return reader_of(LANGUAGE_FALLBACK)
+    try:
+        locale = Locale.parse(f"und_{country.upper()}", resolve_likely_subtags=True)
+    except (UnknownLocaleError, ValueError):
+        return reader_of(LANGUAGE_FALLBACK)
+    return reader_of(f"{locale.language}-{country.upper()}")

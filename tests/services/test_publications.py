@@ -1,0 +1,375 @@
+"""Publications and their ledger on real rows: what stations are asked, and what they then show."""
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select, update
+
+from holdfast.contracts.tariff_publications import PublicationSeen, ResolutionOrder
+from holdfast.services import publication_steps, publications, shown_prices
+from holdfast.services.rebuild import startable_of
+from holdfast.services.slices import SliceAsked
+from holdfast.store.database import Sessions
+from holdfast.store.tables import (
+    Evse,
+    Order,
+    OutboxRow,
+    Publication,
+    ShownPrice,
+    Station,
+    StationVariable,
+    TariffAssignment,
+    TariffVersion,
+    TariffVersionEnd,
+)
+from tests.activities.rows import Network, network
+
+NOON = datetime(2026, 3, 4, 12, tzinfo=UTC)
+LATER = NOON + timedelta(hours=1)
+SPOT = {
+    "type": "ENERGY",
+    "price": "0.10",
+    "step_size": 1,
+    "spot": {"feed": "DE-LU", "fallback": "0.20"},
+}
+
+
+def per_kwh(price: str) -> dict[str, Any]:
+    """A body of one price."""
+    component = {"type": "ENERGY", "price": price, "step_size": 1}
+    return {"id": "v", "currency": "EUR", "elements": [{"price_components": [component]}]}
+
+
+class Town:
+    """A network whose stations are told."""
+
+    def __init__(self, sessions: Sessions, made: Network) -> None:
+        self.sessions = sessions
+        self.made = made
+
+    @classmethod
+    async def of(
+        cls,
+        sessions: Sessions,
+        organization: UUID,
+        protocol: str,
+        body: dict[str, Any] | None = None,
+        variables: Sequence[tuple[str, str, str]] = (),
+    ) -> "Town":
+        """One station of two EVSEs; `variables`: component, variable, value."""
+        town = cls(sessions, await network(sessions, organization, body))
+        async with sessions.begin() as db:
+            station = await db.get_one(Station, town.made.station_id)
+            station.protocol = protocol
+            db.add_all(
+                Evse(organization_id=organization, station_id=station.id, number=number)
+                for number in (1, 2)
+            )
+        await town.says(*variables)
+        return town
+
+    async def says(self, *variables: tuple[str, str, str]) -> None:
+        async with self.sessions.begin() as db:
+            db.add_all(
+                StationVariable(
+                    organization_id=self.made.organization_id,
+                    station_id=self.made.station_id,
+                    component=component,
+                    variable=variable,
+                    value=value,
+                    attribute="actual",
+                    reported_at=NOON,
+                    source="get",
+                )
+                for component, variable, value in variables
+            )
+
+    async def version(self, body: dict[str, Any], valid_from: datetime) -> UUID:
+        """Another version of the same tariff."""
+        async with self.sessions.begin() as db:
+            first = await db.get_one(TariffVersion, self.made.tariff_version_id)
+            row = TariffVersion(
+                organization_id=first.organization_id,
+                tariff_id=first.tariff_id,
+                number=2,
+                valid_from=valid_from,
+                body=body,
+            )
+            db.add(row)
+            await db.flush()
+            return row.id
+
+    async def begin(self, version_id: UUID | None = None) -> UUID:
+        async with self.sessions.begin() as db:
+            version = await db.get_one(TariffVersion, version_id or self.made.tariff_version_id)
+            return (await publications.begin(db, version, "key:1")).id
+
+    async def tell(self, publication_id: UUID, now: datetime = NOON) -> int:
+        async with self.sessions.begin() as db:
+            return (await publication_steps.tell(db, publication_id, None, now)).orders
+
+    async def look(self, publication_id: UUID, now: datetime = NOON) -> PublicationSeen:
+        async with self.sessions.begin() as db:
+            return await publication_steps.look(db, publication_id, now)
+
+    async def orders(self, kind: str, state: str = "waiting") -> list[Order]:
+        async with self.sessions() as db:
+            rows = await db.scalars(
+                select(Order).where(Order.kind == kind, Order.state == state).order_by(Order.id)
+            )
+            return list(rows.all())
+
+    async def answer(self, kind: str, state: str, at: datetime, status: str = "Accepted") -> None:
+        async with self.sessions.begin() as db:
+            await db.execute(
+                update(Order)
+                .where(Order.kind == kind, Order.state == "waiting")
+                .values(state=state, answered_at=at, answer={"status": status})
+            )
+
+    async def ledger(self, channel: str) -> list[ShownPrice]:
+        async with self.sessions() as db:
+            rows = await db.scalars(
+                select(ShownPrice).where(ShownPrice.channel == channel).order_by(ShownPrice.id)
+            )
+            return list(rows.all())
+
+    async def unassign(self) -> None:
+        async with self.sessions.begin() as db:
+            await db.execute(update(TariffAssignment).values(until_at=LATER))
+
+
+async def test_a_station_shows_the_old_price_until_it_says_that_it_shows_the_new_one(
+    db_sessions: Sessions, organization: UUID
+) -> None:
+    town = await Town.of(db_sessions, organization, "ocpp2.1", per_kwh("0.50"))
+    first = await town.begin()
+    assert await town.begin() == first
+
+    assert await town.tell(first) == 2
+    assert await town.tell(first) == 0
+    one, two = await town.orders("default_tariff")
+    assert [one.payload["evse"], two.payload["evse"]] == [1, 2]
+    assert one.payload["tariff"]["energy"]["prices"] == [{"priceKwh": 0.5}]
+    assert one.payload["tariff"]["tariffId"] != two.payload["tariff"]["tariffId"]
+    seen = await town.look(first)
+    assert (seen.state, seen.asked, seen.shown) == ("live", 2, 2)  # two pages show it already
+
+    await town.answer("default_tariff", "accepted", NOON)
+    seen = await town.look(first)
+    assert (seen.asked, seen.shown) == (0, 4)
+
+    second = await town.begin(await town.version(per_kwh("0.60"), LATER))
+    assert (await town.look(first)).ends_at == LATER
+    assert await town.tell(second, LATER) == 2
+    old = [row for row in await town.ledger("station_tariff") if row.state == "shown"]
+    assert [row.until_at for row in old] == [None, None]
+    assert (await town.look(first, LATER)).over
+
+    shown_at = LATER + timedelta(minutes=5)
+    await town.answer("default_tariff", "accepted", shown_at)
+    await town.look(second, shown_at)
+    rows = await town.ledger("station_tariff")
+    assert [(row.shown_at, row.until_at) for row in rows] == [
+        (NOON, shown_at),
+        (NOON, shown_at),
+        (shown_at, None),
+        (shown_at, None),
+    ]
+    async with db_sessions() as db:
+        between = await shown_prices.list_shown(
+            db,
+            organization,
+            SliceAsked(),
+            station_id=town.made.station_id,
+            evse=1,
+            channel="station_tariff",
+            at=LATER + timedelta(minutes=1),
+        )
+    assert [one.number for one in between.items] == [1]
+    assert between.items[0].row.text is not None
+    assert "0" in between.items[0].row.text
+
+
+async def test_a_refusal_stays_until_a_person_has_it_asked_again(
+    db_sessions: Sessions, organization: UUID
+) -> None:
+    town = await Town.of(db_sessions, organization, "ocpp2.1", per_kwh("0.50"))
+    publication = await town.begin()
+    await town.tell(publication)
+    await town.answer("default_tariff", "rejected", NOON, "TooManyElements")
+    seen = await town.look(publication)
+    assert (seen.refused, await town.tell(publication)) == (2, 0)
+    (row, _) = await town.ledger("station_tariff")
+    assert row.detail is not None
+    assert "TooManyElements" in row.detail
+
+    async with db_sessions.begin() as db:
+        order = ResolutionOrder(publication_id=publication, action="try_again", reason="mended")
+        await publication_steps.resolve(db, order, NOON)
+
+    assert await town.tell(publication) == 2
+    seen = await town.look(publication)
+    assert (seen.refused, seen.asked) == (0, 2)
+
+
+async def test_an_order_that_nobody_answered_is_asked_anew_and_never_called_shown(
+    db_sessions: Sessions, organization: UUID
+) -> None:
+    town = await Town.of(db_sessions, organization, "ocpp2.1", per_kwh("0.50"))
+    publication = await town.begin()
+    await town.tell(publication)
+    await town.answer("default_tariff", "expired", LATER)
+
+    assert (await town.look(publication, LATER)).asked == 0
+    assert await town.tell(publication, LATER) == 2
+    rows = await town.ledger("station_tariff")
+    assert [(row.state, row.until_at) for row in rows] == [
+        ("asked", LATER),
+        ("asked", LATER),
+        ("asked", None),
+        ("asked", None),
+    ]
+    assert [row.shown_at for row in rows] == [None] * 4
+
+
+async def test_where_nothing_applies_any_more_the_station_clears_it(
+    db_sessions: Sessions, organization: UUID
+) -> None:
+    town = await Town.of(db_sessions, organization, "ocpp2.1", per_kwh("0.50"))
+    publication = await town.begin()
+    await town.tell(publication)
+    await town.answer("default_tariff", "accepted", NOON)
+    await town.look(publication)
+    await town.unassign()
+
+    assert await town.tell(publication, LATER) == 2
+    assert await town.tell(publication, LATER) == 0
+    cleared = await town.orders("clear_tariffs")
+    shown = await town.ledger("station_tariff")
+    assert [order.payload["ids"] for order in cleared] == [
+        [row.content["tariffId"]] for row in shown
+    ]
+    assert (await town.look(publication, LATER)).asked == 2
+
+    await town.answer("clear_tariffs", "accepted", LATER)
+    await town.look(publication, LATER)
+    assert {row.until_at for row in await town.ledger("station_tariff")} == {LATER}
+    assert {row.until_at for row in await town.ledger("page")} == {LATER}
+
+
+async def test_a_price_that_ocpp_cannot_say_is_not_said_nearly(
+    db_sessions: Sessions, organization: UUID
+) -> None:
+    body = {"id": "v", "currency": "EUR", "elements": [{"price_components": [SPOT]}]}
+    town = await Town.of(db_sessions, organization, "ocpp2.1", body)
+    publication = await town.begin()
+
+    assert await town.tell(publication) == 0
+    rows = await town.ledger("station_tariff")
+    assert {row.state for row in rows} == {"unsupported"}
+    assert "market" in (rows[0].detail or "")
+    assert (await town.look(publication)).unsupported == 2
+
+
+async def test_a_display_shows_one_text_or_one_for_each_evse(
+    db_sessions: Sessions, organization: UUID
+) -> None:
+    display = ("DisplayMessageCtrlr", "Enabled", "true")
+    town = await Town.of(db_sessions, organization, "ocpp2.0.1", per_kwh("0.50"), [display])
+    publication = await town.begin()
+    assert await town.tell(publication) == 1
+    (order,) = await town.orders("display_message")
+    message = order.payload["message"]
+    assert message["id"] == 1_600_001
+    assert "0.50" in message["content"]
+    await town.answer("display_message", "accepted", NOON)
+    await town.look(publication)
+
+    async with db_sessions.begin() as db:
+        first = await db.get_one(TariffVersion, town.made.tariff_version_id)
+        db.add(
+            TariffAssignment(
+                organization_id=organization,
+                tariff_id=first.tariff_id,
+                station_id=town.made.station_id,
+                evse=2,
+                ad_hoc=True,
+                created_at=NOON,
+            )
+        )
+    assert await town.tell(publication) == 0  # the same version, whatever chose it
+
+
+async def test_an_ocpp_1_6_station_is_asked_once_whether_it_displays_prices(
+    db_sessions: Sessions, organization: UUID
+) -> None:
+    town = await Town.of(db_sessions, organization, "ocpp1.6", per_kwh("0.50"))
+    publication = await town.begin()
+    assert (await town.tell(publication), await town.tell(publication)) == (1, 0)
+    (question,) = await town.orders("read_configuration")
+    assert question.payload == {"names": ["CustomDisplayCostAndPrice"]}
+
+    await town.says(("", "CustomDisplayCostAndPrice", "true"))
+    assert await town.tell(publication) == 1
+    (order,) = await town.orders("configure")
+    price = json.loads(order.payload["variables"]["DefaultPrice"])
+    assert price["chargingPrice"] == {"kWhPrice": 0.5}
+    assert "0.50" in price["priceText"]
+
+
+async def test_a_version_taken_back_before_its_time_was_never_shown(
+    db_sessions: Sessions, organization: UUID
+) -> None:
+    town = await Town.of(db_sessions, organization, "ocpp2.1", per_kwh("0.50"))
+    first = await town.begin()
+    version_id = await town.version(per_kwh("0.60"), LATER)
+    second = await town.begin(version_id)
+    async with db_sessions.begin() as db:
+        db.add(
+            TariffVersionEnd(
+                organization_id=organization, version_id=version_id, ends_at=NOON, ended_by="key:1"
+            )
+        )
+
+    seen = await town.look(second)
+    assert (seen.over, seen.withdrawn) == (True, True)
+    async with db_sessions.begin() as db:
+        ended = await publication_steps.end(db, second, "withdrawn", NOON)
+    assert ended.state == "withdrawn"
+    assert (await town.look(first, LATER)).ends_at is None
+
+
+async def test_a_version_that_applies_again_goes_live_again_from_its_row(
+    db_sessions: Sessions, organization: UUID
+) -> None:
+    town = await Town.of(db_sessions, organization, "ocpp2.1", per_kwh("0.50"))
+    first = await town.begin()
+    await town.tell(first)
+    version_id = await town.version(per_kwh("0.60"), LATER)
+    await town.begin(version_id)
+    after = LATER + timedelta(hours=1)
+    async with db_sessions.begin() as db:
+        await publication_steps.end(db, first, "ended", LATER)
+        assert (await db.get_one(Publication, first)).state == "ended"
+        assert await startable_of(db, f"publication-{first}") is None
+        db.add(
+            TariffVersionEnd(
+                organization_id=organization, version_id=version_id, ends_at=after, ended_by="key:1"
+            )
+        )
+        await db.flush()
+        version = await db.get_one(TariffVersion, version_id)
+        await publications.refresh(db, organization, [version.tariff_id], now=after)
+
+    async with db_sessions() as db:
+        startable = await startable_of(db, f"publication-{first}")
+        assert startable is not None
+        assert startable.message.model_dump()["rebuilt"] is True
+        told = await db.scalars(
+            select(OutboxRow.name).where(OutboxRow.workflow_id == f"publication-{first}")
+        )
+        assert "publication_changed" in told.all()
