@@ -40,7 +40,7 @@ from holdfast.services import (
 )
 from holdfast.services.outbox import notify
 from holdfast.services.refusal import Conflict
-from holdfast.services.session_course import UNPRICEABLE
+from holdfast.services.session_price import UNPRICEABLE
 from holdfast.services.session_steps import SessionNotFound
 from holdfast.services.settlement import SessionNotEnded
 from holdfast.services.timeline import open_review

@@ -12,12 +12,10 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from holdfast.domain.money import Money
-from holdfast.domain.pricing.compiled_tariff import compile_tariff
+from holdfast.domain.pricing.compiled_tariff import CompiledTariff
 from holdfast.domain.pricing.context import PriceContext
 from holdfast.domain.pricing.cost_limit import cost_reached, cost_tripwires
-from holdfast.domain.pricing.price import time_zone
 from holdfast.domain.running_state import RunningState
-from holdfast.domain.tariff.version import TariffVersion
 
 _MWH_PER_WH = 1_000
 
@@ -57,14 +55,15 @@ class TripwirePlan:
 
 
 def plan_tripwires(
-    tariff: TariffVersion | None,
+    tariff: CompiledTariff | None,
     state: RunningState,
     limits: SessionLimits,
     context: PriceContext,
 ) -> TripwirePlan:
     """The next tripwires. A limit that is reached already gives one that is crossed already.
 
-    Without a tariff nothing costs anything. Raises `UnknownZone`.
+    Without a tariff nothing costs anything. The context's market prices should reach
+    `cost_limit.HORIZON` ahead. Raises `UnknownZone`.
     """
     energies: list[tuple[int, LimitReason]] = []
     wakes: list[tuple[datetime, LimitReason]] = []
@@ -74,7 +73,7 @@ def plan_tripwires(
         end = state.started_at + timedelta(seconds=limits.duration_s)
         wakes.append((end, LimitReason.DURATION))
     if limits.cost is not None and tariff is not None:
-        cost = cost_tripwires(compile_tariff(tariff), state, limits.cost, time_zone(context.zone))
+        cost = cost_tripwires(tariff, state, limits.cost, context)
         if cost.energy_mwh is not None:
             energies.append((cost.energy_mwh, LimitReason.COST))
         if cost.wake_at is not None:
@@ -90,15 +89,20 @@ def plan_tripwires(
 
 
 def limits_reached(
-    tariff: TariffVersion | None, state: RunningState, limits: SessionLimits, *, now: datetime
+    tariff: CompiledTariff | None,
+    state: RunningState,
+    limits: SessionLimits,
+    context: PriceContext,
+    *,
+    now: datetime,
 ) -> tuple[LimitReason, ...]:
-    """Which limits a session has reached, so that it has to be stopped."""
+    """Which limits a session has reached, so that it has to be stopped. Raises `UnknownZone`."""
     duration = now - state.started_at
     reached: list[LimitReason] = []
     if (
         limits.cost is not None
         and tariff is not None
-        and cost_reached(compile_tariff(tariff), state, limits.cost)
+        and cost_reached(tariff, state, limits.cost, context)
     ):
         reached.append(LimitReason.COST)
     if limits.energy_wh is not None and state.energy_mwh >= limits.energy_wh * _MWH_PER_WH:

@@ -19,6 +19,9 @@ class RunningState:
     else its average is taken; it decides how well a plan fits, not whether it is safe.
 
     Parking may begin at any moment: nobody plants again when the car stops taking power.
+
+    `held_since` and `held_from_mwh`: where the last price was looked up, if it is held from there
+    until a signed reading comes (`pricing.signed_quarters`); None where prices change at once.
     """
 
     started_at: datetime
@@ -27,6 +30,8 @@ class RunningState:
     cost: Fraction = Fraction(0)
     flat_charged: bool = False
     power_w: int | None = None
+    held_since: datetime | None = None
+    held_from_mwh: int = 0
 
     @property
     def mwh_per_s(self) -> Fraction:

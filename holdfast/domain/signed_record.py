@@ -9,8 +9,10 @@ format, which is kept and not verified.
 import base64
 import binascii
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 RECORD_PREFIX = "OCMF|"
@@ -20,6 +22,10 @@ KEY_BYTES_MAX = 600
 KEY_BYTES_MIN = 40
 DEPTH_MAX = 4
 KEYS_MAX = 20
+READINGS_MAX = 500
+REGISTER_MAX = Decimal(10**12)
+
+_MILLIWATTHOURS = {"kWh": 1_000_000, "Wh": 1_000}
 
 _SEQUENCE = 0x30  # of ASN.1: every SubjectPublicKeyInfo begins with one
 _KEY_NAMES = ("publickey", "meterpublickey", "signaturepublickey")
@@ -74,6 +80,98 @@ def record_of(data: str) -> str | None:
         if candidate is not None and candidate.lstrip().startswith(RECORD_PREFIX):
             return candidate.strip()
     return None
+
+
+def register_points(
+    records: Iterable[tuple[datetime, str]],
+) -> list[tuple[datetime, int | None]]:
+    """The instants of signed readings, and their registers since the lowest that a meter marked as
+    the begin, in mWh; None where that cannot be said. `records`: when a value was stamped, and the
+    value as sent.
+
+    A record of a format that nothing here reads is a reading at its stamp, without a register.
+    """
+    found: list[_Register] = []
+    points: list[tuple[datetime, int | None]] = []
+    for at, data in records:
+        record = record_of(data)
+        registers = [] if record is None else _registers(record, at)
+        found += registers
+        if not registers:
+            points.append((at, None))
+    begin = min(
+        (register for register in found if register.begins),
+        key=lambda register: register.register_mwh,
+        default=None,
+    )
+    for register in found:
+        grown = None
+        if begin is not None and register.name == begin.name:
+            grown = register.register_mwh - begin.register_mwh
+        points.append((register.at, grown if grown is None or grown >= 0 else None))
+    return points
+
+
+@dataclass(frozen=True, slots=True)
+class _Register:
+    """A reading of an OCMF record. `name` is its OBIS code, as the meter writes it."""
+
+    at: datetime
+    name: str
+    register_mwh: int
+    begins: bool
+
+
+def _registers(record: str, stamped_at: datetime) -> list[_Register]:
+    """The readings (RD) of an OCMF record (1.4, "Payload"). What one leaves out is as before."""
+    try:
+        payload, _ = json.JSONDecoder(parse_float=Decimal).raw_decode(
+            record[len(RECORD_PREFIX) :].lstrip()
+        )
+    except (ValueError, RecursionError):
+        return []
+    readings = payload.get("RD") if isinstance(payload, Mapping) else None
+    found: list[_Register] = []
+    known: dict[str, Any] = {}
+    for reading in readings[:READINGS_MAX] if isinstance(readings, list) else ():
+        if not isinstance(reading, Mapping):
+            continue
+        known.update({name: reading[name] for name in ("RI", "RU") if name in reading})
+        factor = _MILLIWATTHOURS.get(str(known.get("RU")))
+        value = _decimal(reading.get("RV"))
+        if factor is None or value is None:
+            continue
+        found.append(
+            _Register(
+                at=_time_of(reading.get("TM")) or stamped_at,
+                name=str(known.get("RI")),
+                register_mwh=int(value * factor),
+                begins=reading.get("TX") == "B",
+            )
+        )
+    return found
+
+
+def _decimal(value: object) -> Decimal | None:
+    if isinstance(value, bool) or not isinstance(value, int | Decimal | str):
+        return None
+    try:
+        found = Decimal(str(value))
+    except InvalidOperation:
+        return None
+    return found if found.is_finite() and 0 <= found <= REGISTER_MAX else None
+
+
+def _time_of(written: object) -> datetime | None:
+    """ "2026-11-22T12:15:00,000+0100 S": None where the clock of the meter was not set (U)."""
+    if not isinstance(written, str) or written.endswith("U"):
+        return None
+    try:
+        return datetime.strptime(
+            written.split(" ", maxsplit=1)[0].replace(",", "."), "%Y-%m-%dT%H:%M:%S.%f%z"
+        )
+    except ValueError:
+        return None
 
 
 def public_key_hex(text: str) -> str | None:

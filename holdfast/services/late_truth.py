@@ -12,7 +12,8 @@ from holdfast.contracts.sessions import WORKFLOW, SettleOrder
 from holdfast.domain.finding import Finding
 from holdfast.services.outbox import tell
 from holdfast.services.rebuild import session_message
-from holdfast.services.session_course import bill_session, blocking, end_of
+from holdfast.services.session_course import end_of
+from holdfast.services.session_price import bill_session, blocking
 from holdfast.services.session_steps import order_stop
 from holdfast.services.settlement import settle
 from holdfast.services.timeline import open_review, record_event
@@ -53,7 +54,8 @@ async def reprice(
 async def _compare(
     db: AsyncSession, session: Session, settlement: Settlement, now: datetime
 ) -> LateResult:
-    bill = await bill_session(db, session, now)
+    # From all that is stored now, by what the settlement was priced by: never by patching it.
+    bill = await bill_session(db, session, now, recorded=settlement.breakdown)
     difference = bill.amount_minor - settlement.amount_minor
     changed = difference != 0 or bill.energy_wh != settlement.energy_wh
     if changed:

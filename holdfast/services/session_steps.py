@@ -19,9 +19,10 @@ from holdfast.contracts.sessions import (
 from holdfast.services import transaction_questions, tripwires
 from holdfast.services.orders import place_order
 from holdfast.services.outbox import notify, tell
-from holdfast.services.session_course import UNPRICEABLE
+from holdfast.services.price_terms import freeze
 from holdfast.services.session_decisions import forced_by
-from holdfast.services.tariff_choice import version_in_force
+from holdfast.services.session_price import UNPRICEABLE
+from holdfast.services.tariff_choice import Choice
 from holdfast.services.timeline import open_review, record_event
 from holdfast.settings import Settings
 from holdfast.store.tables import Organization, Payment, Session, Station, Tariff, TariffVersion
@@ -45,19 +46,13 @@ async def locked_session(db: AsyncSession, session_id: UUID) -> Session:
 async def begin(
     db: AsyncSession, session: Session, settings: Settings, now: datetime
 ) -> SessionPlan:
-    """Freeze the tariff version; plant tripwires once the session has started.
+    """Freeze the tariff version and terms; plant tripwires once the session has started.
 
     Raises what pricing raises, unless it was waived: then it needs no price to go on.
     """
+    choice = None
     if session.tariff_version_id is None:
-        version = await version_in_force(
-            db,
-            organization_id=session.organization_id,
-            site_id=session.site_id,
-            station_id=session.station_id,
-            at=session.started_at or session.ended_at or now,
-        )
-        session.tariff_version_id = None if version is None else version.id
+        choice = await freeze(db, session, session.started_at or session.ended_at or now)
     ended = session.ended_at is not None or session.ended_by_us_at is not None
     if session.started_at is not None and not ended:
         await _plant(db, session, settings, now)
@@ -67,7 +62,7 @@ async def begin(
         key="begun",
         kind="begun",
         at=session.started_at or now,
-        details=await _tariff_words(db, session.tariff_version_id),
+        details=await _tariff_words(db, session, choice),
     )
     await notify(db, ["sessions"])
     return SessionPlan(
@@ -98,16 +93,22 @@ async def _plant(db: AsyncSession, session: Session, settings: Settings, now: da
         await tripwires.plant(db, session, settings, now, silence_s=silence_s, limits=False)
 
 
-async def _tariff_words(db: AsyncSession, version_id: UUID | None) -> dict[str, object]:
+async def _tariff_words(
+    db: AsyncSession, session: Session, choice: Choice | None
+) -> dict[str, object]:
     """The frozen version as people call it."""
+    if choice is not None:
+        return {"tariff": choice.tariff.name, "version": choice.version.number}
+    if session.tariff_version_id is None:
+        return {"tariff": "none"}
     row = (
         await db.execute(
             select(Tariff.name, TariffVersion.number)
             .join(TariffVersion, TariffVersion.tariff_id == Tariff.id)
-            .where(TariffVersion.id == version_id)
+            .where(TariffVersion.id == session.tariff_version_id)
         )
-    ).one_or_none()
-    return {"tariff": "none"} if row is None else {"tariff": row.name, "version": row.number}
+    ).one()
+    return {"tariff": row.name, "version": row.number}
 
 
 async def order_stop(

@@ -20,15 +20,9 @@ from holdfast.domain.finding import Finding
 from holdfast.domain.quality import session_findings
 from holdfast.services.charges import charge_account
 from holdfast.services.outbox import notify, tell
-from holdfast.services.session_course import (
-    MESSAGES_MISSING,
-    Bill,
-    bill_nothing,
-    bill_session,
-    blocking,
-    end_of,
-)
+from holdfast.services.session_course import MESSAGES_MISSING, end_of
 from holdfast.services.session_decisions import waiver_of
+from holdfast.services.session_price import Bill, bill_nothing, bill_session, blocking
 from holdfast.services.timeline import open_review, record_event
 from holdfast.store.tables import Account, AuditEntry, Payment, Session, Settlement
 

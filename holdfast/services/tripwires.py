@@ -7,7 +7,7 @@ The gateway's writer fires the energy, the relay the instants; each plan fires o
 under a new version is how a session goes on being watched.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from fractions import Fraction
 
@@ -23,19 +23,16 @@ from holdfast.domain.limits import (
     plan_tripwires,
 )
 from holdfast.domain.money import Money
+from holdfast.domain.pricing.compiled_tariff import CompiledTariff
 from holdfast.domain.pricing.context import PriceContext
+from holdfast.domain.pricing.cost_limit import HORIZON
 from holdfast.domain.running_state import RunningState
-from holdfast.domain.tariff.form import tariff_from_json
-from holdfast.domain.tariff.version import DimensionType, TariffVersion
+from holdfast.domain.tariff.version import DimensionType
 from holdfast.services import transaction_questions
+from holdfast.services.compiled_tariffs import compiled_version
 from holdfast.services.outbox import tell
-from holdfast.services.session_course import (
-    MWH_PER_WH,
-    frozen_version,
-    price_course,
-    session_course,
-    site_zone,
-)
+from holdfast.services.session_course import MWH_PER_WH
+from holdfast.services.session_price import SessionPrice, price_session
 from holdfast.settings import Settings
 from holdfast.store.tables import Payment, Session
 
@@ -44,41 +41,58 @@ QUESTION_VALID_S = 600
 HOLD_MARGIN = Fraction(1, 20)
 
 
+NO_PRICE = PriceContext(zone="UTC")
+"""Where nothing is limited by cost, nothing is priced."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watch:
     """What is known of a running session when its tripwires are judged or planted."""
 
-    tariff: TariffVersion | None
+    tariff: CompiledTariff | None
+    context: PriceContext
     state: RunningState
     limits: SessionLimits
 
 
 async def _watch(db: AsyncSession, session: Session, settings: Settings, now: datetime) -> Watch:
-    started_at = session.started_at or now
-    version = await frozen_version(db, session)
-    tariff = None if version is None else tariff_from_json(version.body)
-    cost_limit = None if tariff is None else await _cost_limit(db, session, tariff.currency)
-    cost, flat_charged = Fraction(0), False
-    if version is not None and cost_limit is not None:
-        course = await session_course(db, session, now)
-        priced = await price_course(db, session, course, version)
-        cost = priced.exact_incl
-        flat_charged = priced.total(DimensionType.FLAT).quantity > 0
+    tariff, cost_limit, found = None, None, None
+    if session.tariff_version_id is not None:
+        tariff = await compiled_version(db, session.tariff_version_id)
+        cost_limit = await _cost_limit(db, session, tariff.tariff.currency)
+    if cost_limit is not None:
+        found = await price_session(db, session, now, ahead=HORIZON)
     return Watch(
         tariff=tariff,
-        state=RunningState(
-            started_at=started_at,
-            as_of=now,
-            energy_mwh=session.energy_wh * MWH_PER_WH,
-            cost=cost,
-            flat_charged=flat_charged,
-        ),
+        context=NO_PRICE if found is None else found.context,
+        state=_state(session, now, found),
         limits=SessionLimits(
             cost=cost_limit,
             energy_wh=_least(session.limit_energy_wh, settings.session_energy_limit_wh),
             duration_s=_least(session.limit_duration_s, settings.session_duration_limit_s),
         ),
     )
+
+
+def _state(session: Session, now: datetime, found: SessionPrice | None) -> RunningState:
+    """How far it is. Where prices change on signed readings only, its last price is held."""
+    state = RunningState(
+        started_at=session.started_at or now,
+        as_of=now,
+        energy_mwh=session.energy_wh * MWH_PER_WH,
+    )
+    if found is None:
+        return state
+    state = replace(
+        state,
+        cost=found.priced.exact_incl,
+        flat_charged=found.priced.total(DimensionType.FLAT).quantity > 0,
+    )
+    if found.course.signed is None:
+        return state
+    last = found.periods[-1]
+    held_from_mwh = sum(period.energy_mwh for period in found.periods[:-1])
+    return replace(state, held_since=last.started_at, held_from_mwh=held_from_mwh)
 
 
 def _least(asked: int | None, allowed: int) -> int:
@@ -123,8 +137,7 @@ async def plant(
     energy_mwh, limit_at = None, None
     if limits:
         watch = await _watch(db, session, settings, now)
-        context = PriceContext(zone=await site_zone(db, session))
-        plan = plan_tripwires(watch.tariff, watch.state, watch.limits, context)
+        plan = plan_tripwires(watch.tariff, watch.state, watch.limits, watch.context)
         energy_mwh, limit_at = plan.energy_threshold_mwh, plan.wake_at
     session.tripwire_version += 1
     session.energy_threshold_mwh = energy_mwh
@@ -208,4 +221,4 @@ async def _reached(
     db: AsyncSession, session: Session, settings: Settings, now: datetime
 ) -> tuple[LimitReason, ...]:
     watch = await _watch(db, session, settings, now)
-    return limits_reached(watch.tariff, watch.state, watch.limits, now=now)
+    return limits_reached(watch.tariff, watch.state, watch.limits, watch.context, now=now)

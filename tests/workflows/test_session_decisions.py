@@ -192,12 +192,12 @@ async def test_a_failure_that_only_a_person_can_mend_pauses_and_is_tried_again(
     time_skipping: WorkflowEnvironment,
 ) -> None:
     fake = SteppedSessions()
-    fake.script.answers["settle"] = [Refusal("TariffUnsupported")]
+    fake.script.answers["settle"] = [Refusal("SessionTooLong")]
     async with running(
         time_skipping.client, contract.WORKFLOW, start(), fake.activities()
     ) as handle:
         await handle.signal(contract.TRANSACTION_ENDED, ended())
-        await attention_of(handle, "cannot settle: TariffUnsupported")
+        await attention_of(handle, "cannot settle: SessionTooLong")
         await handle.signal(
             contract.OPERATOR_DECIDED,
             OperatorDecision(event_id="d", action="retry"),

@@ -1,37 +1,42 @@
 """Cut a session into charging periods, so that no price changes inside one.
 
-The cuts are where the tariff may change its price (`boundaries`), where the car stops or starts
-taking power, and where the grace after that is over. Energy between two meter samples is taken as
-flowing evenly, and a period with such an edge is marked as interpolated. Nothing is lost: the
-periods' energy adds up to the session's energy in whole Wh, their seconds to its duration.
+The cuts are where the tariff may change its price: edges of windows, local midnight, edges of a
+market's intervals, thresholds of energy and duration, and where power or current come to lie on the
+other side of a limit (`boundaries`, `flow`); and where the car stops or starts taking power, and
+where the grace after that is over. Energy between two meter samples is taken as flowing evenly, and
+a period with such an edge is marked as interpolated. Where prices may change on signed readings
+only, they do (`signed_quarters`), and a period that kept its price past a boundary says so.
+
+Nothing is lost: the periods' energy adds up to the session's energy in whole Wh, their seconds to
+its duration. Nothing is patched: a session is cut from all of its samples, in whatever order they
+came.
 """
 
-from bisect import bisect_right
-from collections.abc import Sequence
-from dataclasses import dataclass
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from fractions import Fraction
 from itertools import pairwise
 
-from holdfast.domain.money import round_half_up
+from holdfast.domain.finding import Finding, Severity
 from holdfast.domain.pricing.boundaries import (
-    clock_boundaries,
-    duration_thresholds_s,
-    energy_thresholds_mwh,
+    Boundaries,
+    boundaries_of,
+    clock_instants,
+    spot_instants,
 )
 from holdfast.domain.pricing.charging_period import ChargingPeriod
-from holdfast.domain.pricing.compiled_tariff import CompiledTariff, compile_tariff
 from holdfast.domain.pricing.context import PriceContext
+from holdfast.domain.pricing.energy_curve import Cut, EnergyCurve
+from holdfast.domain.pricing.flow import FlowSample, Steps, current_steps, power_steps, unit
 from holdfast.domain.pricing.price import time_zone
-from holdfast.domain.quality import EnergyPoint, Measurement
+from holdfast.domain.pricing.signed_quarters import SignedPoint, next_cuts, quarter_cuts
+from holdfast.domain.quality import Measurement
 from holdfast.domain.tariff.version import TariffVersion
 
-_MICROSECOND = timedelta(microseconds=1)
+NO_REGISTER = "no_register"  # of `quality`: the curve stands for no reading at all
+
 _SECOND = timedelta(seconds=1)
-
-
-class TariffUnsupported(ValueError):
-    """The tariff has prices by current or power, which sessions of ours are not cut at."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +53,9 @@ class SessionCourse:
 
     `suspended` are the times in which the car took no power by its own will (SuspendedEV); a
     station that held the power back (SuspendedEVSE) is charging time. From `charging_ended_at`
-    on, if known, the car only stood there.
+    on, if known, the car only stood there. `flow`: measured power and current, in any order.
+    `signed`: the signed readings, in any order, where prices may change on such only; None where
+    they may change at any instant.
     """
 
     started_at: datetime
@@ -56,106 +63,116 @@ class SessionCourse:
     measurement: Measurement
     suspended: tuple[Interval, ...] = ()
     charging_ended_at: datetime | None = None
+    flow: tuple[FlowSample, ...] = ()
+    signed: tuple[SignedPoint, ...] | None = None
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class _Cut:
-    """A point of the session: when, and how much had flowed."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CutSession:
+    """A session in periods (one at least), and what a reader of its price has to know of them."""
 
-    at: datetime
-    energy_mwh: int
-    interpolated: bool = False
+    periods: tuple[ChargingPeriod, ...]
+    findings: tuple[Finding, ...]
 
 
 def cut_periods(
     course: SessionCourse, tariff: TariffVersion, context: PriceContext
 ) -> list[ChargingPeriod]:
+    """The periods of `cut_session`, for who needs no findings."""
+    return list(cut_session(course, tariff, context).periods)
+
+
+def cut_session(course: SessionCourse, tariff: TariffVersion, context: PriceContext) -> CutSession:
     """The charging periods of a session under a tariff: what `pricing.price` takes.
 
     Time in which the car takes no power is parking time, except the first `idle_grace_s` of each
-    such stretch, which is neither charging nor parking. There is always one period at least.
-    Raises `TariffUnsupported`, `UnknownZone`, `SessionTooLong`.
+    such stretch, which is neither charging nor parking. A tariff with prices by power or current
+    gets the measured ones on each period: the least and the greatest, which lie on the same side of
+    every limit, so that it does not matter which of the two a limit is compared with. Raises
+    `UnknownZone`, `SessionTooLong`.
     """
-    compiled = compile_tariff(tariff)
-    if compiled.by_measurement:
-        raise TariffUnsupported(f"tariff {tariff.id} has prices by current or power")
     started_at = course.started_at.astimezone(UTC)
     ended_at = max(started_at, course.ended_at.astimezone(UTC))
-    line = _Curve(course.measurement, started_at, ended_at)
-    idle = _idle(course, started_at, ended_at)
-    grace = timedelta(seconds=tariff.idle_grace_s)
-    instants = {started_at, ended_at}
-    for stretch in idle:
-        instants |= {stretch.started_at, stretch.started_at + grace, stretch.ended_at}
-    instants.update(clock_boundaries(compiled, started_at, ended_at, time_zone(context.zone)))
-    instants.update(started_at + limit * _SECOND for limit in duration_thresholds_s(compiled))
-    cuts = [line.at(instant) for instant in instants if started_at <= instant <= ended_at]
-    cuts += _threshold_cuts(compiled, line)
-    # Also where the meter moved in no time at the very start or end.
-    cuts += [_Cut(started_at, 0), _Cut(ended_at, line.total_mwh)]
-    return _between(sorted(cuts), line, idle, grace)
+    curve = EnergyCurve(course.measurement, started_at, ended_at)
+    limits = boundaries_of(tariff, context.user_groups)
+    flow = _Flow(course, limits, curve)
+    rest = _Rest(course, timedelta(seconds=tariff.idle_grace_s), curve)
+    boundaries = _clock_edges(limits, context, curve) | flow.crossings
+    reached = [cut for cut in map(curve.reach, limits.energies_mwh) if cut is not None]
+    if course.signed is None:
+        cuts = [curve.at(instant) for instant in rest.edges | boundaries]
+        fine = _between(sorted([*cuts, *reached, *_ends(curve)]), curve, rest)
+        periods = [flow.measured(spell.period, spell.right.at) for spell in fine]
+        return CutSession(periods=tuple(periods), findings=_findings(periods, flow))
+    boundaries |= {cut.at for cut in reached}
+    quarters = quarter_cuts(course.signed, curve)
+    signed = {cut.at: cut for cut in next_cuts(boundaries, quarters)}
+    cuts = [curve.at(instant) for instant in rest.edges if instant not in signed]
+    fine = _between(_rising([*cuts, *signed.values(), *_ends(curve)]), curve, rest)
+    periods = [flow.as_it_starts(period) for period in _joined(fine, signed, boundaries)]
+    findings = _findings(periods, flow)
+    if boundaries and not quarters:
+        detail = "no quarter hour of it was signed: the price of its start held to the end"
+        unsigned = Finding(code="no_signed_quarter", detail=detail, severity=Severity.REVIEW)
+        findings = (unsigned, *findings)
+    return CutSession(periods=tuple(periods), findings=findings)
 
 
-class _Curve:
-    """Energy over time between samples, in mWh."""
+class _Flow:
+    """Power and current, where the tariff has a limit of them."""
 
-    def __init__(self, measurement: Measurement, started_at: datetime, ended_at: datetime) -> None:
-        self.started_at = started_at
-        self.points = _clipped(measurement.curve, started_at, ended_at)
-        self.instants = [point.at for point in self.points]
-        self.total_mwh = self.points[-1].energy_mwh
-        self.rounded_mwh = round_half_up(Fraction(self.total_mwh, 1_000)) * 1_000
+    def __init__(self, course: SessionCourse, limits: Boundaries, curve: EnergyCurve) -> None:
+        self.power: Steps | None = None
+        self.current: Steps | None = None
+        self.crossings: set[datetime] = set()
+        if limits.powers_mw:
+            registers = all(found.code != NO_REGISTER for found in course.measurement.findings)
+            self.power = power_steps(course.flow, curve, registers=registers)
+            self.crossings.update(self.power.crossings(limits.powers_mw))
+        if limits.currents_ua:
+            self.current = current_steps(course.flow, curve)
+            self.crossings.update(self.current.crossings(limits.currents_ua))
 
-    def at(self, instant: datetime) -> _Cut:
-        """How much had flowed by an instant; all of it if the meter moved at that instant."""
-        after = bisect_right(self.instants, instant)
-        left = self.points[after - 1]
-        if left.at == instant or after == len(self.points):
-            return _Cut(instant, left.energy_mwh)
-        right = self.points[after]
-        rise = right.energy_mwh - left.energy_mwh
-        share = Fraction(_us(instant - left.at), _us(right.at - left.at))
-        energy = left.energy_mwh + round_half_up(share * rise)
-        return _Cut(instant, energy, interpolated=rise > 0)
+    def measured(self, period: ChargingPeriod, until: datetime) -> ChargingPeriod:
+        """With the least and the greatest of what was measured in it."""
+        if self.power is not None:
+            least, most = self.power.between(period.started_at, until)
+            period = replace(period, min_power_kw=unit(least), max_power_kw=unit(most))
+        if self.current is not None:
+            least, most = self.current.between(period.started_at, until)
+            period = replace(period, min_current_a=unit(least), max_current_a=unit(most))
+        return period
 
-    def reach(self, energy_mwh: int) -> _Cut | None:
-        """When so much had flowed; None if it never had, or had from the start."""
-        if not self.points[0].energy_mwh < energy_mwh <= self.total_mwh:
-            return None
-        number = next(n for n, point in enumerate(self.points) if point.energy_mwh >= energy_mwh)
-        left, right = self.points[number - 1], self.points[number]
-        rise = right.energy_mwh - left.energy_mwh
-        part = (energy_mwh - left.energy_mwh) * _us(right.at - left.at)
-        instant = left.at + -(-part // rise) * _MICROSECOND
-        return _Cut(instant, energy_mwh, interpolated=energy_mwh != right.energy_mwh)
-
-    def seconds(self, instant: datetime) -> int:
-        """Whole seconds since the start."""
-        return round_half_up(Fraction(_us(instant - self.started_at), 1_000_000))
-
-    def billed(self, energy_mwh: int) -> int:
-        """The energy so far as it is billed: the end is a whole number of Wh, once for all.
-
-        The fraction of a Wh goes where the last energy flowed, not to the parking after it.
-        """
-        if energy_mwh >= self.total_mwh:
-            return self.rounded_mwh
-        return min(energy_mwh, self.rounded_mwh)
+    def as_it_starts(self, period: ChargingPeriod) -> ChargingPeriod:
+        """With what was measured as it starts, where only that decides its price."""
+        return self.measured(period, period.started_at)
 
 
-def _clipped(
-    curve: Sequence[EnergyPoint], started_at: datetime, ended_at: datetime
-) -> list[EnergyPoint]:
-    """The curve inside the session, never falling. What lies outside counts at its nearest end."""
-    points = [EnergyPoint(at=started_at, energy_mwh=0)]
-    for point in curve:
-        at = min(max(point.at.astimezone(UTC), points[-1].at), ended_at)
-        points.append(EnergyPoint(at=at, energy_mwh=max(point.energy_mwh, points[-1].energy_mwh)))
-    return points
-
-
-def _idle(course: SessionCourse, started_at: datetime, ended_at: datetime) -> list[Interval]:
+class _Rest:
     """The stretches in which the car took no power, in order and apart from each other."""
+
+    def __init__(self, course: SessionCourse, grace: timedelta, curve: EnergyCurve) -> None:
+        self._grace = grace
+        self._stretches = _stretches(course, curve.started_at, curve.ended_at)
+        self._starts = [stretch.started_at for stretch in self._stretches]
+        self.edges = {
+            edge
+            for stretch in self._stretches
+            for edge in (stretch.started_at, stretch.started_at + grace, stretch.ended_at)
+            if curve.started_at <= edge <= curve.ended_at
+        }
+
+    def period(self, at: datetime, seconds: int) -> ChargingPeriod:
+        """A period of so many seconds, without any energy."""
+        number = bisect_right(self._starts, at) - 1
+        if number < 0 or at >= self._stretches[number].ended_at:
+            return ChargingPeriod(started_at=at, time_s=seconds)
+        if at >= self._stretches[number].started_at + self._grace:
+            return ChargingPeriod(started_at=at, parking_s=seconds)
+        return ChargingPeriod(started_at=at, grace_s=seconds)
+
+
+def _stretches(course: SessionCourse, started_at: datetime, ended_at: datetime) -> list[Interval]:
     stretches = list(course.suspended)
     if course.charging_ended_at is not None:
         stretches.append(Interval(started_at=course.charging_ended_at, ended_at=ended_at))
@@ -171,37 +188,121 @@ def _idle(course: SessionCourse, started_at: datetime, ended_at: datetime) -> li
     return joined
 
 
-def _threshold_cuts(tariff: CompiledTariff, line: _Curve) -> list[_Cut]:
-    reached = (line.reach(threshold) for threshold in energy_thresholds_mwh(tariff))
-    return [cut for cut in reached if cut is not None]
+def _clock_edges(limits: Boundaries, context: PriceContext, curve: EnergyCurve) -> set[datetime]:
+    """All that changes with the time alone, strictly inside the session."""
+    started_at, ended_at = curve.started_at, curve.ended_at
+    edges = set(clock_instants(limits.clocks, started_at, ended_at, time_zone(context.zone)))
+    edges.update(spot_instants(limits.feeds, context, started_at, ended_at))
+    edges.update(started_at + limit * _SECOND for limit in limits.durations_s)
+    return {edge for edge in edges if started_at < edge < ended_at}
 
 
-def _between(
-    cuts: Sequence[_Cut], line: _Curve, idle: Sequence[Interval], grace: timedelta
-) -> list[ChargingPeriod]:
-    """The periods between neighbouring cuts that differ in time or energy."""
-    periods: list[ChargingPeriod] = []
-    idle_starts = [stretch.started_at for stretch in idle]
+def _ends(curve: EnergyCurve) -> list[Cut]:
+    """Both ends, also where the meter moved in no time there."""
+    first, last = curve.started_at, curve.ended_at
+    return [Cut(first, 0), curve.at(first), curve.at(last), Cut(last, curve.total_mwh)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Spell:
+    """What passed and flowed between two neighbouring cuts."""
+
+    left: Cut
+    right: Cut
+    period: ChargingPeriod
+
+
+def _between(cuts: Sequence[Cut], curve: EnergyCurve, rest: _Rest) -> list[_Spell]:
+    """The spells between neighbouring cuts that differ in time or energy; one at least."""
+    spells: list[_Spell] = []
     for left, right in pairwise(cuts):
         if (left.at, left.energy_mwh) == (right.at, right.energy_mwh):
             continue
         # Rounded against the session's start, so that the seconds add up to its duration.
-        seconds = line.seconds(right.at) - line.seconds(left.at)
-        number = bisect_right(idle_starts, left.at) - 1
-        resting = number >= 0 and left.at < idle[number].ended_at
-        parking = resting and left.at >= idle[number].started_at + grace
-        periods.append(
-            ChargingPeriod(
-                started_at=left.at,
-                energy_mwh=line.billed(right.energy_mwh) - line.billed(left.energy_mwh),
-                time_s=0 if resting else seconds,
-                parking_s=seconds if parking else 0,
-                grace_s=seconds if resting and not parking else 0,
-                interpolated=left.interpolated or right.interpolated,
-            )
+        period = rest.period(left.at, curve.seconds(right.at) - curve.seconds(left.at))
+        period = replace(
+            period,
+            energy_mwh=curve.billed(right.energy_mwh) - curve.billed(left.energy_mwh),
+            interpolated=left.interpolated or right.interpolated,
         )
-    return periods or [ChargingPeriod(started_at=line.started_at)]
+        spells.append(_Spell(left, right, period))
+    if not spells:
+        nothing = Cut(curve.started_at, 0)
+        return [_Spell(nothing, nothing, ChargingPeriod(started_at=curve.started_at))]
+    return spells
 
 
-def _us(duration: timedelta) -> int:
-    return duration // _MICROSECOND
+def _rising(cuts: Iterable[Cut]) -> list[Cut]:
+    """In order of time, none with less energy than one before it: a reading that was taken a
+    little before its quarter hour may show less than had flowed by a cut between the two."""
+    risen: list[Cut] = []
+    for cut in sorted(cuts):
+        least = risen[-1].energy_mwh if risen else 0
+        risen.append(replace(cut, energy_mwh=max(cut.energy_mwh, least)))
+    return risen
+
+
+def _joined(
+    spells: Sequence[_Spell], signed: Mapping[datetime, Cut], boundaries: Iterable[datetime]
+) -> list[ChargingPeriod]:
+    """One period from each signed cut to the next, whatever the car did meanwhile."""
+    passed = sorted(boundaries)
+    joined: list[ChargingPeriod] = []
+    for spell in spells:
+        more, at = spell.period, spell.left.at
+        if joined and not (at in signed and at > joined[-1].started_at):
+            before = joined.pop()
+            joined.append(
+                replace(
+                    before,
+                    energy_mwh=before.energy_mwh + more.energy_mwh,
+                    time_s=before.time_s + more.time_s,
+                    parking_s=before.parking_s + more.parking_s,
+                    grace_s=before.grace_s + more.grace_s,
+                )
+            )
+        else:
+            joined.append(replace(more, interpolated=False))
+    ends = [*(period.started_at for period in joined[1:]), spells[-1].right.at]
+    return [
+        replace(
+            period,
+            interpolated=_calculated(signed, period.started_at) or _calculated(signed, end),
+            boundary_moved=bisect_right(passed, period.started_at) < bisect_left(passed, end),
+        )
+        for period, end in zip(joined, ends, strict=True)
+    ]
+
+
+def _calculated(signed: Mapping[datetime, Cut], at: datetime) -> bool:
+    return at in signed and signed[at].interpolated
+
+
+def _findings(periods: Sequence[ChargingPeriod], flow: _Flow) -> tuple[Finding, ...]:
+    """One of each kind, however many periods it is about."""
+    findings: list[Finding] = []
+
+    def add(code: str, count: int, words: str, severity: Severity = Severity.NOTE) -> None:
+        if count:
+            detail = f"{count} of {len(periods)} periods {words}"
+            findings.append(Finding(code=code, detail=detail, severity=severity))
+
+    add(
+        "interpolated",
+        sum(period.interpolated for period in periods),
+        "begin or end between two readings: their energy is calculated from both",
+    )
+    add(
+        "boundary_moved",
+        sum(period.boundary_moved for period in periods),
+        "kept their price past a boundary, up to the next signed quarter hour",
+    )
+    if flow.power is not None:
+        unknown = sum(period.min_power_kw is None for period in periods)
+        words = "have no measured power, and prices depend on it"
+        add("power_not_measured", unknown, words, Severity.REVIEW)
+    if flow.current is not None:
+        unknown = sum(period.min_current_a is None for period in periods)
+        words = "have no measured current, and prices depend on it"
+        add("current_not_measured", unknown, words, Severity.REVIEW)
+    return tuple(findings)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from holdfast.domain.pricing.boundaries import SessionTooLong
 from holdfast.domain.pricing.charging_period import ChargingPeriod
 from holdfast.domain.pricing.context import PriceContext
-from holdfast.domain.pricing.periods import SessionCourse, TariffUnsupported, cut_periods
+from holdfast.domain.pricing.periods import SessionCourse, cut_periods
 from holdfast.domain.pricing.price import UnknownZone
 from holdfast.domain.quality import MeterEnds, RegisterReading, measure
 from holdfast.domain.tariff.version import Restrictions, TariffVersion
@@ -146,11 +146,8 @@ def test_registers_become_periods() -> None:
 
 
 def test_what_cannot_be_cut_is_refused() -> None:
-    powered = tariff(element(energy("1"), when=Restrictions(max_power=Decimal(22))))
     timed = tariff(element(energy("1"), when=Restrictions(start_date=NOON.date())))
 
-    with pytest.raises(TariffUnsupported):
-        cut_periods(course((0, 0), (60, 0)), powered, BERLIN)
     with pytest.raises(UnknownZone, match="Europe/Berlin"):
         cut_periods(course((0, 0), (60, 0)), PLAIN, PriceContext(zone="Mars/Olympus"))
     with pytest.raises(SessionTooLong):
