@@ -33,7 +33,10 @@ from holdfast.contracts.orders import StartOrder
 from holdfast.contracts.password_rotations import StartRotation
 from holdfast.contracts.payments import StartPayment
 from holdfast.contracts.sessions import StartSession
+from holdfast.contracts.spot_feeds import StartSpotFeed
 from holdfast.contracts.station_certificates import StartCertificate
+from holdfast.contracts.tariff_publications import StartPublication
+from holdfast.contracts.tariff_simulations import StartSimulation
 from holdfast.domain.money import amount_text
 from holdfast.settings import Settings
 
@@ -142,4 +145,10 @@ def summary_of(message: Message) -> str:
         return f"new password · {message.station}"
     if isinstance(message, StartChange):
         return f"network profile · {message.station}"
+    if isinstance(message, StartPublication):
+        return f"{message.tariff} {message.number} · from {message.valid_from:%Y-%m-%d %H:%M}"
+    if isinstance(message, StartSimulation):
+        return f"simulation · tariff {message.tariff}"
+    if isinstance(message, StartSpotFeed):
+        return f"market prices · {message.feed}"
     return ""

@@ -14,10 +14,18 @@ from holdfast.contracts import (
     password_rotations,
     payments,
     sessions,
+    spot_feeds,
     station_certificates,
+    tariff_publications,
+    tariff_simulations,
 )
 from holdfast.contracts.message import Message
-from holdfast.contracts.names import ORDERS_QUEUE, PAYMENTS_QUEUE, SESSIONS_QUEUE
+from holdfast.contracts.names import (
+    ORDERS_QUEUE,
+    PAYMENTS_QUEUE,
+    SESSIONS_QUEUE,
+    TARIFFS_QUEUE,
+)
 
 
 class UnknownName(ValueError):
@@ -100,6 +108,30 @@ _ALL = (
         queue=ORDERS_QUEUE,
         start=network_changes.StartChange,
         signals={},
+    ),
+    WorkflowContract(
+        name=tariff_publications.WORKFLOW,
+        prefix="publication-",
+        queue=TARIFFS_QUEUE,
+        start=tariff_publications.StartPublication,
+        signals={
+            tariff_publications.PUBLICATION_CHANGED: tariff_publications.EventSignal,
+            tariff_publications.OPERATOR_DECIDED: tariff_publications.PublicationDecision,
+        },
+    ),
+    WorkflowContract(
+        name=tariff_simulations.WORKFLOW,
+        prefix="simulation-",
+        queue=TARIFFS_QUEUE,
+        start=tariff_simulations.StartSimulation,
+        signals={},
+    ),
+    WorkflowContract(
+        name=spot_feeds.WORKFLOW,
+        prefix="spot-",
+        queue=TARIFFS_QUEUE,
+        start=spot_feeds.StartSpotFeed,
+        signals={spot_feeds.FEED_CHANGED: spot_feeds.EventSignal},
     ),
 )
 BY_NAME: Mapping[str, WorkflowContract] = {contract.name: contract for contract in _ALL}

@@ -16,7 +16,10 @@ from holdfast.contracts import (
     password_rotations,
     payments,
     sessions,
+    spot_feeds,
     station_certificates,
+    tariff_publications,
+    tariff_simulations,
 )
 from holdfast.contracts.message import Message
 from holdfast.contracts.names import (
@@ -26,7 +29,10 @@ from holdfast.contracts.names import (
     order_workflow_id,
     password_workflow_id,
     payment_workflow_id,
+    publication_workflow_id,
     session_workflow_id,
+    simulation_workflow_id,
+    spot_feed_workflow_id,
 )
 from holdfast.contracts.payments import AmountSignal, ReasonSignal, StartPayment
 from holdfast.services import payment_decisions
@@ -37,7 +43,13 @@ from holdfast.services.orders import OPEN_ORDER_STATES
 from holdfast.services.orders import start_message as order_start
 from holdfast.services.password_rotations import OPEN_STATES as OPEN_ROTATIONS
 from holdfast.services.password_rotations import start_message as password_start
+from holdfast.services.publications import OPEN_STATES as OPEN_PUBLICATIONS
+from holdfast.services.publications import start_message as publication_start
 from holdfast.services.session_decisions import decided
+from holdfast.services.simulations import OPEN_STATES as OPEN_SIMULATIONS
+from holdfast.services.simulations import start_message as simulation_start
+from holdfast.services.spot_prices import FILE
+from holdfast.services.spot_prices import start_message as feed_start
 from holdfast.services.station_certificates import OPEN_STATES as OPEN_REQUESTS
 from holdfast.services.station_certificates import start_message as certificate_start
 from holdfast.store.tables import (
@@ -48,14 +60,30 @@ from holdfast.store.tables import (
     Organization,
     PasswordRotation,
     Payment,
+    Publication,
     Session,
     Settlement,
+    SpotFeed,
     Station,
+    Tariff,
+    TariffSimulation,
+    TariffVersion,
 )
 
 PAGE = 500
 
-Row = TypeVar("Row", Session, Payment, Order, CertificateRequest, PasswordRotation, NetworkChange)
+Row = TypeVar(
+    "Row",
+    Session,
+    Payment,
+    Order,
+    CertificateRequest,
+    PasswordRotation,
+    NetworkChange,
+    TariffSimulation,
+    SpotFeed,
+    Publication,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,6 +170,30 @@ async def network_message(db: AsyncSession, change: NetworkChange) -> network_ch
     return network_start(change, organization, station, rebuilt=True)
 
 
+async def simulation_message(
+    db: AsyncSession, simulation: TariffSimulation
+) -> tariff_simulations.StartSimulation:
+    """What starts a simulation again; it goes on where its row says."""
+    organization = await db.get_one(Organization, simulation.organization_id)
+    return simulation_start(simulation, organization, rebuilt=True)
+
+
+async def feed_message(db: AsyncSession, feed: SpotFeed) -> spot_feeds.StartSpotFeed:
+    """What starts the reading of a market's prices again."""
+    organization = await db.get_one(Organization, feed.organization_id)
+    return feed_start(feed, organization, rebuilt=True)
+
+
+async def publication_message(
+    db: AsyncSession, publication: Publication
+) -> tariff_publications.StartPublication:
+    """What starts a publication again; what was told before is in the ledger."""
+    organization = await db.get_one(Organization, publication.organization_id)
+    tariff = await db.get_one(Tariff, publication.tariff_id)
+    version = await db.get_one(TariffVersion, publication.version_id)
+    return publication_start(publication, organization, tariff, version, rebuilt=True)
+
+
 async def late_message(db: AsyncSession, session: Session) -> late_truth.StartLateTruth:
     """What starts LateTruth of a session."""
     start = await session_message(db, session)
@@ -220,6 +272,27 @@ _NETWORK = _Kind(
     key=NetworkChange.id,
     message=network_message,
 )
+_SIMULATIONS = _Kind(
+    name=tariff_simulations.WORKFLOW,
+    id_of=simulation_workflow_id,
+    rows=select(TariffSimulation).where(TariffSimulation.state.in_(OPEN_SIMULATIONS)),
+    key=TariffSimulation.id,
+    message=simulation_message,
+)
+_FEEDS = _Kind(
+    name=spot_feeds.WORKFLOW,
+    id_of=spot_feed_workflow_id,
+    rows=select(SpotFeed).where(SpotFeed.retired_at.is_(None), SpotFeed.source == FILE),
+    key=SpotFeed.id,
+    message=feed_message,
+)
+_PUBLICATIONS = _Kind(
+    name=tariff_publications.WORKFLOW,
+    id_of=publication_workflow_id,
+    rows=select(Publication).where(Publication.state.in_(OPEN_PUBLICATIONS)),
+    key=Publication.id,
+    message=publication_message,
+)
 _LATE = _Kind(
     name=late_truth.WORKFLOW,
     id_of=late_truth_workflow_id,
@@ -240,6 +313,9 @@ async def startables(db: AsyncSession) -> AsyncIterator[Startable]:
         _all(db, _CERTIFICATES),
         _all(db, _PASSWORDS),
         _all(db, _NETWORK),
+        _all(db, _SIMULATIONS),
+        _all(db, _FEEDS),
+        _all(db, _PUBLICATIONS),
         _all(db, _LATE),
     ):
         async for startable in kind:
@@ -260,7 +336,17 @@ async def startable_of(db: AsyncSession, workflow_id: str) -> Startable | None:
     LateTruth is not asked for here: whoever finds it gone starts it with the fact at hand.
     """
     key = UUID(workflow_id.partition("-")[2])
-    for kind in (_SESSIONS, _PAYMENTS, _ORDERS, _CERTIFICATES, _PASSWORDS, _NETWORK):
+    for kind in (
+        _SESSIONS,
+        _PAYMENTS,
+        _ORDERS,
+        _CERTIFICATES,
+        _PASSWORDS,
+        _NETWORK,
+        _SIMULATIONS,
+        _FEEDS,
+        _PUBLICATIONS,
+    ):
         if workflow_id == kind.id_of(key):
             row = await db.scalar(kind.rows.where(kind.key == key))
             return None if row is None else await kind.startable(db, row)

@@ -13,7 +13,10 @@ from activities.orders import Orders
 from activities.password_rotations import PasswordRotations
 from activities.payments import Payments
 from activities.sessions import Sessions
+from activities.spot_feeds import SpotFeeds
 from activities.station_certificates import StationCertificates
+from activities.tariff_publications import TariffPublications
+from activities.tariff_simulations import TariffSimulations
 from gateway import orders as gateway_orders
 from holdfast.contracts import (
     late_truth,
@@ -22,7 +25,10 @@ from holdfast.contracts import (
     password_rotations,
     payments,
     sessions,
+    spot_feeds,
     station_certificates,
+    tariff_publications,
+    tariff_simulations,
 )
 from holdfast.contracts.catalogue import BY_NAME
 from holdfast.testing import (
@@ -33,14 +39,19 @@ from holdfast.testing import (
     SteppedRotations,
     SteppedSessions,
 )
+from holdfast.testing_feeds import SteppedFeeds, SteppedSimulations
+from holdfast.testing_publications import SteppedPublications
 from workers.app import roles
 from workflows.charging_session import ChargingSession
 from workflows.late_truth import LateTruth
 from workflows.network_profile import NetworkProfile
 from workflows.password_rotation import PasswordRotation
 from workflows.payment import Payment
+from workflows.spot_price_feed import SpotPriceFeed
 from workflows.station_certificate import StationCertificate
 from workflows.station_order import StationOrder
+from workflows.tariff_publication import TariffPublication
+from workflows.tariff_simulation import TariffSimulation
 
 DECLARED = (
     sessions,
@@ -50,6 +61,9 @@ DECLARED = (
     station_certificates,
     password_rotations,
     network_changes,
+    tariff_publications,
+    tariff_simulations,
+    spot_feeds,
 )
 IMPLEMENTED = (
     Sessions,
@@ -58,6 +72,9 @@ IMPLEMENTED = (
     StationCertificates,
     PasswordRotations,
     NetworkChanges,
+    TariffPublications,
+    TariffSimulations,
+    SpotFeeds,
 )
 FAKES = (
     SteppedSessions,
@@ -66,6 +83,9 @@ FAKES = (
     SteppedCertificates,
     SteppedRotations,
     SteppedNetwork,
+    SteppedPublications,
+    SteppedSimulations,
+    SteppedFeeds,
 )
 ELSEWHERE = {"orders.send"}  # implemented by the gateway, on its own queue
 
@@ -146,8 +166,22 @@ def test_the_gateway_implements_sending_as_declared() -> None:
         (StationCertificate, station_certificates),
         (PasswordRotation, password_rotations),
         (NetworkProfile, network_changes),
+        (TariffPublication, tariff_publications),
+        (TariffSimulation, tariff_simulations),
+        (SpotPriceFeed, spot_feeds),
     ],
-    ids=["session", "payment", "order", "late truth", "certificate", "password", "network"],
+    ids=[
+        "session",
+        "payment",
+        "order",
+        "late truth",
+        "certificate",
+        "password",
+        "network",
+        "publication",
+        "simulation",
+        "feed",
+    ],
 )
 def test_a_workflow_has_the_declared_name_input_result_and_signals(
     cls: type, module: ModuleType

@@ -19,8 +19,11 @@ from workflows.late_truth import LateTruth
 from workflows.network_profile import NetworkProfile
 from workflows.password_rotation import PasswordRotation
 from workflows.payment import Payment
+from workflows.spot_price_feed import SpotPriceFeed
 from workflows.station_certificate import StationCertificate
 from workflows.station_order import StationOrder
+from workflows.tariff_publication import TariffPublication
+from workflows.tariff_simulation import TariffSimulation
 
 WORKFLOWS = (
     ChargingSession,
@@ -28,8 +31,11 @@ WORKFLOWS = (
     NetworkProfile,
     PasswordRotation,
     Payment,
+    SpotPriceFeed,
     StationCertificate,
     StationOrder,
+    TariffPublication,
+    TariffSimulation,
 )
 LIFE_MAX = timedelta(days=40)
 ORGANIZATION = UUID("00000000-0000-7000-8000-00000000000a")

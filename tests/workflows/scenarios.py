@@ -20,6 +20,8 @@ from holdfast.testing import (
     SteppedPayments,
     SteppedSessions,
 )
+from tests.workflows.feed_scenarios import FEED_SCENARIOS
+from tests.workflows.publication_scenarios import PUBLICATION_SCENARIOS
 from tests.workflows.running import ORGANIZATION, finished, pass_time, running
 from tests.workflows.security_scenarios import SECURITY_SCENARIOS
 
@@ -294,5 +296,7 @@ SCENARIOS: dict[str, Scenario] = {
         waiting_order,
         late_facts,
         *SECURITY_SCENARIOS,
+        *FEED_SCENARIOS,
+        *PUBLICATION_SCENARIOS,
     )
 }
