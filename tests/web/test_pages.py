@@ -219,8 +219,7 @@ async def test_lists_show_money_tokens_and_tariffs(sign_in: SignIn, network: Net
 
     assert "10.60 EUR" in payments.text
     assert "Visa ending in 4242" in tokens.text
-    assert "0.49 EUR/kWh" in tariffs.text
-    assert "1.00 EUR/session" in tariffs.text
+    assert "Energy: €0.5831 per kWh" in tariffs.text, "0.49 and 19 % tax"
     assert "HAM Harbour" in tariffs.text
     assert "administrator of the night shift" in audit.text
 

@@ -20,10 +20,15 @@ DIMENSIONS = {
     "PARKING_TIME": "Parking time",
     "FLAT": "Per session",
 }
-REASONS = {"used": "", "step_size": "rounded up to the next block"}
+REASONS = {
+    "used": "",
+    "step_size": "rounded up to the next block",
+    "allowance": "free of charge",
+}
 ADJUSTMENTS = {
     "min_price": "Least price of the tariff",
     "max_price": "Greatest price of the tariff",
+    "daily_cap": "Cap per day",
 }
 
 
@@ -70,10 +75,30 @@ class Price:
 
 def explain(settlement: Settlement) -> Price:
     """The price of a settlement."""
-    body = settlement.breakdown
+    return explain_breakdown(
+        settlement.breakdown,
+        currency=settlement.currency,
+        excl=settlement.excl_vat,
+        incl=money(settlement.amount_minor, settlement.currency),
+    )
+
+
+def explain_estimate(body: Mapping[str, Any]) -> Price:
+    """The price of a session that did not happen."""
+    currency = _text(body, "currency")
+    incl = Quantity(_text(body, "incl_vat"), currency)
+    return explain_breakdown(
+        body["breakdown"], currency=currency, excl=body.get("excl_vat"), incl=incl
+    )
+
+
+def explain_breakdown(
+    body: Mapping[str, Any], *, currency: str, excl: str | None, incl: Quantity
+) -> Price:
+    """Any price in the form of `holdfast.domain.pricing.breakdown`."""
     lines = _list(body, "lines")
     return Price(
-        currency=settlement.currency,
+        currency=currency,
         lines=tuple(_line(line) for line in lines[:LINES_SHOWN]),
         lines_more=max(0, len(lines) - LINES_SHOWN),
         adjustments=tuple(
@@ -82,8 +107,8 @@ def explain(settlement: Settlement) -> Price:
         ),
         exact=_named(body, "exact", "Exact total"),
         rounding=_named(body, "rounding", "Rounded once, half up"),
-        excl=settlement.excl_vat,
-        incl=money(settlement.amount_minor, settlement.currency),
+        excl=excl,
+        incl=incl,
         taxes=tuple(
             (_text(tax, "vat"), _text(tax, "net"), _text(tax, "tax"))
             for tax in _list(body, "taxes")

@@ -2,12 +2,71 @@
 
 from starlette.routing import BaseRoute, Route
 
-from web.dashboard import tariffs
-from web.visit import visited
+from holdfast.http.permissions import Permission
+from web.dashboard import (
+    tariff_decisions,
+    tariff_editor,
+    tariff_page,
+    tariff_review,
+    tariffs,
+)
+from web.visit import FormLimits, Handler, visited
+
+EDITOR = FormLimits(fields=6_000, field_length=200_000)
+EDITOR_BODY_MAX = 1_000_000
+DRAFT = "/tariffs/{id}/drafts/{draft}"
 
 
 def tariff_routes() -> list[BaseRoute]:
     """One line per route; a form names the permission that the API asks for the same."""
     return [
         Route("/tariffs", visited(tariffs.show_tariffs), methods=["GET"]),
+        Route("/tariffs/{id}", visited(tariff_page.show_tariff), methods=["GET"]),
+        Route(DRAFT, visited(tariff_review.show_draft), methods=["GET"]),
+        Route(f"{DRAFT}/review", visited(tariff_review.show_review), methods=["GET"]),
+        *_editor_routes(),
+        *_form_routes(),
+    ]
+
+
+def _editor_routes() -> list[Route]:
+    """The editor posts the whole form at every step."""
+    return [
+        Route(
+            f"{DRAFT}/{verb}",
+            visited(handler, Permission.WRITE_TARIFFS, limits=EDITOR),
+            methods=["POST"],
+            max_body_size=EDITOR_BODY_MAX,
+        )
+        for verb, handler in (
+            ("edit", tariff_editor.post_edit),
+            ("check", tariff_editor.post_check),
+        )
+    ]
+
+
+def _form_routes() -> list[Route]:
+    forms: tuple[tuple[str, Handler, Permission], ...] = (
+        ("/tariffs", tariffs.add_tariff, Permission.WRITE_TARIFFS),
+        ("/tariffs/{id}/drafts", tariff_decisions.begin_draft, Permission.WRITE_TARIFFS),
+        (f"{DRAFT}/submit", tariff_decisions.submit, Permission.WRITE_TARIFFS),
+        (f"{DRAFT}/discard", tariff_decisions.discard, Permission.WRITE_TARIFFS),
+        (f"{DRAFT}/approve", tariff_decisions.approve, Permission.APPROVE_TARIFFS),
+        (f"{DRAFT}/send-back", tariff_decisions.send_back, Permission.APPROVE_TARIFFS),
+        (
+            "/tariffs/{id}/versions/{number}/end",
+            tariff_decisions.end,
+            Permission.WRITE_TARIFFS,
+        ),
+        ("/tariffs/{id}/assignments", tariff_decisions.assign, Permission.WRITE_TARIFFS),
+        (
+            "/tariffs/{id}/assignments/{assignment}/end",
+            tariff_decisions.unassign,
+            Permission.WRITE_TARIFFS,
+        ),
+        ("/tariffs/{id}/retire", tariff_decisions.retire, Permission.WRITE_TARIFFS),
+    )
+    return [
+        Route(path, visited(handler, permission), methods=["POST"])
+        for path, handler, permission in forms
     ]

@@ -1,177 +1,216 @@
-"""Tariffs as they are in force: what they cost, where they apply. Reading only."""
+"""Tariffs: their states, what they cost in a line, where and for whom they apply."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy.dialects.postgresql import distinct_on
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy import ColumnElement, and_, exists, not_
 from starlette.responses import Response
 
+from holdfast.domain.pricing.compiled_tariff import compile_tariff
+from holdfast.domain.pricing.context import PriceContext
+from holdfast.domain.tariff.display import shown_price
 from holdfast.domain.tariff.form import tariff_from_json
-from holdfast.domain.tariff.version import (
-    DimensionType,
-    PriceComponent,
-    Restrictions,
-    TariffElement,
-    TariffInvalid,
-)
+from holdfast.domain.tariff.version import TariffInvalid
+from holdfast.services import audit
+from holdfast.services.price_words.price_text import PriceText, price_text
+from holdfast.services.refusal import Invalid
 from holdfast.services.scope import owned
-from holdfast.store.tables import Site, Station, Tariff, TariffAssignment, TariffVersion
-from web.visit import Visit
+from holdfast.services.slices import SliceAsked, take_rows
+from holdfast.services.tariff_drafts import create_draft
+from holdfast.services.tariff_versions import versions_at
+from holdfast.services.tariffs import create_tariff
+from holdfast.store.tables import Site, Tariff, TariffDraft, TariffVersion
+from holdfast.store.tables.tariffs import TariffVersionEnd
+from web.dashboard.lists import Listed
+from web.dashboard.tariff_places import Applies, applies
+from web.dashboard.tariff_states import NO_VERSION, VERSION
+from web.dashboard.tariff_templates import BY_KEY, TEMPLATES
+from web.live_page import bounded, uuid_or_none
+from web.visit import Visit, back_to
+from web.wording import RETIRED, Badge
 
-TARIFFS_MAX = 500
-PER = {
-    DimensionType.ENERGY: "kWh",
-    DimensionType.TIME: "h",
-    DimensionType.PARKING_TIME: "h",
-    DimensionType.FLAT: "session",
-}
-NAMES = {
-    DimensionType.ENERGY: "Energy",
-    DimensionType.TIME: "Charging time",
-    DimensionType.PARKING_TIME: "Parking time",
-    DimensionType.FLAT: "Per session",
-}
+PER_PAGE = 50
+NAME_LENGTH_MAX = 100
+DISPLAY_LANGUAGE = "en"
+IN_REVIEW = Badge("In review", "wait", "clock")
+DRAFTED = Badge("Draft", "busy", "tag")
+STATES = (
+    ("in_force", "In force"),
+    ("scheduled", "Scheduled"),
+    ("review", "In review"),
+    ("draft", "Being written"),
+    ("retired", "Retired"),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Component:
-    """A price: so much per unit, plus VAT."""
+class TariffLine:
+    """A tariff of the list. `price` is None where no version is in force."""
 
-    name: str
-    price: str
-    per: str
-    vat: str | None
-    when: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TariffCard:
-    """A tariff with its newest version. `problem` where that version cannot be read."""
-
+    id: UUID
     name: str
     currency: str
-    retired: bool
+    badges: tuple[Badge, ...]
     version: int | None
     valid_from: datetime | None
-    components: tuple[Component, ...]
-    idle_grace_s: int
-    applies_to: tuple[str, ...]
-    problem: str | None
+    price: str | None
+    applies: tuple[Applies, ...]
 
 
 async def show_tariffs(visit: Visit) -> Response:
     """GET /tariffs"""
-    organization_id = visit.viewer.organization_id
-    tariffs = await visit.db.scalars(
-        owned(Tariff, organization_id)
-        .order_by(Tariff.retired_at.is_not(None), Tariff.name)
-        .limit(TARIFFS_MAX)
+    organization_id, now = visit.viewer.organization_id, visit.desk.pages.now()
+    known = bounded(visit.request.query_params)
+    asked: dict[str, str] = {
+        name: known[name] for name in ("q", "state", "before") if name in known
+    }
+    states = _states(now)
+    found = owned(Tariff, organization_id).add_columns(*states.values())
+    if asked.get("state") in states:
+        found = found.where(states[asked["state"]])
+    if "q" in asked:
+        found = found.where(Tariff.name.icontains(asked["q"], autoescape=True))
+    part = await take_rows(
+        visit.db,
+        found,
+        Tariff.id,
+        SliceAsked(limit=PER_PAGE, after=uuid_or_none(asked.get("before"))),
+        newest_first=True,
     )
-    versions = await visit.db.scalars(
-        owned(TariffVersion, organization_id)
-        .ext(distinct_on(TariffVersion.tariff_id))
-        .order_by(TariffVersion.tariff_id, TariffVersion.number.desc())
-        .limit(TARIFFS_MAX)
+    ids = [row[0].id for row in part.items]
+    versions = await versions_at(visit.db, organization_id, ids, now)
+    places = await applies(visit.db, organization_id, ids, now)
+    lines = tuple(
+        _line(
+            row[0],
+            dict(zip(states, row[1:], strict=False)),
+            versions.get(row[0].id),
+            places.get(row[0].id, ()),
+            now,
+        )
+        for row in part.items
     )
-    newest = {version.tariff_id: version for version in versions}
-    places = await _places(visit.db, organization_id)
-    cards = tuple(
-        _card(tariff, newest.get(tariff.id), places.get(tariff.id, ())) for tariff in tariffs
+    return visit.page(
+        "tariffs.html",
+        view=Listed(lines=lines, next=part.next, asked=asked),
+        states=STATES,
+        templates=TEMPLATES,
+        currency=await _currency(visit),
     )
-    return visit.page("tariffs.html", cards=cards)
 
 
-async def _places(db: AsyncSession, organization_id: UUID) -> dict[UUID, tuple[str, ...]]:
-    rows = await db.execute(
-        owned(TariffAssignment, organization_id)
-        .outerjoin(Site, Site.id == TariffAssignment.site_id)
-        .outerjoin(Station, Station.id == TariffAssignment.station_id)
-        .with_only_columns(TariffAssignment.tariff_id, Site.name, Station.identity)
-        .order_by(Site.name.nulls_first(), Station.identity.nulls_first())
+async def add_tariff(visit: Visit) -> Response:
+    """POST /tariffs: a tariff with a first draft, begun from a template."""
+    organization_id, actor = visit.viewer.organization_id, visit.viewer.actor
+    name = visit.form.get("name", "").strip()
+    if not 1 <= len(name) <= NAME_LENGTH_MAX:
+        raise Invalid("name", name, f"use 1 to {NAME_LENGTH_MAX} characters")
+    template = BY_KEY.get(visit.form.get("template", ""))
+    if template is None:
+        raise Invalid("template", visit.form.get("template", ""), "choose one of the list")
+    tariff = await create_tariff(
+        visit.db,
+        organization_id,
+        name=name,
+        currency=visit.form.get("currency", "").strip().upper(),
     )
-    places: dict[UUID, tuple[str, ...]] = {}
-    for tariff_id, site, identity in rows:
-        place = site or identity or "All stations"
-        places[tariff_id] = (*places.get(tariff_id, ()), place)
-    return places
+    await audit.record(
+        visit.db,
+        organization_id,
+        actor=actor,
+        action="tariff.create",
+        subject=f"tariff:{tariff.id}",
+        details={"name": tariff.name, "currency": tariff.currency},
+    )
+    draft = await create_draft(
+        visit.db, organization_id, tariff.id, actor=actor, body=dict(template.body)
+    )
+    await audit.record(
+        visit.db,
+        organization_id,
+        actor=actor,
+        action="tariff_draft.create",
+        subject=f"tariff_draft:{draft.id}",
+        details={"tariff": str(tariff.id), "template": template.key},
+    )
+    return back_to(f"/tariffs/{tariff.id}/drafts/{draft.id}", f"{tariff.name}: a first draft.")
 
 
-def _card(tariff: Tariff, version: TariffVersion | None, places: tuple[str, ...]) -> TariffCard:
-    components: tuple[Component, ...] = ()
-    idle_grace_s, problem = 0, None
-    if version is not None:
-        try:
-            value = tariff_from_json(version.body)
-        except (TariffInvalid, ValueError) as error:
-            problem = str(error)[:200]
-        else:
-            idle_grace_s = value.idle_grace_s
-            components = tuple(
-                _component(component, element)
-                for element in value.elements
-                for component in element.price_components
-            )
-    return TariffCard(
+def price_of(body: Mapping[str, Any], zone: str, at: datetime) -> PriceText | None:
+    """What a version's body costs at an instant, in words; None where it cannot be told."""
+    try:
+        tariff = tariff_from_json(body)
+    except (TariffInvalid, ValueError):
+        return None
+    shown = shown_price(compile_tariff(tariff), PriceContext(zone=zone), at)
+    return price_text(shown, DISPLAY_LANGUAGE)
+
+
+def _states(now: datetime) -> dict[str, ColumnElement[bool]]:
+    """Conditions on a tariff, by state; more than one may hold."""
+    ended = exists().where(
+        TariffVersionEnd.version_id == TariffVersion.id, TariffVersionEnd.ends_at <= now
+    )
+    retired = and_(Tariff.retired_at.is_not(None), Tariff.retired_at <= now)
+    version = TariffVersion.tariff_id == Tariff.id
+
+    def with_draft(state: str) -> ColumnElement[bool]:
+        return exists().where(TariffDraft.tariff_id == Tariff.id, TariffDraft.state == state)
+
+    return {
+        "in_force": and_(
+            not_(retired), exists().where(version, TariffVersion.valid_from <= now, ~ended)
+        ),
+        "scheduled": and_(
+            not_(retired), exists().where(version, TariffVersion.valid_from > now, ~ended)
+        ),
+        "review": with_draft("review"),
+        "draft": with_draft("draft"),
+        "retired": retired,
+    }
+
+
+def _line(
+    tariff: Tariff,
+    states: Mapping[str, bool],
+    version: TariffVersion | None,
+    places: tuple[Applies, ...],
+    now: datetime,
+) -> TariffLine:
+    badges = [
+        badge
+        for state, badge in (
+            ("retired", RETIRED),
+            ("in_force", VERSION["in_force"]),
+            ("scheduled", VERSION["scheduled"]),
+            ("review", IN_REVIEW),
+            ("draft", DRAFTED),
+        )
+        if states[state]
+    ]
+    text = None if version is None else price_of(version.body, "UTC", now)
+    return TariffLine(
+        id=tariff.id,
         name=tariff.name,
         currency=tariff.currency,
-        retired=tariff.retired_at is not None,
+        badges=tuple(badges) or (NO_VERSION,),
         version=None if version is None else version.number,
         valid_from=None if version is None else version.valid_from,
-        components=components,
-        idle_grace_s=idle_grace_s,
-        applies_to=places,
-        problem=problem,
+        price=None if text is None else "; ".join(line.text for line in text.lines),
+        applies=places,
     )
 
 
-def _component(component: PriceComponent, element: TariffElement) -> Component:
-    return Component(
-        name=NAMES[component.type],
-        price=_price(component.price),
-        per=PER[component.type],
-        vat=None if component.vat is None else _plain(component.vat),
-        when=_when(element.restrictions),
+async def _currency(visit: Visit) -> str:
+    """That of the first site: the likely one of a new tariff."""
+    code = await visit.db.scalar(
+        owned(Site, visit.viewer.organization_id)
+        .where(Site.retired_at.is_(None))
+        .with_only_columns(Site.currency)
+        .order_by(Site.id)
+        .limit(1)
     )
-
-
-def _plain(value: Decimal) -> str:
-    return f"{value.normalize():f}"
-
-
-def _price(value: Decimal) -> str:
-    """All its decimals, and at least two."""
-    text = _plain(value)
-    whole, _, fraction = text.partition(".")
-    return f"{whole}.{fraction.ljust(2, '0')}"
-
-
-def _when(restrictions: Restrictions | None) -> str:
-    """A restriction in words; empty where there is none."""
-    if restrictions is None:
-        return ""
-    parts = []
-    if restrictions.start_time or restrictions.end_time:
-        start, end = restrictions.start_time, restrictions.end_time
-        parts.append(
-            f"{start.strftime('%H:%M') if start else '00:00'} to "
-            f"{end.strftime('%H:%M') if end else '24:00'}"
-        )
-    if restrictions.day_of_week:
-        parts.append(", ".join(day.value[:3].title() for day in restrictions.day_of_week))
-    for name, low, high, unit in (
-        ("energy", restrictions.min_kwh, restrictions.max_kwh, "kWh"),
-        ("duration", restrictions.min_duration, restrictions.max_duration, "s"),
-        ("power", restrictions.min_power, restrictions.max_power, "kW"),
-        ("current", restrictions.min_current, restrictions.max_current, "A"),
-        ("date", restrictions.start_date, restrictions.end_date, ""),
-    ):
-        if low is not None:
-            parts.append(f"{name} from {low} {unit}".strip())
-        if high is not None:
-            parts.append(f"{name} below {high} {unit}".strip())
-    if restrictions.reservation is not None:
-        parts.append("reservations only")
-    return "; ".join(parts)
+    return code or "EUR"

@@ -1,0 +1,293 @@
+"""The tariff pages by their forms: written by one person, approved by another, assigned, ended."""
+
+from html import unescape
+from uuid import UUID
+
+import httpx
+import pytest
+from sqlalchemy import select
+
+from holdfast.store import tables as t
+from holdfast.store.database import Sessions
+from tests.web.conftest import HOST, Browser, SignIn
+from tests.web.network import Network
+from tests.web.parsed import Element, parse
+
+HTMX = {"Origin": HOST, "HX-Request": "true"}
+
+
+def typed_in(page: Element) -> dict[str, str]:
+    """What a browser would post of the editor's form."""
+    form = next((item for item in page.all("form", id="editor")), page)
+    fields: dict[str, str] = {}
+    for item in form.all():
+        name = item.attributes.get("name")
+        if not name or item.tag == "button":
+            continue
+        if item.tag == "select":
+            chosen = [one for one in item.all("option") if "selected" in one.attributes]
+            chosen = chosen or list(item.all("option"))[:1]
+            fields[name] = chosen[0].attributes.get("value", "") if chosen else ""
+        elif item.tag == "textarea":
+            fields[name] = item.text
+        elif item.attributes.get("type") != "checkbox" or "checked" in item.attributes:
+            fields[name] = item.attributes.get("value", "on")
+    return fields
+
+
+class Editor:
+    """A draft open in a browser, htmx and all."""
+
+    def __init__(self, browser: Browser, path: str, page: Element) -> None:
+        self.browser, self.path, self.fields = browser, path, typed_in(page)
+
+    async def press(self, wish: str, **fields: str) -> tuple[httpx.Response, Element]:
+        """Type into some fields and press a button; what comes back is what stands there then."""
+        typed = {name.replace("__", "."): value for name, value in fields.items()}
+        answer = await self.browser.client.post(
+            f"{self.path}/edit", data=self.fields | typed | {"wish": wish}, headers=HTMX
+        )
+        page = parse(answer.text)
+        if answer.status_code == 200 and "hx-redirect" not in answer.headers:
+            self.fields = typed_in(page)
+        return answer, page
+
+    async def check(self, **fields: str) -> str:
+        """What the page is told while somebody types."""
+        typed = {name.replace("__", "."): value for name, value in fields.items()}
+        answer = await self.browser.client.post(
+            f"{self.path}/check", data=self.fields | typed, headers=HTMX
+        )
+        assert answer.status_code == 200, answer.text
+        return unescape(answer.text)
+
+
+async def new_tariff(browser: Browser, template: str, name: str = "Quayside") -> Editor:
+    answer = await browser.send("/tariffs", name=name, currency="eur", template=template)
+    assert answer.status_code == 303, answer.text
+    path = answer.headers["location"]
+    return Editor(browser, path, await browser.page(path))
+
+
+PRICE = "elements__0__price_components__0__price"
+
+
+async def test_a_price_is_written_by_one_person_and_approved_by_another(
+    sign_in: SignIn, network: Network, db_sessions: Sessions
+) -> None:
+    author, reviewer = await sign_in("finance"), await sign_in("administrator")
+    editor = await new_tariff(author, "idle")
+
+    answer, page = await editor.press("submit", **{PRICE: "0,52"}, note="Cheaper power")
+    assert answer.headers["hx-redirect"] == editor.path
+    own = await author.page(editor.path)
+    assert "somebody else has to approve it" in own.text
+    assert not any(action.endswith("/approve") for action in own.actions)
+    refused = await author.send(f"{editor.path}/approve", revision="3")
+    assert refused.status_code == 409
+
+    seen = await reviewer.page(editor.path)
+    assert "Cheaper power" in seen.text
+    assert "Nothing stands in its way" in seen.text
+    sent_back = await reviewer.send(f"{editor.path}/send-back", revision="3", reason="Too cheap")
+    assert sent_back.status_code == 303
+    assert "Too cheap" in (await author.page(editor.path)).text
+    editor = Editor(author, editor.path, await author.page(editor.path))
+    await editor.press("submit", **{PRICE: "0.59"})
+    stale = await reviewer.send(f"{editor.path}/approve", revision="3")
+    assert stale.status_code == 409, "approved what nobody had read"
+    approved = await reviewer.send(f"{editor.path}/approve", revision="6", note="Fine")
+    assert approved.status_code == 303, approved.text
+
+    page = await reviewer.page(approved.headers["location"])
+    assert "Version 1" in page.text
+    assert "In force" in page.text
+    assert "0.7021" in page.text, "0.59 and 19 % tax"
+    async with db_sessions() as db:
+        actions = set(await db.scalars(select(t.AuditEntry.action)))
+    assert actions >= {
+        "tariff.create",
+        "tariff_draft.create",
+        "tariff_draft.change",
+        "tariff_draft.submit",
+        "tariff_draft.send_back",
+        "tariff_draft.approve",
+    }
+
+
+async def test_the_editor_keeps_what_was_typed_whatever_is_pressed(
+    sign_in: SignIn, network: Network
+) -> None:
+    browser = await sign_in("finance")
+    editor = await new_tariff(browser, "day-night")
+
+    await editor.press("add-element", **{PRICE: "nonsense"}, note="half done")
+    assert editor.fields["elements.0.price_components.0.price"] == "nonsense"
+    assert "elements.2.price_components.0.price" in editor.fields
+    await editor.press("lower-element 0")
+    assert editor.fields["elements.1.price_components.0.price"] == "nonsense"
+    assert editor.fields["elements.1.restrictions.start_time"] == "22:00"
+    assert editor.fields["note"] == "half done"
+    told = await editor.check()
+    assert 'data-about="elements.1.price_components.0.price"' in told
+    assert "“nonsense”" in told
+    assert "data-series" not in told, "no week of a price that cannot be read"
+    _, page = await editor.press("submit")
+    assert "Saved as revision 2, but not submitted" in page.text
+    assert editor.fields["elements.1.price_components.0.price"] == "nonsense"
+
+    await editor.press("to-json")
+    assert '"price": "nonsense"' in editor.fields["json"]
+    _, page = await editor.press("to-form", json="{ not json")
+    assert "JSON" in page.text
+    assert editor.fields["json"] == "{ not json"
+    await editor.press(
+        "to-form",
+        json='{"elements": [{"price_components": [{"type": "ENERGY", "price": 0.37}]}]}',
+    )
+    assert editor.fields["elements.0.price_components.0.price"] == "0.37"
+
+
+async def test_who_saves_second_is_told_and_loses_nothing(
+    sign_in: SignIn, network: Network, db_sessions: Sessions
+) -> None:
+    first, second = await sign_in("finance"), await sign_in("administrator")
+    mine = await new_tariff(first, "plain")
+    theirs = Editor(second, mine.path, await second.page(mine.path))
+
+    await theirs.press("save", **{PRICE: "0.61"})
+    _, page = await mine.press("save", **{PRICE: "0.62"})
+    assert "Somebody saved it while you were typing" in page.text
+    assert "administrator of the night shift" in page.text
+    assert mine.fields["elements.0.price_components.0.price"] == "0.62"
+    assert mine.fields["revision"] == "1", "a second press of save must not slip through"
+    _, page = await mine.press("overwrite")
+    assert "Saved as revision 3" in page.text
+
+    async with db_sessions() as db:
+        body = await db.scalar(select(t.TariffDraft.body))
+    assert body is not None
+    assert body["elements"][0]["price_components"][0]["price"] == "0.62"
+
+
+async def test_findings_a_week_and_a_session_are_told_while_typing(
+    sign_in: SignIn, network: Network
+) -> None:
+    editor = await new_tariff(await sign_in("finance"), "idle")
+
+    told = await editor.check(
+        **{PRICE: "0.50", "elements__0__price_components__0__step_size": "1000"},
+        week="2026-11-25",
+        energy="10",
+        charging="1 h",
+        idle="1 h 30",
+        start="2026-11-23T12:00",
+    )
+    assert 'hx-target="#said-element-0-price-0"' in told
+    assert "data-series" in told
+    assert "Mon 23 Nov 00:00" in told
+    assert "0.595" in told, "a kWh after tax"
+    assert "Give durations such as" in told
+
+    told = await editor.check(
+        **{PRICE: "0.50"}, energy="10", charging="1 h", idle="1 h", start="2026-11-23T12:00"
+    )
+    assert "9.52" in told, "10 kWh at 0.50, and half an hour of parking at 6.00, plus 19 % tax"
+
+
+async def test_a_tariff_is_assigned_ended_withdrawn_and_retired(
+    sign_in: SignIn, network: Network, db_sessions: Sessions
+) -> None:
+    author, reviewer = await sign_in("finance"), await sign_in("administrator")
+    editor = await new_tariff(author, "plain", "Fleet")
+    await editor.press("submit", valid_from="2199-01-01T00:00")
+    await reviewer.send(f"{editor.path}/approve", revision="3")
+    path = editor.path.partition("/drafts")[0]
+    page = await author.page(path)
+    assert "Scheduled" in page.text
+    assert "Withdraw version 1" in page.text
+
+    answer = await author.send(
+        f"{path}/assignments", audience="ad_hoc", site="", station="HAM-01", evse="1"
+    )
+    assert answer.status_code == 303, answer.text
+    page = await author.page(path)
+    assert "Ad hoc payment HAM-01, EVSE 1" in page.text
+    assert (await author.send(f"{path}/retire", reason="no longer sold")).status_code == 409
+    (end,) = [action for action in page.actions if "/assignments/" in action]
+    assert (await author.send(end)).status_code == 303
+    withdrawn = await author.send(f"{path}/versions/1/end", reason="wrong price")
+    assert withdrawn.status_code == 303
+    page = await author.page(path)
+    assert "Withdrawn" in page.text
+    assert "wrong price" in page.text
+    assert (await author.send(f"{path}/retire", reason="no longer sold")).status_code == 303
+    page = await author.page(path)
+    assert "Retired" in page.text
+    assert not [action for action in page.actions if action.startswith(path)]
+
+
+async def test_the_list_shows_states_prices_and_places_and_can_be_filtered(
+    sign_in: SignIn, network: Network
+) -> None:
+    browser = await sign_in("finance")
+    await new_tariff(browser, "plain", "Quayside")
+
+    page = await browser.page("/tariffs")
+    assert "HAM Harbour" in page.text
+    assert "In force" in page.text
+    drafts = await browser.page("/tariffs?state=draft")
+    rows = [row for row in drafts.all("tr") if row.attributes.get("id", "").startswith("tariff-")]
+    assert len(rows) == 1
+    assert "Quayside" in rows[0].text
+    nothing = await browser.page("/tariffs?q=zzz")
+    assert "No tariff found" in nothing.text
+
+
+async def test_who_may_only_read_sees_no_form_and_cannot_send_one(
+    sign_in: SignIn, network: Network
+) -> None:
+    author, reader = await sign_in("finance"), await sign_in("support")
+    editor = await new_tariff(author, "plain")
+    path = editor.path.partition("/drafts")[0]
+
+    for page in ("/tariffs", path, editor.path, f"{editor.path}/review"):
+        shown = await reader.page(page)
+        assert shown.actions <= {"/sign-out", "/tariffs", f"{editor.path}/review"}, page
+    for form in (f"{editor.path}/edit", f"{editor.path}/check", f"{path}/retire", "/tariffs"):
+        assert (await reader.send(form, reason="because")).status_code == 403, form
+
+
+async def test_another_organizations_tariffs_are_not_there(
+    sign_in: SignIn, network: Network, db_sessions: Sessions
+) -> None:
+    editor = await new_tariff(await sign_in("finance"), "plain")
+    async with db_sessions.begin() as db:
+        other = t.Organization(slug="other", name="Other")
+        db.add(other)
+        await db.flush()
+        other_id: UUID = other.id
+    stranger = await sign_in("administrator", other_id)
+    path = editor.path.partition("/drafts")[0]
+
+    for page in (path, editor.path, f"{editor.path}/review"):
+        await stranger.page(page, 404)
+    assert "No tariff" in (await stranger.page("/tariffs")).text
+    for form in (f"{editor.path}/edit", f"{editor.path}/check", f"{editor.path}/approve"):
+        answer = await stranger.send(form, revision="1", wish="save")
+        assert answer.status_code == 404, form
+
+
+@pytest.mark.parametrize("path", ["/tariffs/nothing", "/tariffs/nothing/drafts/nothing"])
+async def test_an_address_that_is_none_is_not_found(path: str, sign_in: SignIn) -> None:
+    await (await sign_in()).page(path, 404)
+
+
+def test_textareas_and_options_are_read_as_a_browser_would() -> None:
+    page = parse(
+        '<form id="editor"><textarea name="a">x</textarea><select name="b">'
+        '<option value="1"></option><option value="2" selected></option></select>'
+        '<input type="checkbox" name="c"><input type="checkbox" name="d" checked></form>'
+    )
+
+    assert typed_in(page) == {"a": "x", "b": "2", "d": "on"}

@@ -1,0 +1,199 @@
+"""One tariff: its versions and drafts, where and for whom it applies, and what may be done."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from starlette.responses import Response
+
+from holdfast.services.scope import owned
+from holdfast.services.slices import SliceAsked
+from holdfast.services.tariff_drafts import list_drafts
+from holdfast.services.tariff_versions import lives_of
+from holdfast.services.tariffs import get_tariff
+from holdfast.store.tables import (
+    Account,
+    Site,
+    Tariff,
+    TariffDraft,
+    TariffSimulation,
+    TariffVersion,
+    UserGroup,
+)
+from web.dashboard.actors import key_names
+from web.dashboard.tariff_decisions import tariff_id_of
+from web.dashboard.tariff_places import Applies, applies
+from web.dashboard.tariff_states import DRAFT, VERSION
+from web.dashboard.tariff_templates import TEMPLATES
+from web.dashboard.tariffs import price_of
+from web.visit import Visit
+from web.wording import Badge, badge
+
+VERSIONS_SHOWN = 50
+DRAFTS_SHOWN = 20
+CHOICES_MAX = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VersionLine:
+    """A version. `open`: it may still be withdrawn or ended."""
+
+    number: int
+    badge: Badge
+    valid_from: datetime
+    ends_at: datetime | None
+    why: str | None
+    lines: tuple[str, ...]
+    open: bool
+    scheduled: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DraftLine:
+    """A draft and who had a hand in it."""
+
+    id: UUID
+    badge: Badge
+    revision: int
+    valid_from: datetime | None
+    note: str | None
+    by: str
+    changed_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TariffView:
+    """The page. `sites` and `audiences` are what an assignment may name."""
+
+    tariff: Tariff
+    retired: bool
+    versions: tuple[VersionLine, ...]
+    versions_more: int
+    drafts: tuple[DraftLine, ...]
+    applies: tuple[Applies, ...]
+    simulations: int
+    sites: tuple[tuple[str, str], ...]
+    audiences: tuple[tuple[str, str], ...]
+
+
+async def show_tariff(visit: Visit) -> Response:
+    """GET /tariffs/{id}"""
+    organization_id, now = visit.viewer.organization_id, visit.desk.pages.now()
+    tariff = await get_tariff(visit.db, organization_id, tariff_id_of(visit))
+    places = await applies(visit.db, organization_id, [tariff.id], now)
+    versions, more = await _versions(visit, tariff, now)
+    simulations = await visit.db.scalars(
+        owned(TariffSimulation, organization_id)
+        .where(TariffSimulation.tariff_id == tariff.id)
+        .with_only_columns(TariffSimulation.id)
+        .limit(100)
+    )
+    view = TariffView(
+        tariff=tariff,
+        retired=tariff.retired_at is not None,
+        versions=versions,
+        versions_more=more,
+        drafts=await _drafts(visit, tariff),
+        applies=places.get(tariff.id, ()),
+        simulations=len(simulations.all()),
+        sites=await _sites(visit, tariff),
+        audiences=await _audiences(visit),
+    )
+    return visit.page("tariff.html", view=view, templates=TEMPLATES)
+
+
+async def _versions(
+    visit: Visit, tariff: Tariff, now: datetime
+) -> tuple[tuple[VersionLine, ...], int]:
+    lives = await lives_of(visit.db, tariff, now)
+    rows = await visit.db.scalars(
+        owned(TariffVersion, tariff.organization_id)
+        .where(TariffVersion.tariff_id == tariff.id)
+        .order_by(TariffVersion.number.desc())
+        .limit(VERSIONS_SHOWN)
+    )
+    names = await key_names(
+        visit.db,
+        tariff.organization_id,
+        [life.ended_by for life in lives.values() if life.ended_by],
+    )
+    lines = []
+    for row in rows:
+        life = lives[row.number]
+        text = price_of(row.body, "UTC", max(now, row.valid_from))
+        why = None
+        if life.ended_by is not None:
+            why = names.get(life.ended_by, life.ended_by)
+            why += f": {life.reason}" if life.reason else ""
+        lines.append(
+            VersionLine(
+                number=row.number,
+                badge=badge(VERSION, life.state.value),
+                valid_from=row.valid_from,
+                ends_at=life.ends_at,
+                why=why,
+                lines=() if text is None else tuple(line.text for line in text.lines),
+                open=life.ends_at is None and life.state.value in ("scheduled", "in_force"),
+                scheduled=life.state.value == "scheduled",
+            )
+        )
+    return tuple(lines), max(0, len(lives) - len(lines))
+
+
+async def _drafts(visit: Visit, tariff: Tariff) -> tuple[DraftLine, ...]:
+    part = await list_drafts(
+        visit.db,
+        tariff.organization_id,
+        SliceAsked(limit=DRAFTS_SHOWN),
+        tariff_id=tariff.id,
+        states=("draft", "review", "discarded"),
+    )
+    rows: list[TariffDraft] = part.items
+    names = await key_names(visit.db, tariff.organization_id, [row.changed_by for row in rows])
+    lines = [
+        DraftLine(
+            id=row.id,
+            badge=badge(DRAFT, row.state),
+            revision=row.revision,
+            valid_from=row.valid_from,
+            note=row.note,
+            by=names.get(row.changed_by, row.changed_by),
+            changed_at=row.changed_at,
+        )
+        for row in rows
+    ]
+    return tuple(lines)
+
+
+async def _sites(visit: Visit, tariff: Tariff) -> tuple[tuple[str, str], ...]:
+    """Sites of the tariff's currency: it cannot apply elsewhere."""
+    rows = await visit.db.execute(
+        owned(Site, tariff.organization_id)
+        .where(Site.retired_at.is_(None), Site.currency == tariff.currency)
+        .with_only_columns(Site.id, Site.name)
+        .order_by(Site.name)
+        .limit(CHOICES_MAX)
+    )
+    return (("", "All sites"), *((str(id_), name) for id_, name in rows))
+
+
+async def _audiences(visit: Visit) -> tuple[tuple[str, str], ...]:
+    organization_id = visit.viewer.organization_id
+    groups = await visit.db.execute(
+        owned(UserGroup, organization_id)
+        .with_only_columns(UserGroup.id, UserGroup.name)
+        .order_by(UserGroup.name)
+        .limit(CHOICES_MAX)
+    )
+    accounts = await visit.db.execute(
+        owned(Account, organization_id)
+        .with_only_columns(Account.id, Account.name)
+        .order_by(Account.name)
+        .limit(CHOICES_MAX)
+    )
+    return (
+        ("", "Everybody"),
+        ("ad_hoc", "Ad hoc payment"),
+        *((f"group:{id_}", f"Group {name}") for id_, name in groups),
+        *((f"account:{id_}", f"Account {name}") for id_, name in accounts),
+    )

@@ -1,0 +1,198 @@
+"""A draft as its reviewer reads it: what changes in words and over a week, findings, decision."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from starlette.responses import Response
+
+from holdfast.domain.tariff.form import tariff_from_json
+from holdfast.domain.tariff.version import TariffInvalid
+from holdfast.domain.tariff.version import TariffVersion as Version
+from holdfast.http.permissions import Permission
+from holdfast.services.scope import find
+from holdfast.services.tariff_versions import approval_rule, versions_at
+from holdfast.store.tables import Tariff, TariffDraft, TariffVersion
+from web.dashboard.actors import key_names
+from web.dashboard.price import Price
+from web.dashboard.tariff_curve import WeekCurve, with_old
+from web.dashboard.tariff_editor import draft_path, find_draft, show_editor
+from web.dashboard.tariff_editor_view import CHOICES
+from web.dashboard.tariff_form import body_text
+from web.dashboard.tariff_states import DRAFT
+from web.dashboard.tariff_what_if import (
+    Asked,
+    Meaning,
+    Summary,
+    Surroundings,
+    context_of,
+    meaning_of,
+    monday_of,
+    read_asked,
+    surroundings_of,
+)
+from web.live_page import bounded
+from web.visit import Visit
+from web.wording import Badge, badge
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hand:
+    """Who did something to the draft, when, and what they said."""
+
+    did: str
+    by: str
+    at: datetime
+    said: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReviewView:
+    """`why_not` says why this viewer cannot approve; None: they may. `old` is what is in force."""
+
+    path: str
+    tariff: Tariff
+    draft: TariffDraft
+    badge: Badge
+    authors: str
+    hands: tuple[Hand, ...]
+    old: str | None
+    differences: tuple[str, ...]
+    meaning: Meaning
+    curve: WeekCurve | None
+    old_curve: WeekCurve | None
+    what_if: Asked
+    surroundings: Surroundings
+    why_not: str | None
+    version: int | None
+    body: str
+
+    @property
+    def currency(self) -> str:
+        return self.tariff.currency
+
+    @property
+    def summary(self) -> Summary:
+        return self.meaning.summary
+
+    @property
+    def no_curve(self) -> str:
+        return self.meaning.no_curve
+
+    @property
+    def estimate(self) -> Price | None:
+        return self.meaning.estimate
+
+    @property
+    def no_estimate(self) -> str:
+        return self.meaning.no_estimate
+
+
+async def show_draft(visit: Visit) -> Response:
+    """GET /tariffs/{id}/drafts/{draft}: the editor where it may be changed, else the review."""
+    tariff, draft = await find_draft(visit)
+    if draft.state == "draft" and visit.viewer.may(Permission.WRITE_TARIFFS):
+        return await show_editor(visit, tariff, draft)
+    return await _show(visit, tariff, draft)
+
+
+async def show_review(visit: Visit) -> Response:
+    """GET /tariffs/{id}/drafts/{draft}/review: as a reviewer will read it."""
+    tariff, draft = await find_draft(visit)
+    return await _show(visit, tariff, draft)
+
+
+async def _show(visit: Visit, tariff: Tariff, draft: TariffDraft) -> Response:
+    now = visit.desk.pages.now()
+    around = await surroundings_of(visit.db, visit.viewer.organization_id)
+    asked = read_asked(bounded(visit.request.query_params), around, now)
+    meaning = await meaning_of(
+        visit.db, tariff, draft.body, asked, problem=None, surroundings=around, now=now
+    )
+    row, old = await _old(visit, tariff, draft, now)
+    curve, old_curve = meaning.curve, None
+    if curve is not None and old is not None:
+        context = await context_of(visit.db, tariff, old, asked, around, now)
+        curve, old_curve = with_old(curve, old, context, monday_of(asked, context.zone, now))
+    organization_id = visit.viewer.organization_id
+    actors = [*draft.authors, draft.created_by, draft.submitted_by, draft.decided_by]
+    names = await key_names(visit.db, organization_id, [str(actor) for actor in actors if actor])
+    view = ReviewView(
+        path=draft_path(draft),
+        tariff=tariff,
+        draft=draft,
+        badge=badge(DRAFT, draft.state),
+        authors=", ".join(names.get(str(actor), str(actor)) for actor in draft.authors),
+        hands=_hands(draft, names),
+        old=None if row is None else f"version {row.number}",
+        differences=_differences(old, meaning.tariff),
+        meaning=meaning,
+        curve=curve,
+        old_curve=old_curve,
+        what_if=asked,
+        surroundings=around,
+        why_not=await _why_not(visit, draft),
+        version=await _made(visit, draft),
+        body=body_text(draft.body),
+    )
+    return visit.page("tariff_review.html", view=view, **CHOICES)
+
+
+def _differences(old: Version | None, new: Version | None) -> tuple[str, ...]:
+    if old is None or new is None:
+        return ()
+    return ()
+
+
+async def _old(
+    visit: Visit, tariff: Tariff, draft: TariffDraft, now: datetime
+) -> tuple[TariffVersion | None, Version | None]:
+    """What the draft replaces: the version in force, or the one that it was based on."""
+    organization_id = visit.viewer.organization_id
+    row = (await versions_at(visit.db, organization_id, [tariff.id], now)).get(tariff.id)
+    if draft.state == "approved" or row is None:
+        if draft.based_on_id is None:
+            return None, None
+        row = await find(
+            visit.db, TariffVersion, organization_id, draft.based_on_id, "tariff version"
+        )
+    try:
+        return row, tariff_from_json(row.body)
+    except TariffInvalid:
+        return row, None
+
+
+async def _why_not(visit: Visit, draft: TariffDraft) -> str | None:
+    viewer = visit.viewer
+    if draft.state != "review":
+        return "It is not in review."
+    if not viewer.may(Permission.APPROVE_TARIFFS):
+        return f"Your key's role ({viewer.role}) may not approve tariffs."
+    rule = await approval_rule(visit.db, viewer.organization_id)
+    if viewer.actor in draft.authors and rule != "author":
+        return (
+            "You wrote in this draft, so somebody else has to approve it, with a key of their own. "
+            "Two pairs of eyes see every price before a driver pays it."
+        )
+    return None
+
+
+async def _made(visit: Visit, draft: TariffDraft) -> int | None:
+    if draft.version_id is None:
+        return None
+    row = await find(
+        visit.db, TariffVersion, visit.viewer.organization_id, draft.version_id, "tariff version"
+    )
+    return row.number
+
+
+def _hands(draft: TariffDraft, names: dict[str, str]) -> tuple[Hand, ...]:
+    hands = [("Begun", draft.created_by, draft.created_at, draft.note)]
+    if draft.submitted_by and draft.submitted_at:
+        hands.append(("Submitted for review", draft.submitted_by, draft.submitted_at, None))
+    if draft.decided_by and draft.decided_at:
+        did = {"approved": "Approved", "discarded": "Discarded"}.get(draft.state, "Sent back")
+        hands.append((did, draft.decided_by, draft.decided_at, draft.decision_note))
+    return tuple(
+        Hand(did=did, by=names.get(by, by), at=at, said=said)
+        for did, by, at, said in sorted(hands, key=lambda hand: hand[2])
+    )

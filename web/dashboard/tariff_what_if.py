@@ -1,0 +1,294 @@
+"""What a draft would mean, as it is typed: findings, the price over a week, an imagined session.
+
+Everything is asked of the one pricing function, with what the draft says now; nothing is stored.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal, InvalidOperation
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from holdfast.domain.finding import Severity
+from holdfast.domain.pricing.context import PriceContext
+from holdfast.domain.tariff.version import TariffVersion
+from holdfast.services.estimates import Imagined, estimate
+from holdfast.services.scope import owned
+from holdfast.services.spot_prices import curves
+from holdfast.services.tariff_bodies import lint_for
+from holdfast.store.tables import Site, SpotFeed, Tariff, UserGroup
+from web.dashboard.price import Price, explain_estimate
+from web.dashboard.tariff_curve import WeekCurve, week_curve
+from web.dashboard.tariff_problems import SEVERITIES, Said, findings_said, problem_said, problems_of
+from web.dashboard.tariff_quantities import duration_s, plain
+from web.live_page import uuid_or_none
+from web.wording import Tone
+
+CHOICES_MAX = 500
+ENERGY_KWH_MAX = Decimal(10_000)
+SESSION_S_MAX = 31 * 86_400
+DAY = timedelta(days=1)
+WEEK = timedelta(days=7)
+MARKET_SPAN_MAX = timedelta(days=92)
+
+TONES: Mapping[Severity, Tone] = {
+    Severity.BLOCK: "bad",
+    Severity.REVIEW: "wait",
+    Severity.NOTE: "calm",
+}
+SEVERITY_WORDS = {
+    Severity.BLOCK: "Must be changed",
+    Severity.REVIEW: "Look at this",
+    Severity.NOTE: "Note",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """All findings, and how many of them matter how much."""
+
+    items: tuple[Said, ...]
+
+    @property
+    def blocking(self) -> int:
+        return sum(one.severity is Severity.BLOCK for one in self.items)
+
+    @property
+    def review(self) -> int:
+        return sum(one.severity is Severity.REVIEW for one in self.items)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What is looked at: fields as typed."""
+
+    week: str
+    site: str
+    group: str
+    start: str
+    energy: str
+    charging: str
+    idle: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What one may choose from. `sites`: id, name and zone; `groups`: key and name."""
+
+    sites: tuple[tuple[UUID, str, str], ...]
+    groups: tuple[tuple[str, str], ...]
+    feeds: tuple[tuple[str, str], ...]
+
+    @property
+    def zone(self) -> str:
+        """The first site's, else UTC."""
+        return self.sites[0][2] if self.sites else "UTC"
+
+    @property
+    def zones(self) -> tuple[tuple[str, str], ...]:
+        """Zones of the sites, and UTC."""
+        names = dict.fromkeys([*(zone for _, _, zone in self.sites), "UTC"])
+        return tuple((name, name) for name in names)
+
+    @property
+    def site_choices(self) -> tuple[tuple[str, str], ...]:
+        """To choose a place from."""
+        known = tuple((str(id_), f"{name} ({zone})") for id_, name, zone in self.sites)
+        return known or (("", "No site: UTC"),)
+
+    @property
+    def drivers(self) -> tuple[tuple[str, str], ...]:
+        """To choose whose price it is."""
+        return (("", "Anybody"), *self.groups)
+
+    def zone_of(self, site: str) -> str:
+        """The zone of a chosen site."""
+        chosen = uuid_or_none(site or None)
+        return next((zone for id_, _, zone in self.sites if id_ == chosen), self.zone)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Meaning:
+    """What the draft means. `curve` and `estimate` are None where it says why they cannot be."""
+
+    summary: Summary
+    slots: Mapping[str, tuple[Said, ...]]
+    tariff: TariffVersion | None
+    curve: WeekCurve | None = None
+    no_curve: str = "The week appears when the draft can be read."
+    estimate: Price | None = None
+    no_estimate: str = "The price appears when the draft can be read."
+
+
+async def surroundings_of(db: AsyncSession, organization_id: UUID) -> Surroundings:
+    """Sites, user groups and market prices of an organization."""
+    sites = await db.execute(
+        owned(Site, organization_id)
+        .where(Site.retired_at.is_(None))
+        .with_only_columns(Site.id, Site.name, Site.time_zone)
+        .order_by(Site.name)
+        .limit(CHOICES_MAX)
+    )
+    groups = await db.execute(
+        owned(UserGroup, organization_id)
+        .with_only_columns(UserGroup.key, UserGroup.name)
+        .order_by(UserGroup.name)
+        .limit(CHOICES_MAX)
+    )
+    feeds = await db.execute(
+        owned(SpotFeed, organization_id)
+        .where(SpotFeed.retired_at.is_(None))
+        .with_only_columns(SpotFeed.key, SpotFeed.name)
+        .order_by(SpotFeed.key)
+        .limit(CHOICES_MAX)
+    )
+    return Surroundings(
+        sites=tuple((id_, name, zone) for id_, name, zone in sites),
+        groups=tuple((key, name) for key, name in groups),
+        feeds=tuple((key, f"{name} ({key})") for key, name in feeds),
+    )
+
+
+def read_asked(form: Mapping[str, str], surroundings: Surroundings, now: datetime) -> Asked:
+    """The fields of the form, with what stands in them when the page opens."""
+    today = now.astimezone(ZoneInfo(surroundings.zone_of(form.get("site", ""))))
+    first = str(surroundings.sites[0][0]) if surroundings.sites else ""
+    return Asked(
+        week=form.get("week", today.date().isoformat()).strip(),
+        site=form.get("site", first).strip(),
+        group=form.get("group", "").strip(),
+        start=form.get("start", f"{today.date().isoformat()}T18:00").strip(),
+        energy=form.get("energy", "32").strip(),
+        charging=form.get("charging", "2 h").strip(),
+        idle=form.get("idle", "1 h").strip(),
+    )
+
+
+async def meaning_of(
+    db: AsyncSession,
+    tariff: Tariff,
+    body: Mapping[str, object] | None,
+    asked: Asked,
+    *,
+    problem: Said | None,
+    surroundings: Surroundings,
+    now: datetime,
+    json: bool = False,
+) -> Meaning:
+    """All that a body means. `json`: there is one place for findings, the text's."""
+    if body is None:
+        return _unread(() if problem is None else (problem,), json=json)
+    problems, _ = problems_of(body, tariff.currency)
+    if problems:
+        return _unread(problems, json=json)
+    linted = await lint_for(db, tariff, body, now=now)
+    if linted.tariff is None:
+        unread = () if linted.problem is None else (problem_said(linted.problem),)
+        return _unread(unread, json=json)
+    items = findings_said(linted.findings)
+    zone = surroundings.zone_of(asked.site)
+    monday = monday_of(asked, zone, now)
+    imagined = read_imagined(asked, zone)
+    context = await context_of(db, tariff, linted.tariff, asked, surroundings, now)
+    curve = week_curve(linted.tariff, context, monday)
+    price, no_price = None, imagined if isinstance(imagined, str) else ""
+    if isinstance(imagined, Imagined):
+        price = explain_estimate(estimate(linted.tariff, imagined, context))
+    return Meaning(
+        summary=Summary(items=items),
+        slots=_slots(items, json=json),
+        tariff=linted.tariff,
+        curve=curve,
+        estimate=price,
+        no_estimate=no_price,
+    )
+
+
+async def context_of(
+    db: AsyncSession,
+    tariff: Tariff,
+    version: TariffVersion,
+    asked: Asked,
+    surroundings: Surroundings,
+    now: datetime,
+) -> PriceContext:
+    """The zone of the site, the driver's group, and the market over the week and the session."""
+    zone = surroundings.zone_of(asked.site)
+    monday = monday_of(asked, zone, now)
+    from_at, until_at = midnight(monday, zone), midnight(monday + WEEK, zone)
+    imagined = read_imagined(asked, zone)
+    if isinstance(imagined, Imagined):
+        length = timedelta(seconds=imagined.charging_s + imagined.idle_s)
+        if abs(imagined.started_at - from_at) <= MARKET_SPAN_MAX:  # else it takes the fallback
+            from_at = min(from_at, imagined.started_at)
+            until_at = max(until_at, imagined.started_at + length)
+    feeds = {
+        component.spot.feed
+        for element in version.elements
+        for component in element.price_components
+        if component.spot is not None
+    }
+    spot = await curves(db, tariff.organization_id, feeds, from_at, until_at)
+    groups: frozenset[str] = frozenset({asked.group}) if asked.group else frozenset()
+    return PriceContext(zone=zone, user_groups=groups, spot=spot)
+
+
+def monday_of(asked: Asked, zone: str, now: datetime) -> date:
+    """The first day of the week that is looked at."""
+    return week_of(asked.week, now.astimezone(ZoneInfo(zone)).date())
+
+
+def week_of(text: str, today: date) -> date:
+    """The Monday of a date's week; of today's where the date cannot be read."""
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        day = today
+    if not 2000 <= day.year <= 2200:
+        day = today
+    return day - day.weekday() * DAY
+
+
+def midnight(day: date, zone: str) -> datetime:
+    """The start of a local day, as an instant."""
+    return datetime.combine(day, time(), ZoneInfo(zone)).astimezone(UTC)
+
+
+def read_imagined(asked: Asked, zone: str) -> Imagined | str:
+    """The session to price, or what is wrong with it."""
+    try:
+        start = datetime.fromisoformat(asked.start)
+        kwh = Decimal(plain(asked.energy) or "0")
+    except (ValueError, InvalidOperation):
+        return "Give a start, and an energy such as 32 or 7.5."
+    charging, idle = duration_s(asked.charging or "0"), duration_s(asked.idle or "0")
+    if start.tzinfo or not 2000 <= start.year <= 2200:
+        return "Give a start."
+    if not kwh.is_finite() or not 0 <= kwh <= ENERGY_KWH_MAX:
+        return f"Give an energy of at most {ENERGY_KWH_MAX} kWh."
+    if isinstance(charging, str) or isinstance(idle, str) or charging + idle > SESSION_S_MAX:
+        return "Give durations such as 30 min or 2 h, a month at most together."
+    if not charging and (kwh or not idle):
+        return "Give a charging time."
+    return Imagined(
+        started_at=start.replace(tzinfo=ZoneInfo(zone)).astimezone(UTC),
+        energy_wh=int(kwh * 1_000),
+        charging_s=charging,
+        idle_s=idle,
+    )
+
+
+def _unread(items: tuple[Said, ...], *, json: bool) -> Meaning:
+    return Meaning(summary=Summary(items=items), slots=_slots(items, json=json), tariff=None)
+
+
+def _slots(items: Iterable[Said], *, json: bool) -> Mapping[str, tuple[Said, ...]]:
+    slots: dict[str, tuple[Said, ...]] = {}
+    for one in sorted(items, key=lambda one: SEVERITIES.index(one.severity)):
+        slot = "said-tariff" if json else one.slot
+        if one.field or json:  # what is about no field stands in the summary alone
+            slots[slot] = (*slots.get(slot, ()), one)
+    return slots

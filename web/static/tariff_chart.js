@@ -1,0 +1,97 @@
+// The price over a week as step lines: a kWh before and after tax, an hour of parking beside it;
+// on a page of review also the price that is in force. Drawn anew when its data are swapped.
+// uPlot is loaded before, by a script of its own.
+
+const HEIGHT = 260;
+const DAY_S = 86400;
+
+const place = document.getElementById("curve");
+let plot = null;
+let drawn = "";
+
+function colour(name) {
+  return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+}
+
+function read() {
+  const said = document.querySelector("#curve-data [data-series]");
+  return said && { ...said.dataset, ...JSON.parse(said.dataset.series) };
+}
+
+const money = (value) => (value == null ? "-" : Number(value.toFixed(4)).toString());
+
+function lines(series) {
+  const stepped = window.uPlot.paths.stepped({ align: 1 });
+  const line = (label, stroke, more) => ({ label, stroke: colour(stroke), width: 2, paths: stepped, points: { show: false }, value: (_plot, value) => money(value), ...more });
+  const shown = [
+    line("kWh after tax", "--hf-accent", { fill: colour("--hf-accent-pale") }),
+    line("kWh before tax", "--hf-accent", { dash: [3, 3], width: 1.5 }),
+    line("Parking, hour", "--hf-second", { dash: [8, 4], scale: "hour" }),
+  ];
+  if (series.old) shown.push(line("kWh now in force", "--hf-faint", { dash: [2, 3] }), line("Parking now in force", "--hf-wait", { dash: [2, 3], scale: "hour" }));
+  return shown;
+}
+
+function options(series) {
+  const ink = colour("--hf-ink");
+  const grid = { stroke: colour("--hf-line"), width: 1 };
+  const axis = { stroke: ink, grid, ticks: grid, font: "12px system-ui, sans-serif" };
+  const day = new Intl.DateTimeFormat("en-GB", { weekday: "short", day: "numeric", timeZone: series.zone });
+  const exactly = new Intl.DateTimeFormat("en-GB", { weekday: "short", day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", timeZone: series.zone });
+  const from0 = (_plot, _low, high) => [0, Math.max(0.01, high * 1.15)];
+  const timed = [...series.parking, ...(series.old?.parking ?? [])].some((price) => price > 0);
+  return {
+    width: place.clientWidth,
+    height: HEIGHT,
+    scales: { x: { range: () => [series.from, series.until] }, y: { range: from0 }, hour: { range: from0 } },
+    cursor: { drag: { x: false, y: false } },
+    axes: [
+      { ...axis, splits: () => Array.from({ length: 7 }, (_none, number) => series.from + DAY_S * (number + 0.5)), grid: { show: false }, ticks: { show: false }, values: (_plot, splits) => splits.map((at) => (place.clientWidth < 480 ? day.format(at * 1000).slice(0, 3) : day.format(at * 1000))) },
+      { ...axis, size: 62, values: (_plot, values) => values.map(money) },
+      { ...axis, scale: "hour", side: 1, show: timed, size: 56, grid: { show: false }, values: (_plot, values) => values.map(money) },
+    ],
+    series: [{ label: series.zone, value: (_plot, at) => (at == null ? "-" : exactly.format(at * 1000)) }, ...lines(series)],
+  };
+}
+
+function data(series) {
+  const rows = [series.at, series.gross, series.net, series.parking];
+  return series.old ? window.uPlot.join([rows, [series.old.at, series.old.gross, series.old.parking]]).map(held) : rows;
+}
+
+// Joined instants have no value where one of the two curves does not change: it holds on.
+function held(values, number) {
+  if (number === 0) return values;
+  let last = null;
+  return values.map((value) => (last = value ?? last));
+}
+
+function draw() {
+  const series = read();
+  if (!series) {
+    plot?.destroy();
+    plot = null;
+    drawn = "";
+    place.hidden = true;
+    return;
+  }
+  if (series.series === drawn && plot) return;
+  place.hidden = false;
+  drawn = series.series;
+  plot?.destroy();
+  plot = new window.uPlot(options(series), data(series), place);
+}
+
+if (place) {
+  document.addEventListener("htmx:after:swap", draw);
+  document.addEventListener("holdfast:theme", () => {
+    drawn = "";
+    draw();
+  });
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
+    drawn = "";
+    window.setTimeout(draw, 0);
+  });
+  new ResizeObserver(() => plot && place.clientWidth && plot.setSize({ width: place.clientWidth, height: HEIGHT })).observe(place);
+  draw();
+}

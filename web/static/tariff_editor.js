@@ -1,0 +1,51 @@
+// The tariff editor: which inputs a finding is about, a way to them, and a word before typed text
+// is lost. Everything else is the server's and htmx's.
+
+const form = document.getElementById("editor");
+let saved = true;
+
+/** @param {boolean} now */
+function mark(now) {
+  saved = now;
+  const said = document.getElementById("unsaved");
+  if (said) said.hidden = now;
+}
+
+function point() {
+  for (const input of form.querySelectorAll("[aria-invalid]")) input.removeAttribute("aria-invalid");
+  for (const said of document.querySelectorAll("#editor .said.bad[data-about]")) {
+    document.getElementById(said.getAttribute("data-about").replaceAll(".", "-"))?.setAttribute("aria-invalid", "true");
+  }
+}
+
+form.addEventListener("input", () => mark(false));
+form.addEventListener("submit", (event) => {
+  const wish = event.submitter?.value ?? "";
+  if (!["save", "overwrite", "submit", "show"].includes(wish)) mark(false);
+});
+document.addEventListener("htmx:after:swap", () => {
+  if (form.querySelector("[role=status].good")?.textContent.startsWith("Saved")) mark(true);
+  else mark(saved);
+  point();
+});
+document.addEventListener("input", (event) => {
+  // "Saved" is no longer true once somebody types on.
+  if (form.contains(event.target)) form.querySelector("[role=status].good")?.remove();
+});
+document.addEventListener("click", (event) => {
+  const link = event.target instanceof Element ? event.target.closest("[data-go]") : null;
+  const target = link && document.getElementById(link.getAttribute("data-go"));
+  if (!target) return;
+  event.preventDefault();
+  for (let box = target.closest("details"); box; box = box.parentElement.closest("details")) box.open = true;
+  target.focus();
+});
+window.addEventListener("beforeunload", (event) => {
+  if (!saved) event.preventDefault();
+});
+// Discarding or submitting leaves on purpose.
+document.addEventListener("submit", (event) => {
+  if (event.target instanceof HTMLFormElement && event.target.action.endsWith("/discard")) saved = true;
+  if (event.submitter?.value === "submit") saved = true;
+});
+point();
