@@ -143,7 +143,7 @@ async def choose(
         db,
         belongs(TariffAssignment, organization_id)
         & of_place(site_id, station_id, evse)
-        & _of_audience(driver),
+        & of_audience(driver),
         at,
     )
     winner = next((item for item in considered if item.lost is None), None)
@@ -244,7 +244,8 @@ def place_of(assignment: TariffAssignment) -> Place:
     return Place.ORGANIZATION if assignment.site_id is None else Place.SITE
 
 
-def _of_audience(driver: Driver) -> ColumnElement[bool]:
+def of_audience(driver: Driver) -> ColumnElement[bool]:
+    """Assignments that are for a driver, among others or alone."""
     everybody = and_(
         TariffAssignment.account_id.is_(None), TariffAssignment.user_group_id.is_(None)
     )
