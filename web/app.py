@@ -40,6 +40,7 @@ from web.dashboard import station as station_page
 from web.dashboard import station_events as events_page
 from web.dashboard import stations as stations_page
 from web.dashboard.tariff_routes import tariff_routes
+from web.driver.price_page import PricePage
 from web.guard import Guard
 from web.listening import Changes
 from web.live import Live
@@ -124,6 +125,7 @@ def routes() -> list[BaseRoute]:
         Route("/sign-in", door.show, methods=["GET"]),
         Route("/sign-in", door.sign_in, methods=["POST"]),
         Route("/sign-out", visited(sign_out), methods=["POST"]),
+        Route("/p/{identity}/{evse}", PricePage().show, methods=["GET"]),
         *page_routes(),
         *form_routes(),
         *tariff_routes(),

@@ -1,0 +1,186 @@
+"""The public price page: no sign-in, the driver's language, an estimate, and nothing else."""
+
+from datetime import UTC, datetime, timedelta
+
+import httpx
+from sqlalchemy import func, insert, select, update
+
+from holdfast.domain.tariff.canonical import tariff_to_json
+from holdfast.domain.tariff.form import tariff_from_json
+from holdfast.store import tables as t
+from holdfast.store.database import Sessions
+from tests.web.network import Network
+from tests.web.parsed import parse
+from web.driver.price_page import BURST_PER_ADDRESS
+
+PAGE = "/p/HAM-01/1"
+
+
+async def test_a_driver_reads_the_price_in_the_order_of_afir(
+    client: httpx.AsyncClient, network: Network
+) -> None:
+    answer = await client.get(PAGE, headers={"Accept-Language": "de-DE,de;q=0.9"})
+    page = parse(answer.text)
+
+    assert answer.status_code == 200
+    assert page.one("html").attributes["lang"] == "de-DE"
+    prices = page.one("dl", class_="prices")
+    assert [item.text.split("  ")[0] for item in prices.all("dt")] == [
+        "Energie",
+        "Standzeit nach dem Laden zählt ab 15 Min. nach Ladeende",
+        "Startgebühr",
+    ]
+    assert [item.text.replace("\N{NO-BREAK SPACE}", " ") for item in prices.all("strong")] == [
+        "0,5831 €",
+        "0,119 €",
+        "1,19 €",
+    ]
+    assert "0,49" in prices.text
+    assert "Harbour, Kiel" in page.one("header").text.replace(" ,", ",")
+
+
+async def test_the_page_is_cacheable_runs_no_script_and_tells_nothing_but_the_price(
+    client: httpx.AsyncClient, network: Network
+) -> None:
+    answer = await client.get(PAGE)
+
+    assert answer.headers["cache-control"] == "public, max-age=60"
+    assert answer.headers["vary"] == "Accept-Language"
+    assert answer.headers["content-language"] == "en"
+    assert "default-src 'self'" in answer.headers["content-security-policy"]
+    assert "set-cookie" not in answer.headers
+    assert "<script" not in answer.text
+    for secret in (network.tariff_version, network.running, "HAM04A1B2C3", network.organization_id):
+        assert str(secret) not in answer.text
+    assert "everyday" not in answer.text.lower()
+
+
+async def test_an_estimate_is_what_the_bill_would_be(
+    client: httpx.AsyncClient, network: Network
+) -> None:
+    answer = await client.get(f"{PAGE}?kwh=16,133&minutes=60&parked=20&lang=en")
+    page = parse(answer.text)
+
+    # (16.133 x 0.49 + 1 + 5 minutes at 0.10) x 1.19: 15 of the 20 minutes are grace.
+    assert page.one("tr", class_="total").text == "Total €11.19"
+    energy = next(row for row in page.all("tr") if row.text.startswith("Energy"))
+    assert energy.text == "Energy 16.133 kWh €0.5831 per kWh ≈ €9.4072"
+    assert "VAT 19 %" in page.one("tfoot").text
+
+
+async def test_an_estimate_of_nonsense_is_refused_in_words(
+    client: httpx.AsyncClient, network: Network
+) -> None:
+    for kwh in ("-1", "501", "NaN", "1e3", "<b>", "9" * 40, "Infinity"):
+        answer = await client.get(PAGE, params={"kwh": kwh})
+
+        assert answer.status_code == 200
+        assert "Use numbers from 0 to 500." in parse(answer.text).one("p", role="alert").text
+        assert 'class="total"' not in answer.text
+
+
+async def test_an_unknown_charge_point_is_a_friendly_page_and_so_is_one_out_of_service(
+    client: httpx.AsyncClient, network: Network, db_sessions: Sessions
+) -> None:
+    async with db_sessions.begin() as db:
+        for number, change in (
+            (2, {"retired_at": datetime.now(UTC)}),
+            (3, {"registration": "pending"}),
+        ):
+            station = network.stations[f"HAM-0{number}"]
+            await db.execute(update(t.Station).where(t.Station.id == station).values(change))
+
+    for path in (
+        "NOPE/1",
+        "HAM-01/99",
+        "HAM-01/0",
+        "HAM-01/x",
+        "HAM-01/%D9%A1",
+        "%00/1",
+        "HAM-02/1",
+        "HAM-03/1",
+    ):
+        answer = await client.get(f"/p/{path}", headers={"Accept-Language": "fr"})
+
+        assert answer.status_code == 404, path
+        assert parse(answer.text).one("h1").text == "Point de charge introuvable"
+        assert answer.headers["cache-control"] == "no-store"
+
+
+async def test_names_that_people_gave_are_escaped_and_kept_apart_in_direction(
+    client: httpx.AsyncClient, network: Network, db_sessions: Sessions
+) -> None:
+    name = "<img src=x>\N{RIGHT-TO-LEFT OVERRIDE}evil"
+    async with db_sessions.begin() as db:
+        await db.execute(update(t.Site).where(t.Site.id == network.site_id).values(name=name))
+
+    text = (await client.get(PAGE)).text
+
+    assert "<img" not in text
+    assert "<bdi>&lt;img" in text
+
+
+async def test_the_ledger_notes_once_which_version_the_page_shows(
+    client: httpx.AsyncClient, network: Network, db_sessions: Sessions
+) -> None:
+    for language in ("de", "en", "fr"):
+        assert (await client.get(f"{PAGE}?lang={language}")).status_code == 200
+
+    async with db_sessions() as db:
+        rows = (await db.scalars(select(t.ShownPrice).where(t.ShownPrice.channel == "page"))).all()
+    assert [(row.version_id, row.evse, row.state, row.language) for row in rows] == [
+        (network.tariff_version, 1, "shown", "en")
+    ]
+    assert "€0.5831 per kWh" in (rows[0].text or "")
+
+
+async def test_who_pays_ad_hoc_sees_the_ad_hoc_tariff_and_a_place_without_one_says_so(
+    client: httpx.AsyncClient, network: Network, db_sessions: Sessions
+) -> None:
+    async with db_sessions.begin() as db:
+        await db.execute(update(t.TariffAssignment).values(until_at=datetime.now(UTC)))
+    without = await client.get(f"{PAGE}?lang=nl")
+    async with db_sessions.begin() as db:
+        version = await db.get_one(t.TariffVersion, network.tariff_version)
+        cheaper = tariff_to_json(tariff_from_json(version.body))
+        cheaper["elements"] = [{"price_components": [{"type": "ENERGY", "price": "0.2345"}]}]
+        now = datetime.now(UTC) - timedelta(minutes=1)
+        tariff = await db.scalar(
+            insert(t.Tariff)
+            .values(organization_id=network.organization_id, name="ad hoc", currency="EUR")
+            .returning(t.Tariff.id)
+        )
+        await db.execute(
+            insert(t.TariffVersion).values(
+                organization_id=network.organization_id,
+                tariff_id=tariff,
+                number=1,
+                valid_from=now,
+                body=cheaper,
+            )
+        )
+        await db.execute(
+            insert(t.TariffAssignment).values(
+                organization_id=network.organization_id,
+                tariff_id=tariff,
+                site_id=network.site_id,
+                ad_hoc=True,
+                created_at=now,
+            )
+        )
+    with_one = await client.get(f"{PAGE}?lang=nl")
+
+    assert "Nu geen prijs" in without.text
+    assert "€\N{NO-BREAK SPACE}0,2345" in with_one.text
+
+
+async def test_one_address_cannot_ask_without_end(
+    client: httpx.AsyncClient, network: Network, db_sessions: Sessions
+) -> None:
+    answers = [await client.get("/p/NOPE/1") for _ in range(BURST_PER_ADDRESS + 5)]
+
+    assert answers[0].status_code == 404
+    assert answers[-1].status_code == 429
+    assert int(answers[-1].headers["retry-after"]) >= 1
+    async with db_sessions() as db:
+        assert await db.scalar(select(func.count()).select_from(t.ShownPrice)) == 0

@@ -1,0 +1,1 @@
+"""Pages for drivers: public, without a sign-in, in the driver's language, without a script."""
