@@ -21,6 +21,7 @@ COMMANDS = {
     "doctor": "cli.doctor:doctor",
     "verify": "cli.verify:verify",
     "rebuild": "cli.rebuild:rebuild_command",
+    "tariff": "cli.tariff:tariff",
     "create-organization": "cli.organization:create_organization",
     "gateway": "cli.processes:gateway",
     "api": "cli.processes:api",
@@ -41,7 +42,10 @@ class Commands(TyperGroup):
         if cmd_name not in COMMANDS:
             return None
         module, function = COMMANDS[cmd_name].split(":")
-        return as_command(cmd_name, getattr(import_module(module), function))
+        found = getattr(import_module(module), function)
+        if isinstance(found, typer.Typer):  # subcommands of its own
+            return typer.main.get_command(found)
+        return as_command(cmd_name, found)
 
 
 def as_command(name: str, function: Callable[..., None]) -> Any:

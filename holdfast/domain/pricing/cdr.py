@@ -15,10 +15,10 @@ from holdfast.domain.money import round_half_up
 from holdfast.domain.pricing.cdr_tariffs import chosen_tariffs
 from holdfast.domain.pricing.charging_period import ChargingPeriod
 from holdfast.domain.pricing.price import PERIODS_MAX, TariffsUnfit, price
-from holdfast.domain.pricing.price_inputs import context_from_json, entries, number
+from holdfast.domain.pricing.price_inputs import context_from_json, entries, instant, number
 from holdfast.domain.pricing.priced_session import PricedSession
 from holdfast.domain.pricing.record import Record, RecordInvalid, StatedCdr, StatedCost
-from holdfast.domain.tariff.foreign import ForeignTariff, date_time, foreign_tariff
+from holdfast.domain.tariff.foreign import ForeignTariff, foreign_tariff
 from holdfast.domain.tariff.version import TariffInvalid, TariffVersion
 
 TARIFFS_MAX = 100
@@ -180,7 +180,7 @@ def _period(value: object, path: str, findings: list[Finding], *, credit: bool) 
         return round_half_up(volumes.get(name, Decimal(0)) * 3_600)
 
     return ChargingPeriod(
-        started_at=date_time(value.get("start_date_time"), f"{path}.start_date_time"),
+        started_at=instant(value.get("start_date_time"), f"{path}.start_date_time"),
         energy_mwh=round_half_up(volumes.get("ENERGY", Decimal(0)) * 1_000_000),
         time_s=seconds("TIME"),
         parking_s=seconds("PARKING_TIME"),
@@ -240,8 +240,8 @@ def _stated(cdr: Mapping[str, object]) -> StatedCdr:
         return None if raw is None else number(raw, f"cdr.{name}", "use a number such as 12.5")
 
     return StatedCdr(
-        started_at=date_time(cdr.get("start_date_time"), "cdr.start_date_time"),
-        ended_at=None if end is None else date_time(end, "cdr.end_date_time"),
+        started_at=instant(cdr.get("start_date_time"), "cdr.start_date_time"),
+        ended_at=None if end is None else instant(end, "cdr.end_date_time"),
         currency=currency if isinstance(currency, str) else None,
         energy_kwh=quantity("total_energy"),
         time_h=quantity("total_time"),

@@ -7,6 +7,7 @@ be left out. Quantities are kWh for ENERGY, else seconds.
 """
 
 from collections.abc import Mapping
+from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
 
@@ -19,7 +20,8 @@ from holdfast.domain.tariff.version import AllowancePer, DimensionType
 
 ENTRIES_MAX = 10_000
 AMOUNT_MAX = Decimal(1_000_000_000)
-AMOUNT_EXPONENT_MIN = -30
+AMOUNT_EXPONENT_MIN = -100
+YEAR_MIN, YEAR_MAX = 1990, 2200
 
 _KNOWN = ("reservation_expired", "user_groups", "spot", "earlier")
 
@@ -63,6 +65,17 @@ def context_from_json(record: Mapping[str, object], findings: list[Finding]) -> 
     )
 
 
+def instant(value: object, path: str) -> datetime:
+    """An OCPI DateTime of a real session: clocks of no zone are defined near the years 1 and 9999.
+
+    Raises `RecordInvalid` or `TariffInvalid`.
+    """
+    at = date_time(value, path)
+    if not YEAR_MIN <= at.year <= YEAR_MAX:
+        raise RecordInvalid(path, value, f"use an instant of the years {YEAR_MIN} to {YEAR_MAX}")
+    return at
+
+
 def entries(value: object, path: str, most: int = ENTRIES_MAX) -> list[object]:
     """A list of bounded length; none where the field is not set."""
     if value is None:
@@ -83,7 +96,7 @@ def number(value: object, path: str, expected: str) -> Decimal:
     exponent = exact.as_tuple().exponent
     sane = isinstance(exponent, int) and exponent >= AMOUNT_EXPONENT_MIN
     # Beyond these bounds exact arithmetic would take all time and memory.
-    if not sane or abs(exact) > AMOUNT_MAX:
+    if not sane or exact.copy_abs() > AMOUNT_MAX:
         raise RecordInvalid(path, value, expected)
     return exact
 
@@ -100,7 +113,7 @@ def _spot(value: object) -> dict[str, SpotCurve]:
         if not isinstance(curve, Mapping):
             raise RecordInvalid(at, curve, "use an object with starts, prices and ends_at")
         starts = tuple(
-            date_time(item, f"{at}.starts") for item in entries(curve.get("starts"), f"{at}.starts")
+            instant(item, f"{at}.starts") for item in entries(curve.get("starts"), f"{at}.starts")
         )
         prices = tuple(
             None
@@ -111,7 +124,7 @@ def _spot(value: object) -> dict[str, SpotCurve]:
         if len(starts) != len(prices) or list(starts) != sorted(set(starts)):
             raise RecordInvalid(f"{at}.starts", len(starts), "use one ascending start per price")
         curves[str(feed)] = SpotCurve(
-            starts, prices, date_time(curve.get("ends_at"), f"{at}.ends_at")
+            starts, prices, instant(curve.get("ends_at"), f"{at}.ends_at")
         )
     return curves
 

@@ -102,7 +102,10 @@ def foreign_tariff(value: object, path: str = "tariff") -> ForeignTariff:
 
 
 def date_time(value: object, path: str) -> datetime:
-    """An OCPI DateTime: RFC 3339, in UTC also where it has no zone. Raises `TariffInvalid`."""
+    """An OCPI DateTime: RFC 3339, in UTC also where it has no zone. Raises `TariffInvalid`.
+
+    Of any year, for tariffs are often valid until 9999.
+    """
     expected = 'use an instant such as "2026-03-29T01:30:00Z"'
     if not isinstance(value, str) or not 16 <= len(value) <= 40 or value[10] not in "Tt ":
         raise TariffInvalid(path, value, expected)
