@@ -7,7 +7,7 @@ from sqlalchemy import and_, exists, or_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from holdfast.contracts import tariff_publications as contract
-from holdfast.services import audit, shown_prices
+from holdfast.services import audit, partner_tariffs, shown_prices
 from holdfast.services.outbox import notify
 from holdfast.services.publications import OPEN_STATES, refresh, versions_of
 from holdfast.services.refusal import NotFound
@@ -77,8 +77,12 @@ async def tell(
     version = await db.get_one(TariffVersion, publication.version_id)
     # The clock that woke the workflow may be ahead of this one.
     now = max(now, version.valid_from)
-    if after is None and publication.state == "waiting":
-        publication.state = "publishing"
+    if after is None:
+        if publication.state == "waiting":
+            publication.state = "publishing"
+        await partner_tariffs.bring_up_to_date(
+            db, publication.organization_id, publication.tariff_id, now
+        )
     stations = await _affected(db, publication, after)
     abilities = await abilities_of(db, stations)
     portion, orders = Round(db, organization, now, Prices(now)), 0
@@ -130,10 +134,9 @@ async def end(
     if publication.state in OPEN_STATES:
         publication.state, publication.ended_at, publication.attention = state, now, None
         await db.flush()
-        for row in await shown_prices.partner_rows(
-            db, publication.organization_id, [publication.version_id]
-        ):
-            shown_prices.end_row(row, now)
+        await partner_tariffs.bring_up_to_date(
+            db, publication.organization_id, publication.tariff_id, now
+        )
         await refresh(db, publication.organization_id, [publication.tariff_id], now=now)
     return await _seen(db, publication, now)
 

@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import select, update
 
 from holdfast.contracts.tariff_publications import PublicationSeen, ResolutionOrder
-from holdfast.services import publication_steps, publications, shown_prices
+from holdfast.services import partner_tariffs, publication_steps, publications, shown_prices
 from holdfast.services.rebuild import startable_of
 from holdfast.services.slices import SliceAsked
 from holdfast.store.database import Sessions
@@ -156,11 +156,11 @@ async def test_a_station_shows_the_old_price_until_it_says_that_it_shows_the_new
     assert one.payload["tariff"]["energy"]["prices"] == [{"priceKwh": 0.5}]
     assert one.payload["tariff"]["tariffId"] != two.payload["tariff"]["tariffId"]
     seen = await town.look(first)
-    assert (seen.state, seen.asked, seen.shown) == ("live", 2, 2)  # two pages show it already
+    assert (seen.state, seen.asked, seen.shown) == ("live", 2, 3)  # two pages and partners at once
 
     await town.answer("default_tariff", "accepted", NOON)
     seen = await town.look(first)
-    assert (seen.asked, seen.shown) == (0, 4)
+    assert (seen.asked, seen.shown) == (0, 5)
 
     second = await town.begin(await town.version(per_kwh("0.60"), LATER))
     assert (await town.look(first)).ends_at == LATER
@@ -192,6 +192,29 @@ async def test_a_station_shows_the_old_price_until_it_says_that_it_shows_the_new
     assert [one.number for one in between.items] == [1]
     assert between.items[0].row.text is not None
     assert "0" in between.items[0].row.text
+
+
+async def test_partners_are_shown_what_the_public_pays_under_the_tariff_s_own_id(
+    db_sessions: Sessions, organization: UUID
+) -> None:
+    town = await Town.of(db_sessions, organization, "ocpp1.6", per_kwh("0.50"))
+    first = await town.begin()
+    await town.tell(first)
+    await town.tell(first)
+    second = await town.begin(await town.version(per_kwh("0.60"), LATER))
+    await town.tell(second, LATER)
+
+    before, after = await town.ledger("partner")
+    assert (before.shown_at, before.until_at) == (NOON, LATER)
+    for form in ("2.2.1", "2.3.0"):
+        told = partner_tariffs.tariff_object(after, form)
+        assert told["elements"][0]["price_components"][0]["price"] == 0.6
+        assert told["last_updated"] == "2026-03-04T13:00:00Z"
+        assert told["id"] == partner_tariffs.tariff_object(before, form)["id"]
+
+    await town.unassign()
+    await town.tell(second, LATER)
+    assert (await town.ledger("partner"))[-1].until_at == LATER
 
 
 async def test_a_refusal_stays_until_a_person_has_it_asked_again(
