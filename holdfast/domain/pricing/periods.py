@@ -103,14 +103,14 @@ def cut_session(course: SessionCourse, tariff: TariffVersion, context: PriceCont
         cuts = [curve.at(instant) for instant in rest.edges | boundaries]
         fine = _between(sorted([*cuts, *reached, *_ends(curve)]), curve, rest)
         periods = [flow.measured(spell.period, spell.right.at) for spell in fine]
-        return CutSession(periods=tuple(periods), findings=_findings(periods, flow))
+        return CutSession(periods=tuple(periods), findings=_findings(periods))
     boundaries |= {cut.at for cut in reached}
     quarters = quarter_cuts(course.signed, curve)
     signed = {cut.at: cut for cut in next_cuts(boundaries, quarters)}
     cuts = [curve.at(instant) for instant in rest.edges if instant not in signed]
     fine = _between(_rising([*cuts, *signed.values(), *_ends(curve)]), curve, rest)
     periods = [flow.as_it_starts(period) for period in _joined(fine, signed, boundaries)]
-    findings = _findings(periods, flow)
+    findings = _findings(periods)
     if boundaries and not quarters:
         detail = "no quarter hour of it was signed: the price of its start held to the end"
         unsigned = Finding(code="no_signed_quarter", detail=detail, severity=Severity.REVIEW)
@@ -278,14 +278,14 @@ def _calculated(signed: Mapping[datetime, Cut], at: datetime) -> bool:
     return at in signed and signed[at].interpolated
 
 
-def _findings(periods: Sequence[ChargingPeriod], flow: _Flow) -> tuple[Finding, ...]:
-    """One of each kind, however many periods it is about."""
+def _findings(periods: Sequence[ChargingPeriod]) -> tuple[Finding, ...]:
+    """One of each kind, however many periods it is about. What was not measured, pricing says."""
     findings: list[Finding] = []
 
-    def add(code: str, count: int, words: str, severity: Severity = Severity.NOTE) -> None:
+    def add(code: str, count: int, words: str) -> None:
         if count:
             detail = f"{count} of {len(periods)} periods {words}"
-            findings.append(Finding(code=code, detail=detail, severity=severity))
+            findings.append(Finding(code=code, detail=detail))
 
     add(
         "interpolated",
@@ -297,12 +297,4 @@ def _findings(periods: Sequence[ChargingPeriod], flow: _Flow) -> tuple[Finding, 
         sum(period.boundary_moved for period in periods),
         "kept their price past a boundary, up to the next signed quarter hour",
     )
-    if flow.power is not None:
-        unknown = sum(period.min_power_kw is None for period in periods)
-        words = "have no measured power, and prices depend on it"
-        add("power_not_measured", unknown, words, Severity.REVIEW)
-    if flow.current is not None:
-        unknown = sum(period.min_current_a is None for period in periods)
-        words = "have no measured current, and prices depend on it"
-        add("current_not_measured", unknown, words, Severity.REVIEW)
     return tuple(findings)

@@ -56,7 +56,9 @@ class SessionWalk:
                 self.bill.add(place)
                 self._look_at_quantities(place)
                 ended_at = _ended_at(period, started_at, next_at)
-                if tariff.by_edge and ended_at is not None:
+                # A period that was made to keep its price says so itself.
+                kept = period.boundary_moved
+                if tariff.by_edge and ended_at is not None and not kept:
                     end = local_instant(ended_at, began_at, energy_mwh, self._zone)
                     fee_open = not self.bill.charging.flat_billed
                     if crosses_boundary(place, end, ended_at, self._context, fee_open=fee_open):

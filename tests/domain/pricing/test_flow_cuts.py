@@ -96,26 +96,26 @@ def test_a_session_whose_station_names_no_register_has_no_power_and_says_so() ->
     unread = Finding(code=NO_REGISTER, detail="the station named no register")
     blind = replace(blind, measurement=replace(blind.measurement, findings=(unread,)))
 
-    cut = cut_session(blind, FAST, BERLIN)
+    found = price_course(compile_tariff(FAST), blind, BERLIN)
 
-    assert powers(list(cut.periods)) == [(0, None, None)]
-    assert [(found.code, found.severity) for found in cut.findings] == [
-        ("power_not_measured", Severity.REVIEW)
+    assert powers(list(found.periods)) == [(0, None, None)]
+    assert [(one.code, one.severity) for one in found.priced.findings] == [
+        ("not_measured", Severity.REVIEW)
     ]
 
 
 def test_current_is_never_calculated_and_a_stretch_without_it_is_a_period_of_its_own() -> None:
     went = replace(course((0, 0), (HOUR_S, 10 * KWH)), flow=(current(900, 40), current(1_800, 16)))
 
-    cut = cut_session(went, BY_CURRENT, BERLIN)
+    found = price_course(compile_tariff(BY_CURRENT), went, BERLIN)
 
-    assert [(one.min_current_a, one.max_current_a) for one in cut.periods] == [
+    assert [(one.min_current_a, one.max_current_a) for one in found.periods] == [
         (None, None),
         (Decimal(40), Decimal(40)),
         (Decimal(16), Decimal(16)),
     ]
-    assert all(one.min_power_kw is None for one in cut.periods)
-    assert [found.code for found in cut.findings] == ["interpolated", "current_not_measured"]
+    assert all(one.min_power_kw is None for one in found.periods)
+    assert {one.code for one in found.priced.findings} == {"free", "interpolated", "not_measured"}
 
 
 def test_a_tariff_without_such_limits_gets_no_cuts_and_no_values() -> None:
