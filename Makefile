@@ -13,7 +13,7 @@ LOADS := import api.app, gateway.app, workers.app, cli.up, sqlalchemy.ext.asynci
 	a.create_async_engine('postgresql+psycopg://')
 
 .DEFAULT_GOAL := help
-.PHONY: help up test check bench clean
+.PHONY: help up test check bench mutations clean
 
 help: ## show this list
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 10
@@ -38,6 +38,9 @@ check: .venv/.holdfast .venv/.dev ## everything static: style, types, import rul
 
 bench: .venv/.holdfast .venv/.dev ## measure beside a peer, in one run
 	$(BIN)/python -m benchmarks $(ARGS)
+
+mutations: .venv/.holdfast .venv/.dev ## plant wrong behaviours in the pricing engine; are all caught?
+	@$(BIN)/python -m tests.mutation $(ARGS)
 
 clean: ## remove the environment and caches; .holdfast/ with its data stays
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build dist
