@@ -108,7 +108,7 @@ def cut_session(course: SessionCourse, tariff: TariffVersion, context: PriceCont
     quarters = quarter_cuts(course.signed, curve)
     signed = {cut.at: cut for cut in next_cuts(boundaries, quarters)}
     cuts = [curve.at(instant) for instant in rest.edges if instant not in signed]
-    fine = _between(_rising([*cuts, *signed.values(), *_ends(curve)]), curve, rest)
+    fine = _between(sorted([*cuts, *signed.values(), *_ends(curve)]), curve, rest)
     periods = [flow.as_it_starts(period) for period in _joined(fine, signed, boundaries)]
     findings = _findings(periods)
     if boundaries and not quarters:
@@ -232,20 +232,14 @@ def _between(cuts: Sequence[Cut], curve: EnergyCurve, rest: _Rest) -> list[_Spel
     return spells
 
 
-def _rising(cuts: Iterable[Cut]) -> list[Cut]:
-    """In order of time, none with less energy than one before it: a reading that was taken a
-    little before its quarter hour may show less than had flowed by a cut between the two."""
-    risen: list[Cut] = []
-    for cut in sorted(cuts):
-        least = risen[-1].energy_mwh if risen else 0
-        risen.append(replace(cut, energy_mwh=max(cut.energy_mwh, least)))
-    return risen
-
-
 def _joined(
     spells: Sequence[_Spell], signed: Mapping[datetime, Cut], boundaries: Iterable[datetime]
 ) -> list[ChargingPeriod]:
-    """One period from each signed cut to the next, whatever the car did meanwhile."""
+    """One period from each signed cut to the next, whatever the car did meanwhile.
+
+    Energies cancel out between the signed cuts, also where a reading was taken a little off its
+    quarter hour and so shows less than had flowed by a cut before it.
+    """
     passed = sorted(boundaries)
     joined: list[ChargingPeriod] = []
     for spell in spells:
