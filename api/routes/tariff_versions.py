@@ -159,15 +159,8 @@ async def publish(db: Db, writer: TariffWriter, tariff_id: UUID, form: VersionFo
         tariff_id,
         form.model_dump(exclude={"valid_from"}, exclude_none=True),
         valid_from=form.valid_from or now,
-        now=now,
-    )
-    await audit.record(
-        db,
-        writer.organization_id,
         actor=writer.actor,
-        action="tariff.publish",
-        subject=f"tariff:{tariff_id}",
-        details={"number": published.version.number, "version": str(published.version.id)},
+        now=now,
     )
     shown = await to_version(db, published.version)
     return VersionMade(**shown.model_dump(), advice=shown_findings(published.advice))

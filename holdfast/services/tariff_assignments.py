@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from holdfast.services import publications
 from holdfast.services.refusal import Conflict, Invalid, NotFound
 from holdfast.services.scope import find, owned
 from holdfast.services.slices import Slice, SliceAsked, take
@@ -75,12 +76,15 @@ async def assign_tariff(
             return before
         before.until_at = now
         await db.flush()
-    row = await db.scalars(
+    rows = await db.scalars(
         insert(TariffAssignment)
         .values(organization_id=organization_id, tariff_id=tariff_id, created_at=now, **columns)
         .returning(TariffAssignment)
     )
-    return row.one()
+    made = rows.one()
+    changed = [tariff_id] if before is None else [tariff_id, before.tariff_id]
+    await publications.refresh(db, organization_id, changed, now=now)
+    return made
 
 
 async def end_assignment(
@@ -94,6 +98,7 @@ async def end_assignment(
         raise NotFound("tariff assignment", assignment_id)
     row.until_at = now
     await db.flush()
+    await publications.refresh(db, organization_id, [row.tariff_id], now=now)
     return row
 
 

@@ -234,7 +234,7 @@ async def approve_draft(
             "(or the organization's tariff_approval is set to 'author')"
         )
     starts_at = draft.valid_from if draft.valid_from and draft.valid_from > now else now
-    made = await make_version(db, tariff, draft.body, valid_from=starts_at, now=now)
+    made = await make_version(db, tariff, draft.body, valid_from=starts_at, actor=actor, now=now)
     draft.decided_by, draft.decided_at, draft.decision_note = actor, now, note
     draft.version_id = made.version.id
     await _moved(db, draft, "approved")

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from holdfast.domain.finding import Finding
 from holdfast.domain.tariff.canonical import tariff_to_json
 from holdfast.domain.tariff.life import VersionSpan, VersionState, version_states
+from holdfast.services import publications
 from holdfast.services.refusal import Conflict, Invalid, NotFound, TooMany
 from holdfast.services.scope import belongs, find, owned
 from holdfast.services.slices import Slice, SliceAsked, take
@@ -47,6 +48,7 @@ async def publish_version(
     body: Mapping[str, Any],
     *,
     valid_from: datetime,
+    actor: str,
     now: datetime,
 ) -> Published:
     """Add a version without a draft, where the organization trusts its authors with that.
@@ -60,7 +62,7 @@ async def publish_version(
             f"(POST /api/v1/tariff-drafts with the tariff {tariff_id}), submit it, and have "
             "another key approve it; or set the organization's tariff_approval to 'author'"
         )
-    return await make_version(db, tariff, body, valid_from=valid_from, now=now)
+    return await make_version(db, tariff, body, valid_from=valid_from, actor=actor, now=now)
 
 
 async def approval_rule(db: AsyncSession, organization_id: UUID) -> str:
@@ -94,9 +96,12 @@ async def make_version(
     body: Mapping[str, Any],
     *,
     valid_from: datetime,
+    actor: str,
     now: datetime,
 ) -> Published:
-    """The immutable row. The tariff is locked. Versions follow each other in time.
+    """The immutable row, and the start of its publication, which is audited.
+
+    The tariff is locked. Versions follow each other in time.
 
     Raises TariffInvalid, Invalid (what lint blocks, or a time before another version's), TooMany.
     """
@@ -114,7 +119,7 @@ async def make_version(
     # The version is known by its own id, also inside its body: a price names what priced it.
     version_id: UUID = (await db.execute(select(func.uuidv7()))).scalar_one()
     parsed, findings = await checked(db, tariff, body, name=str(version_id), now=now)
-    row = await db.scalars(
+    rows = await db.scalars(
         insert(TariffVersion)
         .values(
             id=version_id,
@@ -126,7 +131,9 @@ async def make_version(
         )
         .returning(TariffVersion)
     )
-    return Published(version=row.one(), advice=findings)
+    version = rows.one()
+    await publications.begin(db, version, actor)
+    return Published(version=version, advice=findings)
 
 
 async def spans_of(
@@ -290,6 +297,7 @@ async def end_version(
             reason=reason,
         )
     )
+    await publications.refresh(db, organization_id, [tariff_id], now=now)
     return version
 
 

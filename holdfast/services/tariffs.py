@@ -12,6 +12,7 @@ from sqlalchemy import func, insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from holdfast.domain.currency import Currency, UnknownCurrency
+from holdfast.services import publications
 from holdfast.services.refusal import Conflict, Invalid
 from holdfast.services.scope import belongs, find, owned
 from holdfast.services.slices import Slice, SliceAsked, take
@@ -111,6 +112,7 @@ async def retire_tariff(
     if tariff.retired_at is None:
         tariff.retired_at = now
         await db.flush()
+        await publications.refresh(db, organization_id, [tariff_id], now=now)
     return tariff
 
 

@@ -171,7 +171,8 @@ async def test_a_scheduled_version_can_be_withdrawn_and_one_in_force_ended(
         seen = (await act(ada, "submit", await draft(ada, **values))).json()
         made = await act(ben, "approve", seen)
         answer: dict[str, Any] = made.json()
-        return answer.get("version", answer)
+        version: dict[str, Any] = answer.get("version", answer)
+        return version
 
     first = await approved()
     tariff_id = first["tariff"]
