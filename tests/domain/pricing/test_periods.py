@@ -1,4 +1,5 @@
-from datetime import timedelta
+from dataclasses import replace
+from datetime import time, timedelta
 from decimal import Decimal
 
 import pytest
@@ -7,11 +8,21 @@ from hypothesis import strategies as st
 
 from holdfast.domain.pricing.boundaries import SessionTooLong
 from holdfast.domain.pricing.charging_period import ChargingPeriod
-from holdfast.domain.pricing.context import PriceContext
-from holdfast.domain.pricing.periods import SessionCourse, cut_periods
+from holdfast.domain.pricing.context import PriceContext, SpotCurve
+from holdfast.domain.pricing.periods import SessionCourse, cut_periods, cut_session
 from holdfast.domain.pricing.price import UnknownZone
 from holdfast.domain.quality import MeterEnds, RegisterReading, measure
-from holdfast.domain.tariff.version import Restrictions, TariffVersion
+from holdfast.domain.tariff.version import (
+    Allowance,
+    AllowancePer,
+    DayOfWeek,
+    DimensionType,
+    PriceLimit,
+    Reservation,
+    Restrictions,
+    SpotPrice,
+    TariffVersion,
+)
 from tests.domain.tariffs import (
     BERLIN,
     KWH,
@@ -27,6 +38,7 @@ from tests.domain.tariffs import (
 )
 
 HOUR_S = 3_600
+TIME, MONTH = DimensionType.TIME, AllowancePer.MONTH
 PLAIN = tariff(element(energy("0.5"), parking("6")))
 
 
@@ -152,6 +164,74 @@ def test_what_cannot_be_cut_is_refused() -> None:
         cut_periods(course((0, 0), (60, 0)), PLAIN, PriceContext(zone="Mars/Olympus"))
     with pytest.raises(SessionTooLong):
         cut_periods(course((0, 0), (500 * 86_400, 0)), timed, BERLIN)
+
+
+def starts(periods: list[ChargingPeriod]) -> list[str]:
+    """By the clock in UTC."""
+    return [period.started_at.strftime("%d. %H:%M") for period in periods]
+
+
+def overnight() -> SessionCourse:
+    """From 22:30 to 01:30 in Berlin, 3 kWh."""
+    return course((0, 0), (3 * HOUR_S, 3 * KWH), started_at=NOON + timedelta(hours=9.5))
+
+
+@pytest.mark.parametrize(
+    "dated",
+    [
+        replace(PLAIN, daily_cap=PriceLimit(incl_vat=Decimal(5))),
+        replace(PLAIN, allowances=(Allowance(type=TIME, quantity=Decimal(60), per=MONTH),)),
+        tariff(element(energy("1"), when=Restrictions(holiday=True)), element(energy("0.5"))),
+        tariff(element(energy("1"), when=Restrictions(day_of_week=(DayOfWeek.MONDAY,)))),
+        tariff(element(energy("1"), when=Restrictions(end_date=NOON.date()))),
+    ],
+    ids=["cap per day", "allowance per month", "holiday", "weekday", "date"],
+)
+def test_local_midnight_is_cut_where_a_day_matters(dated: TariffVersion) -> None:
+    assert starts(cut_periods(overnight(), dated, BERLIN)) == ["04. 21:30", "04. 23:00"]
+
+
+def test_an_allowance_per_session_cuts_nothing() -> None:
+    free = replace(PLAIN, allowances=(Allowance(type=TIME, quantity=Decimal(60)),))
+
+    assert starts(cut_periods(overnight(), free, BERLIN)) == ["04. 21:30"]
+
+
+def test_every_interval_of_the_market_is_a_cut_and_so_is_the_end_of_what_is_known() -> None:
+    follows = replace(energy("0.1"), spot=SpotPrice(feed="DE-LU", fallback=Decimal("0.2")))
+    hours = tuple(NOON + timedelta(hours=hour) for hour in (9, 10, 11))
+    curve = SpotCurve(hours, (Decimal(1), None, Decimal(3)), NOON + timedelta(hours=12))
+    market = replace(BERLIN, spot={"DE-LU": curve, "other": replace(curve, starts=(NOON,))})
+
+    followed = cut_periods(overnight(), tariff(element(follows)), market)
+
+    assert starts(followed) == ["04. 21:30", "04. 22:00", "04. 23:00", "05. 00:00"]
+    assert starts(cut_periods(overnight(), tariff(element(follows)), BERLIN)) == ["04. 21:30"]
+
+
+def test_elements_that_cannot_apply_cut_nothing() -> None:
+    evening = Restrictions(start_time=time(23))
+    others = element(energy("1"), when=replace(evening, user_groups=("crew", "taxi")))
+    reserved = element(energy("1"), when=replace(evening, reservation=Reservation.RESERVATION))
+    version = tariff(reserved, others, element(energy("0.5")))
+    taxi = replace(BERLIN, user_groups=frozenset({"taxi"}))
+
+    assert starts(cut_periods(overnight(), version, BERLIN)) == ["04. 21:30"]
+    assert starts(cut_periods(overnight(), version, taxi)) == [
+        "04. 21:30",
+        "04. 22:00",
+        "04. 23:00",
+    ]
+
+
+def test_what_is_calculated_is_said_once() -> None:
+    tiers = [element(energy("1"), when=Restrictions(max_kwh=Decimal(n))) for n in (1, 2, 3, 4)]
+
+    cut = cut_session(course((0, 0), (HOUR_S, 8 * KWH)), tariff(*tiers), BERLIN)
+
+    assert [(found.code, found.detail[:14]) for found in cut.findings] == [
+        ("interpolated", "5 of 5 periods")
+    ]
 
 
 clocked = restrictions.map(
