@@ -1,5 +1,5 @@
 import json
-from datetime import date, time
+from datetime import time
 from decimal import Decimal
 from typing import Any
 
@@ -7,27 +7,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from holdfast.domain.finding import Severity
 from holdfast.domain.tariff.canonical import tariff_to_json
 from holdfast.domain.tariff.form import tariff_from_json
-from holdfast.domain.tariff.lint import lint_tariff
 from holdfast.domain.tariff.version import (
     DayOfWeek,
-    DimensionType,
     PriceLimit,
-    Reservation,
     Restrictions,
     TariffInvalid,
     TariffVersion,
 )
 from tests.domain.tariffs import (
-    component,
-    element,
     energy,
-    flat,
-    parking,
     restrictions,
-    tariff,
     tariffs,
 )
 
@@ -149,47 +140,3 @@ def test_a_float_is_read_as_it_was_written(written: float, read: str) -> None:
 def test_a_float_that_was_calculated_is_refused() -> None:
     with pytest.raises(TariffInvalid, match="a decimal such as"):
         tariff_from_json(changed("elements/0/price_components/0/price", 0.1 + 0.2))
-
-
-def test_a_tariff_without_faults_has_no_findings() -> None:
-    assert lint_tariff(tariff(element(flat("1", "19"), energy("0.5", "19")))) == ()
-
-
-@pytest.mark.parametrize(
-    ("faulty", "code", "severity"),
-    [
-        (tariff(element(energy("1"), when=Restrictions(max_power=Decimal(22)))), "unsupported",
-         Severity.BLOCK),
-        (tariff(element(energy("1"), when=Restrictions(reservation=Reservation.RESERVATION))),
-         "unsupported", Severity.BLOCK),
-        (tariff(element(energy("1"), when=Restrictions(min_kwh=Decimal(2), max_kwh=Decimal(2)))),
-         "contradiction", Severity.BLOCK),
-        (tariff(element(energy("1"), when=Restrictions(
-            start_date=date(2026, 1, 1), end_date=date(2026, 1, 1)))),
-         "contradiction", Severity.BLOCK),
-        (tariff(element(energy("1", "19")), max_price=PriceLimit(excl_vat=Decimal(9))),
-         "contradiction", Severity.BLOCK),
-        (tariff(element(energy("1")), min_price=PriceLimit(excl_vat=Decimal(9)),
-                max_price=PriceLimit(excl_vat=Decimal(8))), "contradiction", Severity.BLOCK),
-        (tariff(element(energy("1")), element(energy("2"))), "unreachable", Severity.REVIEW),
-        (tariff(element(energy("1"), energy("2"))), "unreachable", Severity.REVIEW),
-        (tariff(element(energy("1"), when=Restrictions(end_time=time(7)))), "gap_is_free",
-         Severity.REVIEW),
-        (tariff(element(energy("1"), when=Restrictions(start_time=time(7), end_time=time(7)))),
-         "equal_times", Severity.REVIEW),
-        (tariff(element(energy("1", step_size=1_000))), "step_size", Severity.NOTE),
-        (tariff(element(energy("1", "19"), parking("1"))), "mixed_tax", Severity.REVIEW),
-    ],
-)  # fmt: skip
-def test_a_tariff_of_our_own_is_checked_before_it_is_used(
-    faulty: TariffVersion, code: str, severity: Severity
-) -> None:
-    found = {finding.code: finding.severity for finding in lint_tariff(faulty)}
-
-    assert found.get(code) is severity
-
-
-def test_a_flat_fee_has_no_step() -> None:
-    fee = component(DimensionType.FLAT, "1", step_size=60)
-
-    assert lint_tariff(tariff(element(fee))) == ()
