@@ -124,8 +124,8 @@ def _twice(case: SimulatedCase, tariff: CompiledTariff, earlier: EarlierDays | N
         context = replace(context, earlier=earlier.of(case.driver))
     before = None
     if case.before is not None:
-        before = price_course(case.before, case.course, case.before_context)
-    after = price_course(tariff, case.course, context)
+        before = price_course(case.before, case.course, case.before_context).priced
+    after = price_course(tariff, case.course, context).priced
     if earlier is not None and not earlier.add(case.driver, day_totals(after, context.zone)):
         findings.append(NOT_COUNTED)
     local = case.course.started_at.astimezone(time_zone(context.zone))

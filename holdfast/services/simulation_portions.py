@@ -14,7 +14,6 @@ from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from holdfast.contracts.tariff_simulations import SimulationSeen
-from holdfast.domain.pricing.boundaries import boundaries_of
 from holdfast.domain.pricing.compiled_tariff import CompiledTariff, compile_tariff
 from holdfast.domain.pricing.context import NOTHING_EARLIER
 from holdfast.domain.pricing.periods import SessionCourse
@@ -59,12 +58,11 @@ async def begin(db: AsyncSession, simulation_id: UUID) -> SimulationSeen:
         sessions_in(simulation.organization_id, simulation.tariff_id, scope)
         .with_only_columns(Session.id)
         .order_by(Session.id.desc())
-        .limit(scope.sessions_max)
-        .subquery()
     )
-    total, first, last = (
-        await db.execute(select(func.count(), func.min(newest.c.id), func.max(newest.c.id)))
-    ).one()
+    within = newest.limit(scope.sessions_max).subquery()
+    total = await db.scalar(select(func.count()).select_from(within)) or 0
+    last = await db.scalar(newest.limit(1))
+    first = await db.scalar(newest.offset(max(0, total - 1)).limit(1))
     await db.execute(
         update(TariffSimulation)
         .where(TariffSimulation.id == simulation_id, TariffSimulation.state == "waiting")
@@ -84,7 +82,9 @@ async def begin(db: AsyncSession, simulation_id: UUID) -> SimulationSeen:
     return seen(await known_simulation(db, simulation_id))
 
 
-async def advance(db: AsyncSession, simulation_id: UUID) -> SimulationSeen:
+async def advance(
+    db: AsyncSession, simulation_id: UUID, *, portion: int = PORTION
+) -> SimulationSeen:
     """Price the next portion and write it down. Raises NotFound, `SimulationUnreadable`.
 
     The row is not locked meanwhile: who cancels does not wait. Where the cursor has moved or the
@@ -93,7 +93,7 @@ async def advance(db: AsyncSession, simulation_id: UUID) -> SimulationSeen:
     simulation = await known_simulation(db, simulation_id)
     if simulation.state != "running":
         return seen(simulation)
-    rows = await _portion(db, simulation)
+    rows = await _portion(db, simulation, portion)
     tally = Tally.from_json(simulation.result["tally"])
     earlier = EarlierDays.from_json(simulation.result["earlier"])
     if rows:
@@ -103,20 +103,34 @@ async def advance(db: AsyncSession, simulation_id: UUID) -> SimulationSeen:
             tally.add_unpriced(session_id, reason)
         # About a millisecond each: other work of the process goes on meanwhile.
         await asyncio.to_thread(price_all, tally, earlier, cases, tariff)
+    return seen(await put(db, simulation, rows, tally, earlier, over=len(rows) < portion))
+
+
+async def put(
+    db: AsyncSession,
+    simulation: TariffSimulation,
+    rows: Sequence[Session],
+    tally: Tally,
+    earlier: EarlierDays,
+    *,
+    over: bool,
+) -> TariffSimulation:
+    """Write a portion's figures and its cursor, if the row still is as the portion found it.
+
+    Returns the row as it is then.
+    """
     done = simulation.sessions_done + len(rows)
-    over = len(rows) < PORTION
-    cursor = simulation.cursor
     await db.execute(
         update(TariffSimulation)
         .where(
-            TariffSimulation.id == simulation_id,
+            TariffSimulation.id == simulation.id,
             TariffSimulation.state == "running",
-            TariffSimulation.cursor.is_not_distinct_from(cursor),
+            TariffSimulation.cursor.is_not_distinct_from(simulation.cursor),
         )
         .values(
             sessions_done=done,
             sessions_total=done if over else max(done, simulation.sessions_total or 0),
-            cursor=rows[-1].id if rows else cursor,
+            cursor=rows[-1].id if rows else simulation.cursor,
             state="done" if over else "running",
             ended_at=func.now() if over else None,
             result={
@@ -128,7 +142,7 @@ async def advance(db: AsyncSession, simulation_id: UUID) -> SimulationSeen:
         .execution_options(synchronize_session=False)
     )
     await notify(db, ["simulations"])
-    return seen(await known_simulation(db, simulation_id))
+    return await known_simulation(db, simulation.id)
 
 
 async def fail(db: AsyncSession, simulation_id: UUID, problem: str) -> SimulationSeen:
@@ -143,7 +157,9 @@ async def fail(db: AsyncSession, simulation_id: UUID, problem: str) -> Simulatio
     return seen(await known_simulation(db, simulation_id))
 
 
-async def _portion(db: AsyncSession, simulation: TariffSimulation) -> Sequence[Session]:
+async def _portion(
+    db: AsyncSession, simulation: TariffSimulation, portion: int
+) -> Sequence[Session]:
     scope = SimulationScope.from_json(simulation.scope)
     statement = sessions_in(simulation.organization_id, simulation.tariff_id, scope)
     if simulation.cursor is None:
@@ -152,7 +168,7 @@ async def _portion(db: AsyncSession, simulation: TariffSimulation) -> Sequence[S
         statement = statement.where(Session.id > simulation.cursor)
     # Sessions that ended meanwhile are not part of it.
     statement = statement.where(Session.id <= UUID(simulation.result["last"]))
-    return (await db.scalars(statement.order_by(Session.id).limit(PORTION))).all()
+    return (await db.scalars(statement.order_by(Session.id).limit(portion))).all()
 
 
 def _simulated(simulation: TariffSimulation) -> CompiledTariff:
@@ -183,9 +199,7 @@ async def _cases(
                 unpriced.append((row.id, "other_currency"))
                 continue
         usable.append(row)
-    current = any(
-        boundaries_of(each.tariff).currents_ua for each in distinct([tariff, *before.values()])
-    )
+    current = any(each.by_current for each in distinct([tariff, *before.values()]))
     courses = await _courses(db, usable, current=current)
     contexts = await frozen_contexts(db, usable, before)
     spot = await spot_of(db, tariff, usable)

@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from holdfast.contracts import tariff_simulations as contract
 from holdfast.contracts.names import simulation_workflow_id
 from holdfast.contracts.tariff_simulations import SimulationSeen
+from holdfast.domain.simulation_tally import Tally
 from holdfast.domain.tariff.canonical import tariff_to_json
 from holdfast.domain.tariff.form import tariff_from_json
 from holdfast.domain.tariff.version import TariffVersion as Version
@@ -186,6 +187,11 @@ async def known_simulation(db: AsyncSession, simulation_id: UUID) -> TariffSimul
     if row is None:
         raise NotFound("tariff simulation", simulation_id)
     return row
+
+
+def tally_of(simulation: TariffSimulation) -> Tally:
+    """Its figures so far."""
+    return Tally.from_json(simulation.result.get("tally", {}))
 
 
 def seen(simulation: TariffSimulation) -> SimulationSeen:
