@@ -4,6 +4,8 @@ from starlette.routing import BaseRoute, Route
 
 from holdfast.http.permissions import Permission
 from web.dashboard import (
+    quote,
+    receipt,
     tariff_decisions,
     tariff_editor,
     tariff_page,
@@ -21,6 +23,8 @@ def tariff_routes() -> list[BaseRoute]:
     """One line per route; a form names the permission that the API asks for the same."""
     return [
         Route("/tariffs", visited(tariffs.show_tariffs), methods=["GET"]),
+        Route("/tariffs/quote", visited(quote.show_quote), methods=["GET"]),
+        Route("/sessions/{id}/receipt", visited(receipt.show_receipt, menu=False), methods=["GET"]),
         Route("/tariffs/{id}", visited(tariff_page.show_tariff), methods=["GET"]),
         Route(DRAFT, visited(tariff_review.show_draft), methods=["GET"]),
         Route(f"{DRAFT}/review", visited(tariff_review.show_review), methods=["GET"]),

@@ -1,0 +1,110 @@
+"""The quote page and the receipt: what it would cost and why, and what it did cost."""
+
+from sqlalchemy import insert, update
+
+from holdfast.store import tables as t
+from holdfast.store.database import Sessions
+from tests.web.conftest import SignIn
+from tests.web.network import Network
+
+
+async def test_a_quote_says_what_a_token_pays_and_why(
+    sign_in: SignIn, network: Network, db_sessions: Sessions
+) -> None:
+    async with db_sessions.begin() as db:
+        await db.execute(
+            insert(t.TariffAssignment).values(
+                organization_id=network.organization_id,
+                tariff_id=(await db.get_one(t.TariffVersion, network.tariff_version)).tariff_id,
+            )
+        )
+    browser = await sign_in()
+
+    asked = "station=HAM-01&evse=1&kwh=16.133&minutes=60&parked=0&lang=de&at=2999-03-04T13:00"
+    page = await browser.page(f"/tariffs/quote?{asked}&who=token&token=ham04a1b2c3")
+    nobody = await browser.page(f"/tariffs/quote?{asked}&who=token&token=nope")
+
+    prices = page.one("dl", class_="facts")
+    assert prices.attributes["lang"] == "de"
+    assert "0,5831 € pro kWh" in prices.text
+    assert page.one("tr", class_="total").text.endswith("10.60 EUR")
+    verdicts = [row.text for row in page.one("tr", class_="won").all("strong")]
+    assert verdicts == ["applies"]
+    why = page.one("section", aria_labelledby="why-title").text
+    assert "a tariff of the site is closer" in why
+    assert "There is no token 'nope'" in nobody.one("p", role="alert").text
+
+
+async def test_a_quote_without_a_tariff_and_with_nonsense_says_so(
+    sign_in: SignIn, network: Network
+) -> None:
+    browser = await sign_in("read-only")
+
+    empty = await browser.page("/tariffs/quote")
+    long_ago = await browser.page("/tariffs/quote?station=HAM-01&at=2001-01-01T00:00")
+
+    assert empty.one("h1").text == "What would it cost?"
+    assert "No tariff applies" in long_ago.text
+    for wrong in (
+        "station=NOPE",
+        "station=HAM-01&evse=0",
+        "station=HAM-01&evse=1e9",
+        "station=HAM-01&kwh=NaN",
+        "station=HAM-01&minutes=-1",
+        "station=HAM-01&at=yesterday",
+        "station=HAM-01&at=9999-12-31T23:59",
+        "station=HAM-01&who=token",
+    ):
+        page = await browser.page(f"/tariffs/quote?{wrong}")
+        assert page.one("p", role="alert").text, wrong
+
+
+async def test_a_receipt_words_the_settlement_for_its_reader_and_prints(
+    sign_in: SignIn, network: Network, db_sessions: Sessions
+) -> None:
+    async with db_sessions.begin() as db:
+        await db.execute(
+            update(t.Organization)
+            .where(t.Organization.id == network.organization_id)
+            .values(name="<Acme>")
+        )
+    browser = await sign_in("read-only")
+
+    page = await browser.page(f"/sessions/{network.settled}/receipt?lang=de-DE")
+    running = await browser.page(f"/sessions/{network.running}/receipt", status=409)
+    session = await browser.page(f"/sessions/{network.settled}")
+
+    assert page.one("h1").text == "Beleg"
+    assert page.one("html").attributes["lang"] == "de-DE"
+    rows = [row.text for row in page.one("table", class_="bill").all("tr")]
+    assert rows == [
+        "Position Menge Einzelpreis Brutto",
+        "Startgebühr 1 1,19 € pro Ladevorgang 1,19 €",
+        "Energie 16,133 kWh 0,5831 € pro kWh ≈ 9,4072 €",
+        "Rundung ≈ 0,0028 €",
+        "Summe 10,60 €",
+        "Netto 8,91 €",
+        "MwSt. 19 % (Netto 8,91 €) 1,69 €",
+    ]
+    assert "<Acme>" in page.text
+    assert "HAM04A1B2C3" not in page.text
+    assert "not priced yet" in running.text
+    assert f"/sessions/{network.settled}/receipt" in session.links
+
+
+async def test_a_receipt_of_another_organization_is_not_there(
+    sign_in: SignIn, network: Network, db_sessions: Sessions
+) -> None:
+    async with db_sessions.begin() as db:
+        other = (
+            await db.scalars(
+                insert(t.Organization)
+                .values(slug="other", name="Other")
+                .returning(t.Organization.id)
+            )
+        ).one()
+    stranger = await sign_in("administrator", other)
+
+    await stranger.page(f"/sessions/{network.settled}/receipt", status=404)
+    page = await stranger.page("/tariffs/quote?station=HAM-01")
+    assert "There is no station 'HAM-01'" in page.one("p", role="alert").text
