@@ -42,9 +42,9 @@ PLANTED = (
         "at.second_of_day >= self.from_s and at.second_of_day < self.until_s",
     ),
     _conditions(
-        "an end of 00:00 is the start of the day",
+        "a window without an end ends at noon",
         "_seconds(restrictions.end_time) or _DAY_S",
-        "(_DAY_S if restrictions.end_time is None else _seconds(restrictions.end_time) or 0)",
+        "_seconds(restrictions.end_time) or _DAY_S // 2",
     ),
     _conditions(
         "equal times match nothing", "any_time = from_s == until_s or", "any_time = False or"
