@@ -9,6 +9,7 @@ from holdfast.domain.pricing.periods import Interval, SessionCourse, cut_periods
 from holdfast.domain.pricing.price import price
 from holdfast.domain.quality import MeterEnds, RegisterReading, measure
 from holdfast.domain.tariff.version import TariffVersion
+from holdfast.services.refusal import Invalid
 
 MWH_PER_WH = 1_000
 
@@ -26,8 +27,10 @@ class Imagined:
 def estimate(tariff: TariffVersion, imagined: Imagined, context: PriceContext) -> dict[str, object]:
     """The price of an imagined session, as `price_to_json` writes it.
 
-    Raises UnknownZone.
+    Raises Invalid (energy that takes no time), UnknownZone.
     """
+    if imagined.energy_wh and not imagined.charging_s:
+        raise Invalid("charging_s", 0, "use at least 1: energy takes time")
     charged_at = imagined.started_at + timedelta(seconds=imagined.charging_s)
     ended_at = charged_at + timedelta(seconds=imagined.idle_s)
     readings = [

@@ -1,0 +1,225 @@
+"""What would this driver pay on this EVSE at this time, and why."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from api.routes.fields import EvseNumber, Instant, Output, TokenUid
+from holdfast.domain.pricing.amount_text import exact_text
+from holdfast.domain.pricing.price import UnknownZone
+from holdfast.domain.tariff.shown import ShownChange, ShownLine, ShownPrice, UnitPrice
+from holdfast.http.database import Db
+from holdfast.http.idempotency import IdempotentRoute
+from holdfast.http.principal import Reader
+from holdfast.http.problems import Problem
+from holdfast.services import quotes
+from holdfast.services.price_words.price_text import price_text
+from holdfast.services.tariff_choice import Audience, Considered, Place
+
+router = APIRouter(prefix="/quotes", tags=["tariffs"], route_class=IdempotentRoute)
+
+ENERGY_WH_MAX = 10_000_000
+DURATION_S_MAX = 30 * 86_400
+Locale = Annotated[str, StringConstraints(pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8}){0,3}$")]
+
+
+class QuoteQuery(BaseModel):
+    """Name at most one of `token`, `account` and `ad_hoc`; none of them is anybody."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    station: Annotated[str, Field(max_length=48, description="The station's OCPP identity.")]
+    evse: EvseNumber = 1
+    token: Annotated[TokenUid | None, Field(description="Its uid, in any case.")] = None
+    account: UUID | None = None
+    ad_hoc: bool = False
+    at: Annotated[Instant | None, Field(description="Now, where it is left out.")] = None
+    energy_wh: Annotated[
+        int | None, Field(ge=0, le=ENERGY_WH_MAX, description="Of a session to estimate.")
+    ] = None
+    charging_s: Annotated[int, Field(ge=0, le=DURATION_S_MAX)] = 0
+    idle_s: Annotated[int, Field(ge=0, le=DURATION_S_MAX)] = 0
+    locale: Annotated[Locale, Field(description="Of `words`, as in de-AT.")] = "en"
+
+
+class ConsideredShown(Output):
+    """An assignment that was looked at. `lost`: why it does not apply; null: it was chosen."""
+
+    assignment: UUID
+    tariff: UUID
+    tariff_name: str
+    version: Annotated[int | None, Field(description="Its tariff's version in force then.")]
+    audience: Audience
+    place: Place
+    lost: str | None
+
+
+class RateShown(Output):
+    """A price per unit, exact: decimal text, or a fraction such as "17/60".
+
+    `kind`: energy, charging, occupancy, session, reservation, reservation_fee. `excl_vat` is null
+    where the tariff does not state the rate of tax that its prices include.
+    """
+
+    kind: str
+    per: str
+    excl_vat: str | None
+    incl_vat: str
+    vat: str | None
+    step: int
+    grace_s: int
+    market: Annotated[bool, Field(description="It follows a market.")]
+
+
+class ChangeShown(Output):
+    """From `at` on, a session that starts then pays this; null prices: nothing for this kind."""
+
+    at: datetime
+    kind: str
+    excl_vat: str | None
+    incl_vat: str | None
+
+
+class WordsShown(Output):
+    """The price as a driver reads it, in the order that AFIR asks for."""
+
+    locale: str
+    title: str
+    lines: list[str]
+    notes: list[str]
+    changes: list[str]
+
+
+class QuoteEstimate(Output):
+    """The price of the imagined session, by the function that bills; it explains every cent."""
+
+    currency: str
+    excl_vat: str | None
+    incl_vat: str
+    breakdown: dict[str, Any]
+
+
+class QuoteShown(Output):
+    """The tariff that applies, and why. `tariff` null: nothing applies, charging is not priced.
+
+    `considered`: every assignment for this driver there, in order of precedence (audience, then
+    place). `for_others`: what holds there for groups and ad hoc, which this driver is not.
+    `rates`: what a session that starts then pays at first. `next_change`: the first of them.
+    """
+
+    station: str
+    evse: int
+    at: datetime
+    time_zone: str | None
+    user_groups: list[str]
+    tariff: UUID | None
+    tariff_name: str | None
+    version: UUID | None
+    number: int | None
+    currency: str | None
+    audience: Audience | None
+    place: Place | None
+    considered: list[ConsideredShown]
+    for_others: list[ConsideredShown]
+    rates: list[RateShown]
+    next_change: ChangeShown | None
+    words: WordsShown | None
+    estimate: QuoteEstimate | None
+
+
+@router.get("")
+async def read_quote(asked: Annotated[QuoteQuery, Query()], db: Db, reader: Reader) -> QuoteShown:
+    """What would this token (or account, or whoever pays ad hoc) pay there then, and why."""
+    at = asked.at or datetime.now(UTC)
+    question = quotes.QuoteAsked(
+        station=asked.station,
+        evse=asked.evse,
+        at=at,
+        token=asked.token,
+        account_id=asked.account,
+        ad_hoc=asked.ad_hoc,
+        energy_wh=asked.energy_wh,
+        charging_s=asked.charging_s,
+        idle_s=asked.idle_s,
+    )
+    try:
+        found = await quotes.quote(db, reader.organization_id, question)
+    except UnknownZone as error:
+        raise Problem(409, "conflict", f"the site cannot be priced: {error}") from None
+    return _shown(found, question, asked.locale)
+
+
+def _shown(found: quotes.Quote, asked: quotes.QuoteAsked, locale: str) -> QuoteShown:
+    choice, shown = found.choice, found.shown
+    return QuoteShown(
+        station=found.station.identity,
+        evse=asked.evse,
+        at=asked.at,
+        time_zone=None if found.context is None else found.context.zone,
+        user_groups=sorted(found.group_keys),
+        tariff=None if choice is None else choice.tariff.id,
+        tariff_name=None if choice is None else choice.tariff.name,
+        version=None if choice is None else choice.version.id,
+        number=None if choice is None else choice.version.number,
+        currency=None if choice is None else choice.tariff.currency,
+        audience=None if choice is None else choice.audience,
+        place=None if choice is None else choice.place,
+        considered=[_considered(item) for item in found.considered],
+        for_others=[_considered(item) for item in found.elsewhere],
+        rates=[] if shown is None else [_rate(line) for line in shown.lines if line.holds],
+        next_change=_change(shown.changes[0]) if shown is not None and shown.changes else None,
+        words=None if shown is None else _words(shown, locale),
+        estimate=None if found.estimate is None else QuoteEstimate.model_validate(found.estimate),
+    )
+
+
+def _considered(item: Considered) -> ConsideredShown:
+    return ConsideredShown(
+        assignment=item.assignment.id,
+        tariff=item.tariff.id,
+        tariff_name=item.tariff.name,
+        version=None if item.version is None else item.version.number,
+        audience=item.audience,
+        place=item.place,
+        lost=item.lost,
+    )
+
+
+def _rate(line: ShownLine) -> RateShown:
+    return RateShown(
+        kind=line.kind.value,
+        per=line.per.value,
+        excl_vat=_net(line.price),
+        incl_vat=exact_text(line.price.incl),
+        vat=None if line.price.vat is None else str(line.price.vat),
+        step=line.step,
+        grace_s=line.grace_s,
+        market=line.market,
+    )
+
+
+def _change(change: ShownChange) -> ChangeShown:
+    return ChangeShown(
+        at=change.at,
+        kind=change.kind.value,
+        excl_vat=None if change.price is None else _net(change.price),
+        incl_vat=None if change.price is None else exact_text(change.price.incl),
+    )
+
+
+def _net(price: UnitPrice) -> str | None:
+    return None if price.excl is None else exact_text(price.excl)
+
+
+def _words(shown: ShownPrice, locale: str) -> WordsShown:
+    text = price_text(shown, locale)
+    return WordsShown(
+        locale=text.locale,
+        title=text.title,
+        lines=[line.text for line in text.lines],
+        notes=list(text.notes),
+        changes=list(text.changes),
+    )
