@@ -20,8 +20,10 @@ from holdfast.domain.pricing.priced_session import (
     Adjustment,
     AdjustmentReason,
     PricedLine,
+    RateSum,
     Sum,
-    added,
+    by_rate,
+    summed,
 )
 from holdfast.domain.pricing.rate import VAT_SCALE
 from holdfast.domain.pricing.rounding import rounded
@@ -56,10 +58,11 @@ class Total:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Billed:
-    """What is adjusted: the lines of a session, the local day (an ordinal) of each period, and
-    the tariffs that its periods were priced by."""
+    """What is adjusted: the lines of a session, and the same as one per rate; the local day of each
+    period (an ordinal); the tariffs that its periods were priced by."""
 
     lines: Sequence[PricedLine]
+    sums: tuple[RateSum, ...]
     days: Sequence[int]
     tariffs: Sequence[CompiledTariff]
     currency: Currency
@@ -67,8 +70,8 @@ class Billed:
 
 def adjusted(billed: Billed, context: PriceContext) -> Total:
     """The total of a session and how it came about."""
-    total_lines = added(billed.lines)
-    total = Total(total_lines.excl, total_lines.incl)
+    lines = summed(billed.sums)
+    total = Total(lines.excl, lines.incl)
     cap = _agreed(total, billed, "daily_cap", lambda version: version.daily_cap)
     rounding = context.rounding
     if cap is not None or rounding.per is not RoundedPer.TOTAL or rounding.tax_on_rounded_net:
@@ -91,7 +94,7 @@ def _round_parts(
     A part is a dimension or a period; of a local day, where caps count by days; at one rate of
     tax, where tax is worked out from the rounded net amount.
     """
-    parts: dict[Hashable, tuple[int, Sum, PricedLine]] = {}
+    parts: dict[Hashable, tuple[int, list[PricedLine]]] = {}
     for line in billed.lines:
         day = billed.days[line.period] if by_day else 0
         key = (
@@ -100,12 +103,13 @@ def _round_parts(
             line.period if rounding.per is RoundedPer.PERIOD else None,
             (line.rate.vat_n, line.rate.form) if rounding.tax_on_rounded_net else None,
         )
-        parts.setdefault(key, (day, Sum(), line))[1].add(line)
+        parts.setdefault(key, (day, []))[1].append(line)
     days: dict[int, tuple[Fraction, Fraction]] = {}
     more_excl = more_incl = _NOTHING
-    for day, part, line in parts.values():
+    for day, lines in parts.values():
+        part = summed(by_rate(lines))
         exact_excl, exact_incl = part.excl or _NOTHING, part.incl
-        excl, incl = _stated(part, line, rounding, billed.currency)
+        excl, incl = _stated(part, lines[0], rounding, billed.currency)
         more_excl, more_incl = more_excl + excl - exact_excl, more_incl + incl - exact_incl
         of_day = days.get(day, (_NOTHING, _NOTHING))
         days[day] = of_day[0] + excl, of_day[1] + incl
@@ -192,7 +196,7 @@ def _sides(limit: PriceLimit, billed: Billed) -> tuple[Decimal | None, Decimal |
 
 def _is_taxed(billed: Billed) -> bool:
     """Whether the lines differ before and after tax; where none costs money, whether they may."""
-    rates = [line.rate for line in billed.lines if line.charged]
+    rates = [one.rate for one in billed.sums if one.quantity]
     if not rates:
         rates = [
             rate

@@ -10,6 +10,7 @@ AMOUNT_DECIMALS_MAX = 40
 
 _USUAL_DECIMALS = 18
 _USUAL = 10**_USUAL_DECIMALS
+_MOST = 10**AMOUNT_DECIMALS_MAX
 
 
 def exact_text(value: Fraction) -> str:
@@ -22,16 +23,14 @@ def exact_text(value: Fraction) -> str:
 
 def ratio_text(numerator: int, denominator: int) -> str:
     """`exact_text` of a fraction in parts, which need not be in lowest terms."""
+    digits, rest = divmod(numerator * _USUAL, denominator)
+    if not rest:
+        return decimal_text_of(digits, _USUAL_DECIMALS)
+    digits, rest = divmod(numerator * _MOST, denominator)
+    if not rest:
+        return decimal_text_of(digits, AMOUNT_DECIMALS_MAX)
     common = gcd(numerator, denominator)
-    numerator, denominator = numerator // common, denominator // common
-    if denominator == 1:
-        return str(numerator)
-    decimals, power = _USUAL_DECIMALS, _USUAL
-    if power % denominator:
-        decimals, power = AMOUNT_DECIMALS_MAX, 10**AMOUNT_DECIMALS_MAX
-        if power % denominator:
-            return f"{numerator}/{denominator}"
-    return decimal_places(numerator * (power // denominator), decimals).rstrip("0")
+    return f"{numerator // common}/{denominator // common}"
 
 
 def rounded_text(numerator: int, denominator: int, decimals: int, mode: RoundingMode) -> str:
@@ -39,10 +38,15 @@ def rounded_text(numerator: int, denominator: int, decimals: int, mode: Rounding
     return decimal_places(whole(numerator * 10**decimals, denominator, mode), decimals)
 
 
-def decimal_places(value: int, decimals: int) -> str:
+def decimal_text_of(digits: int, decimals: int) -> str:
+    """A whole number of the last decimal as text, without zeros at its end: 1610 is `"16.1"`."""
+    return decimal_places(digits, decimals).rstrip("0").rstrip(".")
+
+
+def decimal_places(digits: int, decimals: int) -> str:
     """A whole number of the last decimal as text: 1610 with two is `"16.10"`."""
-    if not decimals:
-        return str(value)
-    digits = str(abs(value)).rjust(decimals + 1, "0")
-    sign = "-" if value < 0 else ""
-    return f"{sign}{digits[:-decimals]}.{digits[-decimals:]}"
+    text = str(digits)
+    if len(text) <= decimals or digits < 0:
+        # zfill puts the zeros after the sign.
+        text = text.zfill(decimals + (1 if digits >= 0 else 2))
+    return f"{text[:-decimals]}.{text[-decimals:]}" if decimals else text

@@ -30,23 +30,22 @@ def crosses_boundary(
     `end` is the state of the session there. `fee_open`: no FLAT was billed so far, so the first
     that comes to match counts. Both instants are UTC.
     """
-    start = place.at
-    if end.elapsed_s <= start.elapsed_s:
+    if end.elapsed_s <= place.at.elapsed_s:
         return False
-    walks = list(_walks(place, context, fee_open=fee_open))
+    tariff = place.tariff
     return (
-        (_edge_inside(place, end) and _rate_changes(place, end, walks))
-        or (place.tariff.by_market and _market_changes(place, ended_at, context))
-        or (place.tariff.by_day and _span_changes(place, end))
+        (_edge_inside(place, end) and _rate_changes(place, end, context, fee_open=fee_open))
+        or (tariff.by_market and _market_changes(place, ended_at, context))
+        or (tariff.by_day and _span_changes(place, end))
     )
 
 
 def _edge_inside(place: Place, end: Instant) -> bool:
     start, edges = place.at, place.tariff.edges
     return (
-        bool(_inside(edges.elapsed_s, start.elapsed_s, end.elapsed_s))
+        (bool(edges.clock_s) and _clock_crossed(edges.clock_s, start, end))
+        or bool(_inside(edges.elapsed_s, start.elapsed_s, end.elapsed_s))
         or bool(_inside(edges.energy_mwh, start.energy_mwh, end.energy_mwh))
-        or _clock_crossed(edges.clock_s, start, end)
     )
 
 
@@ -57,9 +56,9 @@ def _clock_crossed(edges_s: tuple[int, ...], start: Instant, end: Instant) -> bo
     return ahead != behind
 
 
-def _rate_changes(place: Place, end: Instant, walks: list[Walk]) -> bool:
+def _rate_changes(place: Place, end: Instant, context: PriceContext, *, fee_open: bool) -> bool:
     period = place.period
-    for walk in walks:
+    for walk in _walks(place, context, fee_open=fee_open):
         first = find_rate(walk, place.at, period)
         for at in _moments(place, end):
             rate = find_rate(walk, at, period)
@@ -131,4 +130,5 @@ def _walks(place: Place, context: PriceContext, *, fee_open: bool) -> Iterator[W
 
 
 def _inside(edges: tuple[int, ...], after: int, before: int) -> tuple[int, ...]:
+    """The edges between two values, both excluded."""
     return edges[bisect_right(edges, after) : bisect_left(edges, before)]

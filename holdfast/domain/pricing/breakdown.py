@@ -6,66 +6,70 @@ add up to the exact total; taxes, with what the adjustments changed, to the tax 
 """
 
 from collections.abc import Iterable
-from fractions import Fraction
 
-from holdfast.domain.pricing.amount_text import exact_text, ratio_text, rounded_text
+from holdfast.domain.pricing.amount_text import (
+    decimal_places,
+    decimal_text_of,
+    ratio_text,
+)
 from holdfast.domain.pricing.context import OUR_ROUNDING
 from holdfast.domain.pricing.priced_session import (
     Adjustment,
+    LineReason,
     PricedLine,
     PricedSession,
+    RateSum,
+    Ratio,
     Sum,
     TaxTotal,
-    added,
+    summed,
 )
 from holdfast.domain.pricing.rate import Rate
-from holdfast.domain.pricing.rounding import decimals_of
+from holdfast.domain.pricing.rounding import decimals_of, whole
 from holdfast.domain.tariff.canonical import decimal_text
 from holdfast.domain.tariff.version import DimensionType
 
 _UNITS = {
-    DimensionType.ENERGY: ("kWh", 1_000_000, "kWh"),
-    DimensionType.TIME: ("s", 1, "h"),
-    DimensionType.PARKING_TIME: ("s", 1, "h"),
-    DimensionType.FLAT: ("session", 1, "session"),
+    DimensionType.ENERGY: ("kWh", 6, "kWh"),
+    DimensionType.TIME: ("s", 0, "h"),
+    DimensionType.PARKING_TIME: ("s", 0, "h"),
+    DimensionType.FLAT: ("session", 0, "session"),
 }
+"""The unit, the decimals of a quantity in it, and what a price is for."""
+
 _CHARGING = {kind: kind.value for kind in DimensionType}
 _RESERVATION = {kind: f"RESERVATION_{kind.value}" for kind in DimensionType}
 _KINDS = {name: kind for names in (_CHARGING, _RESERVATION) for kind, name in names.items()}
+_REASONS = {reason: reason.value for reason in LineReason}
 _COSTS = {
-    "total_fixed_cost": DimensionType.FLAT,
-    "total_energy_cost": DimensionType.ENERGY,
-    "total_time_cost": DimensionType.TIME,
-    "total_parking_cost": DimensionType.PARKING_TIME,
+    "total_fixed_cost": DimensionType.FLAT.value,
+    "total_energy_cost": DimensionType.ENERGY.value,
+    "total_time_cost": DimensionType.TIME.value,
+    "total_parking_cost": DimensionType.PARKING_TIME.value,
 }
 
 
 def price_to_json(priced: PricedSession) -> dict[str, object]:
     """`{currency, excl_vat, incl_vat, breakdown}` as in DESIGN 6; amounts in major units."""
     texts = _Texts(priced)
-    excl, incl = texts.stated(priced.exact_excl), texts.stated(priced.exact_incl)
-    totals = _totals(priced.lines)
+    excl = None if priced.exact_excl is None else priced.exact_excl.as_integer_ratio()
+    incl = priced.exact_incl.as_integer_ratio()
+    totals = {name: texts.total(name, total) for name, total in _totals(priced.sums).items()}
     several = len(priced.tariff_ids) > 1
     breakdown: dict[str, object] = {
         "tariff_version": priced.tariff_id,
         "lines": [texts.line(line, several=several) for line in priced.lines],
         "adjustments": [texts.adjustment(item) for item in priced.adjustments],
-        "totals": {name: texts.total(name, total) for name, total in totals.items()},
-        "costs": texts.costs(priced.lines, totals),
+        "totals": totals,
+        "costs": texts.costs(priced.sums, totals),
         "taxes": [texts.tax(item) for item in priced.taxes()],
-        "exact": {
-            "excl_vat": None if priced.exact_excl is None else exact_text(priced.exact_excl),
-            "incl_vat": exact_text(priced.exact_incl),
-        },
-        "rounding": {
-            "excl_vat": _added(excl, priced.exact_excl),
-            "incl_vat": _added(incl, priced.exact_incl),
-        },
+        "exact": {"excl_vat": _exact(excl), "incl_vat": _exact(incl)},
+        "rounding": {"excl_vat": texts.added(excl), "incl_vat": texts.added(incl)},
         "findings": [finding.to_json() for finding in priced.findings],
     }
     if several:
         breakdown["tariff_versions"] = list(priced.tariff_ids)
-    if priced.rounding != OUR_ROUNDING:
+    if priced.rounding is not OUR_ROUNDING:
         breakdown["rounding_policy"] = {
             "per": priced.rounding.per.value,
             "mode": priced.rounding.mode.value,
@@ -76,8 +80,8 @@ def price_to_json(priced: PricedSession) -> dict[str, object]:
         breakdown["credit"] = True
     return {
         "currency": priced.currency.code,
-        "excl_vat": excl,
-        "incl_vat": incl,
+        "excl_vat": texts.stated(excl),
+        "incl_vat": texts.stated(incl),
         "breakdown": breakdown,
     }
 
@@ -87,41 +91,42 @@ class _Texts:
 
     def __init__(self, priced: PricedSession) -> None:
         self.decimals = decimals_of(priced.rounding, priced.currency)
+        self._power = 10**self.decimals
         self._mode = priced.rounding.mode
 
-    def stated(self, exact: Fraction | None) -> str | None:
+    def stated(self, exact: Ratio | None) -> str | None:
+        """Rounded; None where it is not known."""
+        return None if exact is None else decimal_places(self._whole(exact), self.decimals)
+
+    def added(self, exact: Ratio | None) -> str | None:
+        """What rounding adds to an exact amount."""
         if exact is None:
             return None
-        return rounded_text(exact.numerator, exact.denominator, self.decimals, self._mode)
+        numerator, denominator = exact
+        more = self._whole(exact) * denominator - numerator * self._power
+        return ratio_text(more, denominator * self._power)
 
     def line(self, line: PricedLine, *, several: bool) -> dict[str, object]:
-        """In whole numbers up to the text: most of the work of a breakdown is here."""
         kind, reason, number, started_at, quantity, rate, tariff_id, reservation = line
-        unit, per_unit, price_unit = _UNITS[kind]
-        charged, decimals, mode = line.charged, self.decimals, self._mode
-        numerator, denominator = charged * rate.gross_n, rate.gross_d
-        incl, incl_exact = (
-            rounded_text(numerator, denominator, decimals, mode),
-            ratio_text(numerator, denominator),
-        )
+        unit, per_unit_decimals, price_unit = _UNITS[kind]
+        charged = line.charged
+        incl, incl_exact = self._both(charged, rate.gross_n, rate.gross_d, rate.gross_decimal)
         excl: str | None = incl
         excl_exact: str | None = incl_exact
         if not rate.net_d:
             excl = excl_exact = None
         elif rate.vat_n:
-            numerator, denominator = charged * rate.net_n, rate.net_d
-            excl = rounded_text(numerator, denominator, decimals, mode)
-            excl_exact = ratio_text(numerator, denominator)
+            excl, excl_exact = self._both(charged, rate.net_n, rate.net_d, rate.net_decimal)
         shown: dict[str, object] = {
             "dimension": (_RESERVATION if reservation else _CHARGING)[kind],
-            "reason": reason.value,
+            "reason": _REASONS[reason],
             "period": number,
             "started_at": started_at.isoformat(),
-            "quantity": ratio_text(quantity, per_unit),
+            "quantity": decimal_text_of(quantity, per_unit_decimals),
             "unit": unit,
-            "unit_price": _unit_price(rate),
+            "unit_price": rate.price_text,
             "price_per": price_unit,
-            "vat": None if rate.component.vat is None else decimal_text(rate.component.vat),
+            "vat": rate.vat_text,
             "excl_vat": excl,
             "incl_vat": incl,
             "excl_vat_exact": excl_exact,
@@ -137,22 +142,36 @@ class _Texts:
         shown: dict[str, object] = {"reason": item.reason.value}
         if item.day is not None:
             shown["day"] = item.day.isoformat()
-        return {**shown, **self._amounts(item.excl, item.incl)}
+        excl = None if item.excl is None else item.excl.as_integer_ratio()
+        return {**shown, **self._amounts(excl, item.incl.as_integer_ratio())}
 
     def total(self, name: str, total: Sum) -> dict[str, object]:
         """Of a dimension; what was free is apart from what is billed."""
-        unit, per_unit, _ = _UNITS[_KINDS[name]]
-        shown: dict[str, object] = {"quantity": ratio_text(total.quantity, per_unit), "unit": unit}
+        unit, decimals, _ = _UNITS[_KINDS[name]]
+        shown: dict[str, object] = {
+            "quantity": decimal_text_of(total.quantity, decimals),
+            "unit": unit,
+        }
         if total.free_quantity:
-            shown["free_quantity"] = ratio_text(total.free_quantity, per_unit)
-        return {**shown, **self._amounts(total.excl, total.incl)}
+            shown["free_quantity"] = decimal_text_of(total.free_quantity, decimals)
+        return {**shown, **self._amounts(total.net, total.gross)}
 
-    def costs(self, lines: Iterable[PricedLine], totals: dict[str, Sum]) -> dict[str, object]:
+    def costs(
+        self, sums: Iterable[RateSum], totals: dict[str, dict[str, object]]
+    ) -> dict[str, object]:
         """As OCPI names them (mod_cdrs, CDR object)."""
-        shown = {name: self._cost(totals.get(kind.value)) for name, kind in _COSTS.items()}
-        reserved = [line for line in lines if line.reservation]
-        shown["total_reservation_cost"] = self._cost(added(reserved) if reserved else None)
-        return dict(shown)
+        zero = decimal_places(0, self.decimals)
+        nothing: dict[str, object] = {"excl_vat": zero, "incl_vat": zero}
+        shown: dict[str, object] = {}
+        for name, kind in _COSTS.items():
+            total = totals.get(kind, nothing)
+            shown[name] = {"excl_vat": total["excl_vat"], "incl_vat": total["incl_vat"]}
+        reserved = summed(one for one in sums if one.reservation)
+        shown["total_reservation_cost"] = {
+            "excl_vat": self.stated(reserved.net),
+            "incl_vat": self.stated(reserved.gross),
+        }
+        return shown
 
     def tax(self, item: TaxTotal) -> dict[str, object]:
         shown: dict[str, object] = {
@@ -164,35 +183,40 @@ class _Texts:
             shown["reason"] = "adjustments"
         return shown
 
-    def _cost(self, total: Sum | None) -> dict[str, str | None]:
-        if total is None:
-            zero = rounded_text(0, 1, self.decimals, self._mode)
-            return {"excl_vat": zero, "incl_vat": zero}
-        return {"excl_vat": self.stated(total.excl), "incl_vat": self.stated(total.incl)}
-
-    def _amounts(self, excl: Fraction | None, incl: Fraction) -> dict[str, object]:
+    def _amounts(self, excl: Ratio | None, incl: Ratio) -> dict[str, object]:
         return {
             "excl_vat": self.stated(excl),
             "incl_vat": self.stated(incl),
-            "excl_vat_exact": None if excl is None else exact_text(excl),
-            "incl_vat_exact": exact_text(incl),
+            "excl_vat_exact": _exact(excl),
+            "incl_vat_exact": _exact(incl),
         }
 
+    def _both(
+        self, quantity: int, numerator: int, denominator: int, known: tuple[int, int] | None
+    ) -> tuple[str, str]:
+        """An amount as it is stated and as it is. Most have few decimals, which is cheaper."""
+        if known is None:
+            exact = quantity * numerator, denominator
+            return decimal_places(self._whole(exact), self.decimals), ratio_text(*exact)
+        digits, decimals = quantity * known[0], known[1]
+        stated = whole(digits * self._power, 10**decimals, self._mode)
+        return decimal_places(stated, self.decimals), decimal_text_of(digits, decimals)
 
-def _totals(lines: Iterable[PricedLine]) -> dict[str, Sum]:
+    def _whole(self, exact: Ratio) -> int:
+        return whole(exact[0] * self._power, exact[1], self._mode)
+
+
+def _totals(sums: Iterable[RateSum]) -> dict[str, Sum]:
     """Of every dimension that has lines, in one order."""
-    found: dict[str, Sum] = {}
-    for line in lines:
-        name = (_RESERVATION if line.reservation else _CHARGING)[line.dimension]
-        total = found.get(name)
-        if total is None:
-            total = found[name] = Sum()
-        total.add(line)
-    return {name: found[name] for name in _KINDS if name in found}
+    found: dict[str, list[RateSum]] = {}
+    for one in sums:
+        name = (_RESERVATION if one.reservation else _CHARGING)[one.dimension]
+        found.setdefault(name, []).append(one)
+    return {name: summed(found[name]) for name in _KINDS if name in found}
 
 
-def _unit_price(rate: Rate) -> str:
-    return decimal_text(rate.component.price) if rate.market is None else exact_text(rate.price)
+def _exact(ratio: Ratio | None) -> str | None:
+    return None if ratio is None else ratio_text(*ratio)
 
 
 def _spot(rate: Rate) -> dict[str, object]:
@@ -206,8 +230,3 @@ def _spot(rate: Rate) -> dict[str, object]:
         "markup": decimal_text(rate.component.price),
         "fallback": market.stood_in,
     }
-
-
-def _added(stated: str | None, exact: Fraction | None) -> str | None:
-    """What rounding added to an exact amount."""
-    return None if stated is None or exact is None else exact_text(Fraction(stated) - exact)

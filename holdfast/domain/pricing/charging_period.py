@@ -48,6 +48,11 @@ class ChargingPeriod:
         return self.time_s + self.parking_s + self.grace_s
 
     @property
+    def used_s(self) -> int:
+        """All seconds of the period; 0 where it gives none."""
+        return self.time_s + self.parking_s + self.grace_s + self.reservation_s
+
+    @property
     def reserves_only(self) -> bool:
         """Whether the EVSE was only reserved: then no price of charging counts, not even FLAT."""
-        return self.reservation_s > 0 and not self.energy_mwh and not self.connected_s
+        return 0 < self.reservation_s == self.used_s and not self.energy_mwh

@@ -26,7 +26,7 @@ from holdfast.domain.pricing.charging_period import ChargingPeriod
 from holdfast.domain.pricing.compiled_tariff import CompiledTariff, compile_tariff
 from holdfast.domain.pricing.conditions import Instant, local_instant
 from holdfast.domain.pricing.context import PriceContext
-from holdfast.domain.pricing.priced_session import PricedLine, PricedSession
+from holdfast.domain.pricing.priced_session import PricedSession, RateSum, by_rate
 from holdfast.domain.pricing.session_walk import SessionWalk
 from holdfast.domain.tariff.version import TariffVersion, TaxIncluded
 
@@ -76,17 +76,21 @@ def price_compiled(
     session.walk(periods)
     session.bill.add_step_sizes()
     lines = tuple(session.bill.lines)
-    currency = tariffs[0].tariff.currency
     billed = Billed(
-        lines=lines, days=session.days, tariffs=tuple(session.used.values()), currency=currency
+        lines=lines,
+        sums=by_rate(lines),
+        days=session.days,
+        tariffs=tuple(session.used.values()),
+        currency=tariffs[0].tariff.currency,
     )
     total = adjusted(billed, context)
     return PricedSession(
         tariff_ids=tuple(one.tariff.id for one in tariffs),
-        currency=currency,
+        currency=billed.currency,
         lines=lines,
+        sums=billed.sums,
         adjustments=tuple(total.adjustments),
-        findings=(*session.odd.findings(), *_tax_findings(lines), *total.findings),
+        findings=(*session.odd.findings(), *_tax_findings(billed.sums), *total.findings),
         exact_excl=total.excl,
         exact_incl=total.incl,
         rounding=context.rounding,
@@ -121,10 +125,10 @@ def _require_fit(tariffs: Sequence[CompiledTariff]) -> None:
         )
 
 
-def _tax_findings(lines: Sequence[PricedLine]) -> list[Finding]:
+def _tax_findings(sums: Sequence[RateSum]) -> list[Finding]:
     """Where a tariff says that tax is in its prices or comes on top, but not how much."""
     stated = (TaxIncluded.YES, TaxIncluded.NO)
-    if any(line.rate.form in stated and line.rate.vat is None for line in lines if line.charged):
+    if any(one.quantity and one.rate.vat is None and one.rate.form in stated for one in sums):
         detail = "a price has no rate of tax: no tax was added"
         return [Finding(code="tax_unknown", detail=detail)]
     return []

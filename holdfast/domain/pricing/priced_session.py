@@ -5,8 +5,9 @@ rounded from it, once each, so rounded subtotals need not add up to the rounded 
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import date, datetime
+from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
 from typing import NamedTuple
@@ -89,42 +90,44 @@ class Adjustment:
     day: date | None = None
 
 
-@dataclass(slots=True)
-class Sum:
-    """Lines added up: whole numbers by denominator, and one division per denominator at the end.
+class RateSum(NamedTuple):
+    """All lines at one rate. What is free is apart from what costs money."""
 
-    `quantity` is what is billed, the surplus of step sizes included; `free_quantity` is apart.
+    rate: Rate
+    dimension: DimensionType
+    reservation: bool
+    quantity: int
+    free_quantity: int
+
+
+Ratio = tuple[int, int]
+"""A numerator and a positive denominator, not in lowest terms: amounts on the way to a text."""
+
+
+class Sum(NamedTuple):
+    """Rates added up, exact, in major units. `quantity` is what is billed, the surplus of step
+    sizes included; `net` is None where the amount before tax is not known.
     """
 
-    quantity: int = 0
-    free_quantity: int = 0
-    net_known: bool = True
-    _net: dict[int, int] = field(default_factory=dict)
-    _gross: dict[int, int] = field(default_factory=dict)
-
-    def add(self, line: PricedLine) -> None:
-        quantity, rate = line.quantity, line.rate
-        if line.reason is LineReason.ALLOWANCE:
-            self.free_quantity += quantity
-            return
-        self.quantity += quantity
-        gross = self._gross
-        gross[rate.gross_d] = gross.get(rate.gross_d, 0) + quantity * rate.gross_n
-        if rate.net_d:
-            net = self._net
-            net[rate.net_d] = net.get(rate.net_d, 0) + quantity * rate.net_n
-        else:
-            self.net_known = False
+    quantity: int
+    free_quantity: int
+    net: Ratio | None
+    gross: Ratio
 
     @property
     def excl(self) -> Fraction | None:
-        """Exact, in major units, before tax; None where it is not known."""
-        return _divided(self._net) if self.net_known else None
+        """Before tax."""
+        return None if self.net is None else Fraction(*self.net)
 
     @property
     def incl(self) -> Fraction:
-        """Exact, in major units, after tax."""
-        return _divided(self._gross)
+        """After tax."""
+        return Fraction(*self.gross)
+
+    @property
+    def tax(self) -> Ratio | None:
+        """What is after tax and not before."""
+        return None if self.net is None else ratio_sum(self.gross, (-self.net[0], self.net[1]))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,8 +139,8 @@ class TaxTotal:
     """
 
     vat: str | None
-    net: Fraction | None
-    tax: Fraction | None
+    net: Ratio | None
+    tax: Ratio | None
     adjusted: bool = False
 
 
@@ -166,6 +169,9 @@ class PricedSession:
     tariff_ids: tuple[str, ...]
     currency: Currency
     lines: tuple[PricedLine, ...]
+    sums: tuple[RateSum, ...]
+    """The lines by rate, in the order in which the rates appear."""
+
     adjustments: tuple[Adjustment, ...]
     findings: tuple[Finding, ...]
     exact_excl: Fraction | None
@@ -190,8 +196,8 @@ class PricedSession:
 
     def total(self, dimension: DimensionType) -> Sum:
         """The total of one dimension of charging; zero where it was not priced."""
-        return added(
-            line for line in self.lines if line.dimension is dimension and not line.reservation
+        return summed(
+            one for one in self.sums if one.dimension is dimension and not one.reservation
         )
 
     def costs(self) -> Costs:
@@ -201,24 +207,21 @@ class PricedSession:
             energy=self.total(DimensionType.ENERGY),
             time=self.total(DimensionType.TIME),
             parking=self.total(DimensionType.PARKING_TIME),
-            reservation=added(line for line in self.lines if line.reservation),
+            reservation=summed(one for one in self.sums if one.reservation),
         )
 
     def taxes(self) -> tuple[TaxTotal, ...]:
         """Net and tax per rate, in the order in which the rates appear; last the adjustments."""
-        sums: dict[str | None, Sum] = {}
-        for line in self.lines:
-            vat = line.rate.vat
-            key = None if vat is None else exact_text(Fraction(vat))
-            sums.setdefault(key, Sum()).add(line)
-        totals = [
-            TaxTotal(vat=vat, net=part.excl, tax=_difference(part.incl, part.excl))
-            for vat, part in sums.items()
-        ]
+        by_vat: dict[Decimal | None, list[RateSum]] = {}
+        for one in self.sums:
+            by_vat.setdefault(one.rate.vat, []).append(one)
+        totals = []
+        for vat, rates in by_vat.items():
+            part = summed(rates)
+            text = None if vat is None else exact_text(Fraction(vat))
+            totals.append(TaxTotal(vat=text, net=part.net, tax=part.tax))
         if self.adjustments:
-            net = sum_or_unknown(item.excl for item in self.adjustments)
-            gross = sum((item.incl for item in self.adjustments), Fraction(0))
-            totals.append(TaxTotal(vat=None, net=net, tax=_difference(gross, net), adjusted=True))
+            totals.append(_adjusted_tax(self.adjustments))
         return tuple(totals)
 
     def credited(self) -> "PricedSession":
@@ -226,6 +229,10 @@ class PricedSession:
         return replace(
             self,
             lines=tuple(line._replace(quantity=-line.quantity) for line in self.lines),
+            sums=tuple(
+                one._replace(quantity=-one.quantity, free_quantity=-one.free_quantity)
+                for one in self.sums
+            ),
             adjustments=tuple(
                 replace(item, excl=None if item.excl is None else -item.excl, incl=-item.incl)
                 for item in self.adjustments
@@ -244,30 +251,61 @@ class PricedSession:
         return Money(steps * coarser, self.currency)
 
 
-def added(lines: Iterable[PricedLine]) -> Sum:
-    """Lines added up."""
-    total = Sum()
+def by_rate(lines: Iterable[PricedLine]) -> tuple[RateSum, ...]:
+    """The lines of each rate as one."""
+    # By identity: a rate is one component of one element, and made once per market's price.
+    first: dict[int, PricedLine] = {}
+    used: dict[int, int] = {}
+    free: dict[int, int] = {}
     for line in lines:
-        total.add(line)
-    return total
+        key = id(line.rate)
+        if key not in first:
+            first[key], used[key], free[key] = line, 0, 0
+        quantities = free if line.reason is LineReason.ALLOWANCE else used
+        quantities[key] += line.quantity
+    return tuple(
+        RateSum(line.rate, line.dimension, line.reservation, used[key], free[key])
+        for key, line in first.items()
+    )
 
 
-def sum_or_unknown(amounts: Iterable[Fraction | None]) -> Fraction | None:
-    """The sum, or None where one of them is not known."""
-    total = Fraction(0)
-    for amount in amounts:
-        if amount is None:
-            return None
-        total += amount
-    return total
+def summed(rates: Iterable[RateSum]) -> Sum:
+    """Rates added up; nothing is zero."""
+    quantity = free = 0
+    net: Ratio | None = (0, 1)
+    gross: Ratio = (0, 1)
+    for one in rates:
+        rate, used = one.rate, one.quantity
+        quantity += used
+        free += one.free_quantity
+        gross = ratio_sum(gross, (used * rate.gross_n, rate.gross_d))
+        if used:
+            part = (used * rate.net_n, rate.net_d)
+            net = ratio_sum(net, part) if net is not None and rate.net_d else None
+    return Sum(quantity, free, net, gross)
 
 
-def _divided(by_denominator: dict[int, int]) -> Fraction:
-    total = Fraction(0)
-    for denominator, numerator in by_denominator.items():
-        total += Fraction(numerator, denominator)
-    return total
+def ratio_sum(one: Ratio, other: Ratio) -> Ratio:
+    """Added up, over one denominator where both have the same."""
+    if one[1] == other[1]:
+        return one[0] + other[0], one[1]
+    if not one[0]:
+        return other
+    if not other[0]:
+        return one
+    return one[0] * other[1] + other[0] * one[1], one[1] * other[1]
 
 
-def _difference(gross: Fraction, net: Fraction | None) -> Fraction | None:
-    return None if net is None else gross - net
+def _adjusted_tax(adjustments: Iterable[Adjustment]) -> TaxTotal:
+    net: Fraction | None = Fraction(0)
+    gross = Fraction(0)
+    for item in adjustments:
+        net = None if net is None or item.excl is None else net + item.excl
+        gross += item.incl
+    tax = None if net is None else gross - net
+    return TaxTotal(
+        vat=None,
+        net=None if net is None else net.as_integer_ratio(),
+        tax=None if tax is None else tax.as_integer_ratio(),
+        adjusted=True,
+    )

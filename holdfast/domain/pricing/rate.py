@@ -10,6 +10,8 @@ from decimal import Decimal
 from fractions import Fraction
 from math import lcm
 
+from holdfast.domain.pricing.amount_text import exact_text
+from holdfast.domain.tariff.canonical import decimal_text
 from holdfast.domain.tariff.version import (
     PRICE_DECIMALS_MAX,
     VAT_DECIMALS_MAX,
@@ -25,6 +27,8 @@ _UNIT = lcm(_MWH_PER_KWH, _S_PER_HOUR)
 AMOUNT_SCALE: int = _UNIT * 10**PRICE_DECIMALS_MAX
 VAT_SCALE: int = 100 * 10**VAT_DECIMALS_MAX
 """A VAT of 19 % is `19 * 10**4` of this."""
+
+DECIMALS_MAX = 30
 
 MARKETS_KEPT_MAX = 4_096
 """Market prices per rate whose whole numbers are kept: a quarter-hour market's six weeks."""
@@ -68,6 +72,12 @@ class Rate:
     net_d: int
     gross_n: int
     gross_d: int
+    net_decimal: tuple[int, int] | None
+    gross_decimal: tuple[int, int] | None
+    """The same two as a whole number of the last of so many decimals, where they have an end."""
+
+    price_text: str
+    vat_text: str | None
     step: int
     """In mWh or seconds; 0 is no step."""
 
@@ -145,7 +155,22 @@ def _whole(
         net_d=net_d,
         gross_n=numerator * with_tax,
         gross_d=scale * VAT_SCALE,
+        net_decimal=_decimal(net_n, net_d) if net_d else None,
+        gross_decimal=_decimal(numerator * with_tax, scale * VAT_SCALE),
+        price_text=exact_text(price) if market else decimal_text(component.price),
+        vat_text=None if component.vat is None else decimal_text(component.vat),
         step=0 if component.type is DimensionType.FLAT else component.step_size * per_step,
         form=form,
         market=market,
     )
+
+
+def _decimal(numerator: int, denominator: int) -> tuple[int, int] | None:
+    """As few decimals as it takes."""
+    exact, decimals = Fraction(numerator, denominator), 0
+    while decimals < DECIMALS_MAX and 10**decimals % exact.denominator:
+        decimals += 1
+    power = 10**decimals
+    if power % exact.denominator:
+        return None
+    return exact.numerator * (power // exact.denominator), decimals

@@ -13,14 +13,8 @@ from holdfast.domain.pricing.context import Rounding, RoundingMode
 def whole(numerator: int, denominator: int, mode: RoundingMode) -> int:
     """The whole number for a fraction (of a positive denominator)."""
     size, rest = divmod(abs(numerator), denominator)
-    if rest:
-        doubled = 2 * rest
-        if mode is RoundingMode.HALF_UP:
-            size += doubled >= denominator
-        elif mode is RoundingMode.HALF_EVEN:
-            size += doubled > denominator or (doubled == denominator and size % 2 == 1)
-        elif mode is RoundingMode.UP:
-            size += 1
+    if rest and _goes_up(size, 2 * rest, denominator, mode):
+        size += 1
     return -size if numerator < 0 else size
 
 
@@ -33,3 +27,12 @@ def rounded(exact: Fraction, rounding: Rounding, currency: Currency) -> Fraction
     """An exact amount in major units as it is stated."""
     per_major = 10 ** decimals_of(rounding, currency)
     return Fraction(whole(exact.numerator * per_major, exact.denominator, rounding.mode), per_major)
+
+
+def _goes_up(size: int, doubled_rest: int, denominator: int, mode: RoundingMode) -> bool:
+    if mode is RoundingMode.HALF_UP:
+        return doubled_rest >= denominator
+    if mode is RoundingMode.HALF_EVEN:
+        half = doubled_rest == denominator
+        return size % 2 == 1 if half else doubled_rest > denominator
+    return mode is RoundingMode.UP

@@ -9,7 +9,7 @@ from holdfast.domain.pricing.bill import Bill, Place
 from holdfast.domain.pricing.boundary_crossing import crosses_boundary
 from holdfast.domain.pricing.charging_period import ChargingPeriod
 from holdfast.domain.pricing.compiled_tariff import CompiledTariff
-from holdfast.domain.pricing.conditions import local_instant
+from holdfast.domain.pricing.conditions import Instant, local_instant
 from holdfast.domain.pricing.context import PriceContext
 from holdfast.domain.pricing.oddities import Oddities
 
@@ -40,31 +40,32 @@ class SessionWalk:
         """Energy and seconds count from the first period on, also where it is a reservation's."""
         if not periods:
             return
-        began_at = started_at = periods[0].started_at.astimezone(UTC)
-        energy_mwh = 0
+        starts = [period.started_at.astimezone(UTC) for period in periods]
+        energy_mwh, following = 0, local_instant(starts[0], starts[0], 0, self._zone)
         for number, period in enumerate(periods):
-            at = local_instant(started_at, began_at, energy_mwh, self._zone)
+            at, started_at, used_s = following, starts[number], period.used_s
             self.days.append(at.day)
-            energy_mwh += max(0, period.energy_mwh)
-            next_at = None
-            if number + 1 < len(periods):
-                next_at = periods[number + 1].started_at.astimezone(UTC)
-                self.odd.check_order(number + 1, period, next_at - started_at)
+            energy_mwh += max(period.energy_mwh, 0)
+            # Seconds are rounded, so nothing is said of the last one.
+            ended_at = started_at + (used_s - 1) * _SECOND
+            if number + 1 < len(starts):
+                next_at = starts[number + 1]
+                self.odd.check_order(number + 1, used_s, next_at - started_at)
+                following = local_instant(next_at, starts[0], energy_mwh, self._zone)
+                ended_at = min(next_at, started_at + used_s * _SECOND) if used_s else next_at
             tariff = self._tariff_of(number, period)
-            if tariff is not None:
-                place = Place(number, period, tariff, at)
-                self.bill.add(place)
+            if tariff is None:
+                continue
+            place = Place(number, period, tariff, at)
+            self.bill.add(place)
+            if period.energy_mwh < 0 or tariff.by_measurement:
                 self._look_at_quantities(place)
-                ended_at = _ended_at(period, started_at, next_at)
-                # A period that was made to keep its price says so itself.
-                kept = period.boundary_moved
-                if tariff.by_edge and ended_at is not None and not kept:
-                    end = local_instant(ended_at, began_at, energy_mwh, self._zone)
-                    fee_open = not self.bill.charging.flat_billed
-                    if crosses_boundary(place, end, ended_at, self._context, fee_open=fee_open):
-                        self._crossed(number)
-            if next_at is not None:
-                started_at = next_at
+            # A period that was made to keep its price says so itself.
+            if tariff.by_edge and not period.boundary_moved:
+                end = following
+                if number + 1 == len(starts) or ended_at != next_at:
+                    end = local_instant(ended_at, starts[0], energy_mwh, self._zone)
+                self._look_for_edges(place, end, ended_at)
 
     def _tariff_of(self, number: int, period: ChargingPeriod) -> CompiledTariff | None:
         found: CompiledTariff | None = self._first
@@ -92,20 +93,9 @@ class SessionWalk:
             detail = f"period {number} has no measured power, so no limit on it matched"
             self.odd.add("not_measured", detail)
 
-    def _crossed(self, number: int) -> None:
-        detail = f"period {number} runs past a change of its price, and is priced by its start"
-        self.odd.add("boundary_crossed", detail)
-
-
-def _ended_at(
-    period: ChargingPeriod, started_at: datetime, next_at: datetime | None
-) -> datetime | None:
-    """When a period was over, by its own seconds and by when the next one starts.
-
-    Seconds are rounded, so the last period's end is taken a second early. None is not known.
-    """
-    used_s = period.connected_s + period.reservation_s
-    if not used_s:
-        return next_at
-    by_seconds = started_at + used_s * _SECOND
-    return by_seconds - _SECOND if next_at is None else min(next_at, by_seconds)
+    def _look_for_edges(self, place: Place, end: Instant, ended_at: datetime) -> None:
+        fee_open = not self.bill.charging.flat_billed
+        if crosses_boundary(place, end, ended_at, self._context, fee_open=fee_open):
+            number = place.number
+            detail = f"period {number} runs past a change of its price, and is priced by its start"
+            self.odd.add("boundary_crossed", detail)
