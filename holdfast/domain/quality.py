@@ -295,7 +295,9 @@ def _folded(
         register, code = register.take(reading, power_w_max)
         if code is not None:
             _note(odd, code)
-        points.append(EnergyPoint(at=reading.at, energy_mwh=register.energy_mwh))
+        # A reading that is not believed yet says nothing of when energy flowed.
+        if register.last.at >= reading.at:
+            points.append(EnergyPoint(at=reading.at, energy_mwh=register.energy_mwh))
     return register, points
 
 

@@ -1,0 +1,386 @@
+"""Sessions priced from rows: by frozen terms, by what the driver had before, in any order."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from sqlalchemy import event, insert, update
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from activities.sessions import Sessions as SessionActivities
+from holdfast.contracts.late_truth import LateOrder
+from holdfast.contracts.sessions import SessionOrder, SettleOrder
+from holdfast.domain.pricing.flow import FlowSample
+from holdfast.services.price_terms import context_of
+from holdfast.services.session_course import session_course, session_courses
+from holdfast.services.session_price import bill_session
+from holdfast.settings import Settings
+from holdfast.store.database import Sessions
+from holdfast.store.tables import (
+    Account,
+    MeterValue,
+    Session,
+    Settlement,
+    SignedReading,
+    Site,
+    TariffVersion,
+    UserGroup,
+)
+from tests.activities.rows import Network, account, decided, network, row_of, settlement_of
+from tests.signed_meter import SigningMeter
+
+# The day before yesterday: old enough to be over, young enough to be settled.
+NOON = datetime.now(UTC).replace(hour=10, minute=0, second=0, microsecond=0) - timedelta(days=2)
+MINUTE = timedelta(minutes=1)
+START_MWH = 1_000_000_000
+METER = SigningMeter()
+
+# Dearer after 10 minutes, dearer still from 4 kWh on or above 22 kW; 19 % on top.
+STEEP = {
+    "id": "steep",
+    "currency": "EUR",
+    "elements": [
+        {
+            "price_components": [{"type": "ENERGY", "price": price, "vat": "19", "step_size": 1}],
+            "restrictions": when,
+        }
+        for price, when in (
+            ("0.95", {"min_power": "22"}),
+            ("0.70", {"min_kwh": "4"}),
+            ("0.31", {"max_duration": 600}),
+            ("0.50", {}),
+        )
+    ],
+}
+
+
+@dataclass
+class Place:
+    """A network under a tariff, with what a worker would run."""
+
+    db_sessions: Sessions
+    made: Network
+    steps: SessionActivities
+
+    async def session(self, *, at_min: int = 0, minutes: int = 60, **fields: Any) -> UUID:
+        """A session that started so long after noon and has no samples yet."""
+        async with self.db_sessions.begin() as db:
+            started_at = NOON + at_min * MINUTE
+            values: dict[str, Any] = {
+                "organization_id": self.made.organization_id,
+                "station_id": self.made.station_id,
+                "site_id": self.made.site_id,
+                "evse": 1,
+                "transaction_id": str(uuid4()),
+                "started_at": started_at,
+                "ended_at": started_at + minutes * MINUTE,
+                "meter_start_mwh": START_MWH,
+                "last_seen_at": started_at + minutes * MINUTE,
+            }
+            row = await db.execute(insert(Session).values(values | fields).returning(Session.id))
+            return row.scalar_one()
+
+    async def sample(self, session_id: UUID, *samples: tuple[int, int, int | None]) -> None:
+        """(minute, Wh since the start, W) each, as the writer would store them; the energy of the
+        session follows from the highest."""
+        async with self.db_sessions.begin() as db:
+            session = await db.get_one(Session, session_id)
+            assert session.started_at is not None
+            for minute, wh, power_w in samples:
+                await db.execute(
+                    insert(MeterValue).values(
+                        received_at=datetime.now(UTC),
+                        organization_id=session.organization_id,
+                        station_id=session.station_id,
+                        session_id=session_id,
+                        evse=1,
+                        sampled_at=session.started_at + minute * MINUTE,
+                        energy_mwh=START_MWH + wh * 1_000,
+                        power_w=power_w,
+                        samples=[],
+                    )
+                )
+                session.energy_wh = max(session.energy_wh, wh)
+            session.meter_last_mwh = START_MWH + session.energy_wh * 1_000
+
+    async def settle(self, session_id: UUID) -> Settlement:
+        await self.steps.begin_session(SessionOrder(session_id=session_id))
+        await self.steps.settle_session(SettleOrder(session_id=session_id))
+        settled = await settlement_of(self.db_sessions, session_id)
+        assert settled is not None
+        return settled
+
+
+@pytest.fixture
+async def place(db_sessions: Sessions, organization: UUID, settings: Settings) -> Place:
+    made = await network(db_sessions, organization, STEEP)
+    return Place(db_sessions, made, SessionActivities(db_sessions, settings))
+
+
+async def retariffed(place: Place, **changes: Any) -> None:
+    """Another version of the tariff, in force before any session."""
+    async with place.db_sessions.begin() as db:
+        version = await db.get_one(TariffVersion, place.made.tariff_version_id)
+        body = {
+            "id": "steady",
+            "currency": "EUR",
+            "elements": [{"price_components": [{"type": "ENERGY", "price": "0.50"}]}],
+        }
+        db.add(
+            TariffVersion(
+                organization_id=version.organization_id,
+                tariff_id=version.tariff_id,
+                number=2,
+                valid_from=version.valid_from + timedelta(days=1),
+                body=body | changes,
+            )
+        )
+
+
+@contextmanager
+def counted(engine: AsyncEngine) -> Iterator[list[str]]:
+    """The statements that are sent meanwhile."""
+    sent: list[str] = []
+
+    def note(_c: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        sent.append(statement)
+
+    event.listen(engine.sync_engine, "before_cursor_execute", note)
+    try:
+        yield sent
+    finally:
+        event.remove(engine.sync_engine, "before_cursor_execute", note)
+
+
+SAMPLES: Sequence[tuple[int, int, int | None]] = (
+    (0, 0, 11_000),
+    (7, 1_300, None),
+    (15, 3_700, 24_000),
+    (22, 6_400, 12_500),
+    (41, 9_950, 3_000),
+    (60, 10_321, None),
+)
+
+
+async def test_a_session_costs_the_same_however_and_whenever_its_samples_came(
+    place: Place,
+) -> None:
+    account_id, token_id = await account(place.db_sessions, place.made, billing="invoice")
+    driver: dict[str, Any] = {"account_id": account_id, "token_id": token_id}
+    in_order, backwards, late = [await place.session(**driver) for _ in range(3)]
+    await place.sample(in_order, *SAMPLES)
+    await place.sample(backwards, *reversed(SAMPLES), SAMPLES[2])
+    await place.sample(late, SAMPLES[0], SAMPLES[4])
+
+    first, second = await place.settle(in_order), await place.settle(backwards)
+    before = await place.settle(late)
+    await place.sample(late, SAMPLES[5], *SAMPLES[3:0:-1])
+    result = await place.steps.reprice_session(LateOrder(session_id=late))
+    async with place.db_sessions.begin() as db:
+        again = await bill_session(
+            db, await db.get_one(Session, late), datetime.now(UTC), recorded=before.breakdown
+        )
+
+    assert first.breakdown["lines"] == second.breakdown["lines"] == again.breakdown["lines"]
+    assert first.incl_vat == second.incl_vat == again.incl_vat
+    assert len(first.breakdown["lines"]) == 5
+    assert before.amount_minor != first.amount_minor
+    assert before.amount_minor + result.difference_minor == first.amount_minor
+    assert result.review_opened
+
+
+async def test_a_corrected_sample_is_as_if_it_had_been_there_from_the_start(place: Place) -> None:
+    """A register that fell once is a slip: the sample that corrects it leaves no trace of it."""
+    account_id, token_id = await account(place.db_sessions, place.made, billing="invoice")
+    driver: dict[str, Any] = {"account_id": account_id, "token_id": token_id}
+    right, wrong = [await place.session(**driver) for _ in range(2)]
+    await place.sample(right, *SAMPLES)
+    await place.sample(wrong, *SAMPLES[:3], (22, 100, 12_500), *SAMPLES[4:])
+
+    settled = await place.settle(right)
+    slipped = await place.settle(wrong)
+    await place.sample(wrong, SAMPLES[3])
+    result = await place.steps.reprice_session(LateOrder(session_id=wrong))
+
+    assert slipped.amount_minor != settled.amount_minor
+    assert slipped.amount_minor + result.difference_minor == settled.amount_minor
+
+
+async def test_what_was_frozen_at_the_start_counts_whatever_changes_later(place: Place) -> None:
+    await retariffed(
+        place,
+        elements=[
+            {
+                "price_components": [{"type": "ENERGY", "price": "0.20"}],
+                "restrictions": {"user_groups": ["taxi"]},
+            },
+            {"price_components": [{"type": "ENERGY", "price": "0.90"}]},
+        ],
+    )
+    account_id, token_id = await account(place.db_sessions, place.made, billing="invoice")
+    async with place.db_sessions.begin() as db:
+        group = UserGroup(organization_id=place.made.organization_id, key="taxi", name="Taxis")
+        db.add(group)
+        await db.flush()
+        await db.execute(update(Account).values(user_group_id=group.id))
+    session_id = await place.session(account_id=account_id, token_id=token_id)
+    await place.sample(session_id, (60, 10_000, None))
+    await place.steps.begin_session(SessionOrder(session_id=session_id))
+    async with place.db_sessions.begin() as db:
+        await db.execute(update(Account).values(user_group_id=None))
+        await db.execute(update(Site).values(time_zone="Asia/Tokyo", calibration_law=True))
+
+    settled = await place.settle(session_id)
+
+    terms = (await row_of(place.db_sessions, session_id)).price_terms
+    assert terms is not None
+    assert (terms["groups"], terms["zone"], terms["calibration_law"]) == (
+        ["taxi"],
+        "Europe/Berlin",
+        False,
+    )
+    assert (terms["audience"], terms["place"], terms["considered"]) == (
+        "everybody",
+        "organization",
+        [],
+    )
+    assert settled.amount_minor == 200
+    assert settled.breakdown["context"]["user_groups"] == ["taxi"]
+
+
+async def test_a_cap_of_the_day_counts_what_the_driver_spent_before(place: Place) -> None:
+    await retariffed(place, daily_cap={"incl_vat": "9.00"})
+    mine, token_id = await account(place.db_sessions, place.made, billing="invoice")
+    other, _ = await account(place.db_sessions, place.made, billing="invoice")
+    first = await place.session(at_min=0, account_id=mine, token_id=token_id)
+    second = await place.session(at_min=90, account_id=mine, token_id=token_id)
+    waived = await place.session(at_min=-90, account_id=mine, token_id=token_id)
+    others = await place.session(at_min=91, account_id=other)
+    for session_id in (first, second, waived, others):
+        await place.sample(session_id, (60, 12_000, None))
+    await decided(place.db_sessions, place.made, waived, "waive")
+
+    amounts = [
+        (await place.settle(session_id)).amount_minor
+        for session_id in (waived, first, others, second)
+    ]
+
+    assert amounts == [600, 600, 600, 300]
+    earlier = (await place.settle(second)).breakdown["context"]["earlier"]
+    assert [item["incl_vat"] for item in earlier["spent"]] == ["6"]
+
+
+async def test_a_repricing_takes_what_was_earlier_from_the_settlement(place: Place) -> None:
+    """An earlier session that is settled later must not change what is settled already."""
+    allowance = {"type": "ENERGY", "quantity": "10", "per": "day"}
+    await retariffed(place, allowances=[allowance])
+    mine, token_id = await account(place.db_sessions, place.made, billing="invoice")
+    slow, quick = [
+        await place.session(at_min=minute, account_id=mine, token_id=token_id) for minute in (0, 5)
+    ]
+    await place.sample(slow, (60, 8_000, None))
+    await place.sample(quick, (60, 12_000, None))
+
+    settled = await place.settle(quick)
+    later = await place.settle(slow)
+    result = await place.steps.reprice_session(LateOrder(session_id=quick))
+    async with place.db_sessions.begin() as db:
+        session = await db.get_one(Session, quick)
+        fresh = await context_of(db, session)
+        recorded = await context_of(db, session, recorded=settled.breakdown)
+
+    assert (settled.amount_minor, later.amount_minor) == (100, 0)
+    assert (result.difference_minor, result.review_opened) == (0, False)
+    assert (len(fresh.earlier.used), len(recorded.earlier.used)) == (2, 0)
+
+
+async def test_under_calibration_law_prices_change_on_readings_that_are_not_proven_wrong(
+    place: Place,
+) -> None:
+    """The price rises after 10 minutes; 15 was signed wrongly, 30 rightly."""
+    async with place.db_sessions.begin() as db:
+        await db.execute(update(Site).values(calibration_law=True))
+    session_id = await place.session()
+    await place.sample(session_id, *((minute, minute * 50, 3_000) for minute in (0, 31, 60)))
+    async with place.db_sessions.begin() as db:
+        for minute, reason, wh, verified in (
+            (0, "B", 0, True),
+            (15, "T", 750, False),
+            (30, "T", 1_512, None),
+            (60, "E", 3_000, True),
+        ):
+            at = NOON + minute * MINUTE
+            await db.execute(
+                insert(SignedReading).values(
+                    organization_id=place.made.organization_id,
+                    station_id=place.made.station_id,
+                    session_id=session_id,
+                    evse=1,
+                    received_at=at,
+                    at=at,
+                    data=METER.record((reason, (START_MWH + wh * 1_000) / 1e6), at=at).encode(),
+                    digest=uuid4(),
+                    verified=verified,
+                )
+            )
+
+    settled = await place.settle(session_id)
+
+    assert [(line["quantity"], line["unit_price"]) for line in settled.breakdown["lines"]] == [
+        ("1.512", "0.31"),
+        ("1.488", "0.50"),
+    ]
+    codes = [found["code"] for found in settled.breakdown["findings"]]
+    assert codes == ["boundary_moved"]
+
+
+async def test_many_courses_take_as_few_queries_as_one_and_are_the_same(
+    place: Place, engine: AsyncEngine
+) -> None:
+    ids = [await place.session(at_min=minute) for minute in range(3)]
+    for session_id in ids:
+        await place.sample(session_id, *SAMPLES)
+    current = {"measurand": "Current.Import", "unit": "A"}
+    phases = [{**current, "value": "10.5", "phase": name} for name in ("L1", "L2", "N")]
+    async with place.db_sessions.begin() as db:
+        await db.execute(
+            insert(MeterValue).values(
+                received_at=datetime.now(UTC),
+                organization_id=place.made.organization_id,
+                station_id=place.made.station_id,
+                session_id=ids[0],
+                evse=1,
+                sampled_at=NOON + 10 * MINUTE,
+                samples=[*phases, {"value": "1", "measurand": "Voltage"}],
+            )
+        )
+    async with place.db_sessions() as db:
+        rows = [await db.get_one(Session, session_id) for session_id in ids]
+        with counted(engine) as sent:
+            many = await session_courses(db, rows, current=True)
+        alone = [await session_course(db, row, datetime.now(UTC), current=True) for row in rows]
+
+    assert [many[session_id] for session_id in ids] == alone
+    assert len(sent) == 3
+    measured = FlowSample(at=NOON + 10 * MINUTE, current_ua=21_000_000)
+    assert measured in many[ids[0]].flow
+    assert [len(course.flow) for course in alone] == [5, 4, 4]
+
+
+async def test_a_price_costs_no_query_that_its_tariff_does_not_need(
+    place: Place, engine: AsyncEngine
+) -> None:
+    session_id = await place.session()
+    await place.sample(session_id, *SAMPLES)
+    await place.steps.begin_session(SessionOrder(session_id=session_id))
+    async with place.db_sessions() as db:
+        session = await db.get_one(Session, session_id)
+        await bill_session(db, session, datetime.now(UTC))  # by now the version is known
+        with counted(engine) as sent:
+            await bill_session(db, session, datetime.now(UTC))
+
+    assert len(sent) == 2, sent
