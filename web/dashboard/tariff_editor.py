@@ -31,7 +31,8 @@ HTMX = "hx-request"
 FORM_TEMPLATE = "fragments/tariff_editor.html"
 UNCHANGED = "Nothing was changed."
 UNREADABLE = "Not saved: the JSON cannot be read yet."
-PARTIAL = '<hx-partial hx-target="#{}" hx-swap="innerHTML">{}</hx-partial>'
+# Without settling: htmx would copy `style` attributes meanwhile, which our policy forbids.
+PARTIAL = '<hx-partial hx-target="#{}" hx-swap="innerHTML settle:0">{}</hx-partial>'
 
 
 async def find_draft(visit: Visit) -> tuple[Tariff, TariffDraft]:

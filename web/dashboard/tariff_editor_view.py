@@ -40,9 +40,9 @@ CHOICES: Mapping[str, object] = {
     ),
     "HOLIDAYS": (("", "Any day"), ("true", "Holidays only"), ("false", "Not on holidays")),
     "RESERVATIONS": (
-        ("", "Charging, no reservation"),
+        ("", "No reservation"),
         (Reservation.RESERVATION.value, "Reservations"),
-        (Reservation.RESERVATION_EXPIRES.value, "Reservations that expire"),
+        (Reservation.RESERVATION_EXPIRES.value, "Unused reservations"),
     ),
     "TYPES": (
         ("", "Any session"),
@@ -142,7 +142,7 @@ class EditorView:
 
     @property
     def feeds(self) -> tuple[tuple[str, str], ...]:
-        return (("", "None: a price of our own"), *self.surroundings.feeds)
+        return (("", "None"), *self.surroundings.feeds)
 
     def groups_of(self, element: ElementFields) -> tuple[tuple[str, str], ...]:
         """Groups to tick: those that there are, and those that the element names."""

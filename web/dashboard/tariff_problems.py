@@ -48,7 +48,7 @@ LABELS = {
     "daily_cap": "cap per day",
     "excl_vat": "before tax",
     "incl_vat": "after tax",
-    "idle_grace_s": "grace after charging",
+    "idle_grace_s": "free parking after charging",
     "tax_included": "tax",
     "holiday_calendar": "holiday calendar",
     "json": "JSON",

@@ -1,10 +1,11 @@
 """A draft as its reviewer reads it: what changes in words and over a week, findings, decision."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from starlette.responses import Response
 
+from holdfast.domain.tariff.diff import differences
 from holdfast.domain.tariff.form import tariff_from_json
 from holdfast.domain.tariff.version import TariffInvalid
 from holdfast.domain.tariff.version import TariffVersion as Version
@@ -140,7 +141,7 @@ async def _show(visit: Visit, tariff: Tariff, draft: TariffDraft) -> Response:
 def _differences(old: Version | None, new: Version | None) -> tuple[str, ...]:
     if old is None or new is None:
         return ()
-    return ()
+    return differences(old, replace(new, id=old.id))
 
 
 async def _old(

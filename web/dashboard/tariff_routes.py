@@ -11,6 +11,7 @@ from web.dashboard import (
     tariff_page,
     tariff_review,
     tariffs,
+    user_groups,
 )
 from web.visit import FormLimits, Handler, visited
 
@@ -28,6 +29,8 @@ def tariff_routes() -> list[BaseRoute]:
         Route("/tariffs/{id}", visited(tariff_page.show_tariff), methods=["GET"]),
         Route(DRAFT, visited(tariff_review.show_draft), methods=["GET"]),
         Route(f"{DRAFT}/review", visited(tariff_review.show_review), methods=["GET"]),
+        Route("/user-groups", visited(user_groups.show_groups), methods=["GET"]),
+        Route("/user-groups/{id}", visited(user_groups.show_group), methods=["GET"]),
         *_editor_routes(),
         *_form_routes(),
     ]
@@ -69,6 +72,15 @@ def _form_routes() -> list[Route]:
             Permission.WRITE_TARIFFS,
         ),
         ("/tariffs/{id}/retire", tariff_decisions.retire, Permission.WRITE_TARIFFS),
+        ("/user-groups", user_groups.add_group, Permission.WRITE_TARIFFS),
+        ("/user-groups/{id}/rename", user_groups.rename, Permission.WRITE_TARIFFS),
+        ("/user-groups/{id}/delete", user_groups.remove, Permission.WRITE_TARIFFS),
+        ("/user-groups/{id}/members", user_groups.add_member, Permission.WRITE_DRIVERS),
+        (
+            "/user-groups/{id}/members/{kind}/{member}/remove",
+            user_groups.remove_member,
+            Permission.WRITE_DRIVERS,
+        ),
     )
     return [
         Route(path, visited(handler, permission), methods=["POST"])

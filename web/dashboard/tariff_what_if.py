@@ -96,7 +96,7 @@ class Surroundings:
     @property
     def site_choices(self) -> tuple[tuple[str, str], ...]:
         """To choose a place from."""
-        known = tuple((str(id_), f"{name} ({zone})") for id_, name, zone in self.sites)
+        known = tuple((str(id_), name) for id_, name, _ in self.sites)
         return known or (("", "No site: UTC"),)
 
     @property

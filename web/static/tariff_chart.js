@@ -20,15 +20,18 @@ function read() {
 
 const money = (value) => (value == null ? "-" : Number(value.toFixed(4)).toString());
 
+const isTimed = (series) => [...series.parking, ...(series.old?.parking ?? [])].some((price) => price > 0);
+
 function lines(series) {
   const stepped = window.uPlot.paths.stepped({ align: 1 });
   const line = (label, stroke, more) => ({ label, stroke: colour(stroke), width: 2, paths: stepped, points: { show: false }, value: (_plot, value) => money(value), ...more });
   const shown = [
     line("kWh after tax", "--hf-accent", { fill: colour("--hf-accent-pale") }),
     line("kWh before tax", "--hf-accent", { dash: [3, 3], width: 1.5 }),
-    line("Parking, hour", "--hf-second", { dash: [8, 4], scale: "hour" }),
   ];
-  if (series.old) shown.push(line("kWh now in force", "--hf-faint", { dash: [2, 3] }), line("Parking now in force", "--hf-wait", { dash: [2, 3], scale: "hour" }));
+  if (isTimed(series)) shown.push(line("Parking, hour", "--hf-second", { dash: [8, 4], scale: "hour" }));
+  if (series.old) shown.push(line("kWh now in force", "--hf-faint", { dash: [2, 3] }));
+  if (series.old && isTimed(series)) shown.push(line("Parking now in force", "--hf-wait", { dash: [2, 3], scale: "hour" }));
   return shown;
 }
 
@@ -39,7 +42,6 @@ function options(series) {
   const day = new Intl.DateTimeFormat("en-GB", { weekday: "short", day: "numeric", timeZone: series.zone });
   const exactly = new Intl.DateTimeFormat("en-GB", { weekday: "short", day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", timeZone: series.zone });
   const from0 = (_plot, _low, high) => [0, Math.max(0.01, high * 1.15)];
-  const timed = [...series.parking, ...(series.old?.parking ?? [])].some((price) => price > 0);
   return {
     width: place.clientWidth,
     height: HEIGHT,
@@ -48,15 +50,16 @@ function options(series) {
     axes: [
       { ...axis, splits: () => Array.from({ length: 7 }, (_none, number) => series.from + DAY_S * (number + 0.5)), grid: { show: false }, ticks: { show: false }, values: (_plot, splits) => splits.map((at) => (place.clientWidth < 480 ? day.format(at * 1000).slice(0, 3) : day.format(at * 1000))) },
       { ...axis, size: 62, values: (_plot, values) => values.map(money) },
-      { ...axis, scale: "hour", side: 1, show: timed, size: 56, grid: { show: false }, values: (_plot, values) => values.map(money) },
+      { ...axis, scale: "hour", side: 1, show: isTimed(series), size: 56, grid: { show: false }, values: (_plot, values) => values.map(money) },
     ],
     series: [{ label: series.zone, value: (_plot, at) => (at == null ? "-" : exactly.format(at * 1000)) }, ...lines(series)],
   };
 }
 
 function data(series) {
-  const rows = [series.at, series.gross, series.net, series.parking];
-  return series.old ? window.uPlot.join([rows, [series.old.at, series.old.gross, series.old.parking]]).map(held) : rows;
+  const kept = (rows, parking) => (isTimed(series) ? [...rows, parking] : rows);
+  const rows = kept([series.at, series.gross, series.net], series.parking);
+  return series.old ? window.uPlot.join([rows, kept([series.old.at, series.old.gross], series.old.parking)]).map(held) : rows;
 }
 
 // Joined instants have no value where one of the two curves does not change: it holds on.
