@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from gateway.writing.entry import Peer
 
 Payload = dict[str, Any]
+TOTAL_COST = "total_cost"  # in an outcome's details: what the transaction costs so far
 
 
 @dataclass(frozen=True, slots=True)

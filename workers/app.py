@@ -35,7 +35,7 @@ from holdfast.services.station_certificates import ask_for_renewals
 from holdfast.settings import Settings
 from holdfast.store.database import Sessions, open_engine, open_sessions
 from holdfast.telemetry import new_registry
-from workers import upkeep, wakes
+from workers import running_costs, upkeep, wakes
 from workers.relay import Relay, RelayMetrics
 from workers.role import Role
 from workers.tariff_role import tariff_role
@@ -219,6 +219,8 @@ class WorkersApp:
                 group.create_task(self._relay.run(), name="relay")
                 group.create_task(self._every(wakes.EVERY_S, self._wake), name="wakes")
                 group.create_task(self._every(upkeep.EVERY_S, self._keep_up), name="upkeep")
+                costs = running_costs.RunningCosts(self._sessions)
+                group.create_task(self._every(running_costs.EVERY_S, costs.round), name="costs")
                 for role in self._roles:
                     group.create_task(self._work(role), name=role.queue)
                 await self._stopping.wait()

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from gateway.dialect import Outcome, Payload, Reading
+from gateway.dialect import TOTAL_COST, Outcome, Payload, Reading
 from gateway.metering import samples
 from gateway.reading import (
     SEQUENCE_MAX,
@@ -132,8 +132,10 @@ def _place(payload: Payload) -> tuple[int | None, int | None]:
 
 def transaction_answer(fact: Fact, outcome: Outcome) -> Payload:
     """The decision, only where the event carried a token (E01.FR.12, C01). One of a button has a
-    kind and no uid (C02)."""
+    kind and no uid (C02). With an update the cost so far, where that is known (I02.FR.01)."""
+    total = outcome.details.get(TOTAL_COST)
+    answer: Payload = {} if total is None else {"totalCost": total}
     presented = getattr(fact, "token_uid", None) or getattr(fact, "token_type", None)
     if presented is None or outcome.decision is None:
-        return {}
-    return {"idTokenInfo": id_token_info(outcome.decision, outcome.at)}
+        return answer
+    return answer | {"idTokenInfo": id_token_info(outcome.decision, outcome.at)}

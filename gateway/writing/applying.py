@@ -1,11 +1,12 @@
 """One fact after the other, in the order of arrival, on the rows that were loaded for them."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from gateway.dialect import Outcome
+from gateway.dialect import TOTAL_COST, Outcome
 from gateway.writing import sessions
 from gateway.writing.authorizing import decide_token, find_token, ordered_session
 from gateway.writing.certificates import request_certificate
@@ -195,9 +196,17 @@ def _transaction(entry: Entry, book: Book, fact: TransactionFact) -> tuple[Outco
         return outcome, row.id
     if isinstance(fact, TransactionUpdated):
         outcome, row = sessions.update(book, entry, fact)
+        outcome = _with_cost(book, entry, outcome, row)
     else:
         outcome, row = sessions.end(book, entry, fact)
     return outcome, row.id if row.new else None
+
+
+def _with_cost(book: Book, entry: Entry, outcome: Outcome, row: SessionRow) -> Outcome:
+    """What the session costs so far, where that is known and fresh."""
+    cost = book.loaded.costs.get(row.id)
+    total = None if cost is None or row.ended_at is not None else cost.total(entry.received_at)
+    return outcome if total is None else replace(outcome, details={TOTAL_COST: total})
 
 
 def _certificate(entry: Entry, book: Book, fact: CertificateRequested) -> Outcome:

@@ -13,6 +13,7 @@ from uuid import UUID
 from psycopg import AsyncConnection, AsyncCursor
 
 from gateway.writing.arrays import pack
+from gateway.writing.costs import CostSoFar, ask_costs, costs_of
 from gateway.writing.entry import Entry
 from gateway.writing.session_row import SessionRow
 from holdfast.contracts.facts import (
@@ -129,6 +130,7 @@ class Loaded:
     places: dict[UUID, tuple[UUID | None, dict[int, str | None]]] = field(default_factory=dict)
     open_of_token: dict[UUID, set[UUID]] = field(default_factory=dict)
     signing_requests: dict[UUID, int] = field(default_factory=dict)  # of a station, in a day
+    costs: dict[UUID, CostSoFar] = field(default_factory=dict)  # of sessions
 
     def add(self, row: SessionRow) -> None:
         """Index a session. Of several with one transaction id the newest is meant."""
@@ -162,6 +164,7 @@ class Wanted:
     open_of: set[UUID] = field(default_factory=set)  # whose open sessions matter
     uids: set[tuple[UUID, str]] = field(default_factory=set)
     presented_at: set[UUID] = field(default_factory=set)  # stations that named a uid
+    costed: set[tuple[UUID, str]] = field(default_factory=set)  # whose cost goes with the answer
 
     def add(self, entry: Entry) -> None:
         """Note what one fact names."""
@@ -187,6 +190,8 @@ class Wanted:
         self.stations.add(entry.station_id)
         if fact.transaction_id is not None:
             self.pairs.add((entry.station_id, fact.transaction_id))
+        if isinstance(fact, TransactionUpdated):
+            self.costed.add((entry.station_id, fact.transaction_id))
         if not isinstance(fact, TransactionEnded):
             self.open_of.add(entry.station_id)
             if fact.remote_start_number is not None:
@@ -200,6 +205,7 @@ class Asked:
     stations: AsyncCursor[Any] | None = None
     sessions: AsyncCursor[Any] | None = None
     tokens: AsyncCursor[Any] | None = None
+    costs: AsyncCursor[Any] | None = None
     presented_at: set[UUID] = field(default_factory=set)  # stations
 
 
@@ -223,6 +229,8 @@ async def ask(connection: Connection, entries: Iterable[Entry]) -> Asked:
                 pack("uuid", wanted.open_of),
             ),
         )
+    if wanted.costed:
+        asked.costs = await ask_costs(connection, wanted.costed)
     if wanted.uids:
         asked.presented_at = wanted.presented_at
         asked.tokens = await connection.execute(
@@ -242,6 +250,8 @@ async def loaded_of(asked: Asked) -> Loaded:
         for row in await asked.sessions.fetchall():
             loaded.add(SessionRow(*row))
         await _find_settled(asked.sessions.connection, loaded)
+    if asked.costs is not None:
+        loaded.costs = await costs_of(asked.costs)
     if asked.tokens is not None:
         for row in await asked.tokens.fetchall():
             loaded.tokens[(row[0], row[1])] = TokenRow(*row[2:])

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from holdfast.domain.tariff.california import SUPPORTED_KEY
 from holdfast.services.scope import belongs
-from holdfast.store.tables import Station, StationVariable
+from holdfast.store.tables import Session, Station, StationVariable
 
 V16, V201, V21 = "ocpp1.6", "ocpp2.0.1", "ocpp2.1"
 TARIFF_CONTROLLER = "TariffCostCtrlr"
@@ -59,6 +59,24 @@ async def abilities_of(db: AsyncSession, stations: Sequence[Station]) -> dict[UU
     for station_id, of, variable, instance, value in rows:
         said.setdefault(station_id, {})[(of, variable, instance)] = value or ""
     return {station.id: judged(station.protocol, said.get(station.id, {})) for station in stations}
+
+
+async def display_currencies(db: AsyncSession, sessions: Sequence[Session]) -> dict[UUID, str]:
+    """In which currency the stations of these sessions (of one organization) count, where they say
+    so (OCPP 2.x TariffCostCtrlr.Currency). One query."""
+    if not sessions:
+        return {}
+    rows = await db.execute(
+        select(StationVariable.station_id, StationVariable.value).where(
+            belongs(StationVariable, sessions[0].organization_id),
+            StationVariable.station_id.in_({session.station_id for session in sessions}),
+            func.lower(StationVariable.component) == TARIFF_CONTROLLER.lower(),
+            func.lower(StationVariable.variable) == "currency",
+            StationVariable.attribute == "actual",
+            StationVariable.gone_at.is_(None),
+        )
+    )
+    return {station_id: value.strip().upper() for station_id, value in rows if value}
 
 
 def judged(protocol: str | None, said: dict[tuple[str, str, str], str]) -> Abilities:

@@ -102,5 +102,6 @@ class RunningCost(Table):
     excl_vat: Mapped[str | None]
     incl_vat: Mapped[str]
     incl_minor: Mapped[int]
+    tellable: Mapped[bool] = mapped_column(server_default=text("true"))  # in the display's currency
     told_minor: Mapped[int | None]
     told_at: Mapped[datetime | None]

@@ -285,6 +285,7 @@ def make_views_of_prices() -> None:
         sa.Column("excl_vat", sa.Text(), nullable=True),
         sa.Column("incl_vat", sa.Text(), nullable=False),
         sa.Column("incl_minor", sa.BigInteger(), nullable=False),
+        sa.Column("tellable", sa.Boolean(), server_default=sa.text("true"), nullable=False),
         sa.Column("told_minor", sa.BigInteger(), nullable=True),
         sa.Column("told_at", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(

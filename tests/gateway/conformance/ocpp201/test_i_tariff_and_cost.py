@@ -56,6 +56,36 @@ async def test_i02_fr_01_a_the_running_cost_is_sent_in_the_currency_s_own_digits
     assert done.state == "accepted"
 
 
+async def test_i02_fr_01_b_the_running_cost_goes_with_the_answers_while_it_is_fresh(
+    central: Central,
+) -> None:
+    async with central.station(PROTOCOL) as station:
+        transaction_id = await begun(station)
+        session = await central.database.row(
+            "SELECT id, organization_id FROM sessions WHERE transaction_id = %s", transaction_id
+        )
+        told = []
+        for number, (as_of, tellable) in enumerate(
+            [("now()", True), ("now() - interval '6 minutes'", True), ("now()", False)], start=1
+        ):
+            await central.database.rows(
+                "INSERT INTO running_costs (session_id, organization_id, as_of, currency, "
+                f"energy_wh, incl_vat, incl_minor, tellable) VALUES (%s, %s, {as_of}, 'EUR', "  # noqa: S608
+                "1000, '4.105', 411, %s) ON CONFLICT (session_id) DO UPDATE SET "
+                "as_of = excluded.as_of, tellable = excluded.tellable",
+                session["id"],
+                session["organization_id"],
+                tellable,
+            )
+            updated = transaction_event(
+                "Updated", transaction_id, number, triggerReason="MeterValuePeriodic"
+            )
+            told.append(await station.call("TransactionEvent", updated))
+            assert await station.call("TransactionEvent", updated) == told[-1]
+
+    assert told == [{"totalCost": 4.11}, {}, {}]
+
+
 async def _configured(central: Central, variable: str) -> None:
     async with central.station(PROTOCOL) as station:
         result = {
