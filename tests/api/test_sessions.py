@@ -366,3 +366,24 @@ async def test_the_messages_of_a_station_are_read_as_they_were(
 
     assert [(item["action"], item["outbound"]) for item in items] == [("Heartbeat", False)]
     assert items[0]["frame"] == '[2,"m1","Heartbeat",{}] ACME'
+
+
+async def test_a_receipt_is_json_or_a_page_in_the_readers_language(
+    client: httpx.AsyncClient, db_sessions: Sessions, acme: Installation
+) -> None:
+    path = f"/api/v1/sessions/{acme.session}/receipt"
+    early = await client.get(path)
+    await settle(db_sessions, acme.session, None)
+
+    german = await client.get(path, headers={"Accept-Language": "de-AT"})
+    browser = "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8"
+    page = await client.get(f"{path}?lang=fr", headers={"Accept": browser})
+
+    assert early.status_code == 409
+    body = german.json()
+    assert (body["locale"], body["title"], body["total"]) == ("de-AT", "Beleg", "€\u00a01,00")
+    assert body["notes"][-1] == "Die Zahlung für diesen Ladevorgang ist noch offen."
+    assert page.headers["content-type"].startswith("text/html")
+    assert page.headers["content-language"] == "fr"
+    assert "default-src 'self'" in page.headers["content-security-policy"]
+    assert "<h1>Reçu</h1>" in page.text
