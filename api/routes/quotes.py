@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Query
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from fastapi import APIRouter, Depends, Query
+from pydantic import Field, StringConstraints
 
 from api.routes.fields import EvseNumber, Instant, Output, TokenUid
 from holdfast.domain.pricing.amount_text import exact_text
@@ -26,23 +26,32 @@ DURATION_S_MAX = 30 * 86_400
 Locale = Annotated[str, StringConstraints(pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8}){0,3}$")]
 
 
-class QuoteQuery(BaseModel):
-    """Name at most one of `token`, `account` and `ad_hoc`; none of them is anybody."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    station: Annotated[str, Field(max_length=48, description="The station's OCPP identity.")]
-    evse: EvseNumber = 1
-    token: Annotated[TokenUid | None, Field(description="Its uid, in any case.")] = None
-    account: UUID | None = None
-    ad_hoc: bool = False
-    at: Annotated[Instant | None, Field(description="Now, where it is left out.")] = None
+def asked_quote(
+    *,
+    station: Annotated[str, Query(max_length=48, description="The station's OCPP identity.")],
+    evse: EvseNumber = 1,
+    token: Annotated[TokenUid | None, Query(description="Its uid, in any case.")] = None,
+    account: UUID | None = None,
+    ad_hoc: Annotated[bool, Query(description="Whoever pays without a contract.")] = False,
+    at: Annotated[Instant | None, Query(description="Now, where it is left out.")] = None,
     energy_wh: Annotated[
-        int | None, Field(ge=0, le=ENERGY_WH_MAX, description="Of a session to estimate.")
-    ] = None
-    charging_s: Annotated[int, Field(ge=0, le=DURATION_S_MAX)] = 0
-    idle_s: Annotated[int, Field(ge=0, le=DURATION_S_MAX)] = 0
-    locale: Annotated[Locale, Field(description="Of `words`, as in de-AT.")] = "en"
+        int | None, Query(ge=0, le=ENERGY_WH_MAX, description="Of a session to estimate.")
+    ] = None,
+    charging_s: Annotated[int, Query(ge=0, le=DURATION_S_MAX)] = 0,
+    idle_s: Annotated[int, Query(ge=0, le=DURATION_S_MAX)] = 0,
+) -> quotes.QuoteAsked:
+    """At most one of `token`, `account` and `ad_hoc`; none of them is anybody."""
+    return quotes.QuoteAsked(
+        station=station,
+        evse=evse,
+        at=at or datetime.now(UTC),
+        token=token,
+        account_id=account,
+        ad_hoc=ad_hoc,
+        energy_wh=energy_wh,
+        charging_s=charging_s,
+        idle_s=idle_s,
+    )
 
 
 class ConsideredShown(Output):
@@ -131,25 +140,21 @@ class QuoteShown(Output):
 
 
 @router.get("")
-async def read_quote(asked: Annotated[QuoteQuery, Query()], db: Db, reader: Reader) -> QuoteShown:
-    """What would this token (or account, or whoever pays ad hoc) pay there then, and why."""
-    at = asked.at or datetime.now(UTC)
-    question = quotes.QuoteAsked(
-        station=asked.station,
-        evse=asked.evse,
-        at=at,
-        token=asked.token,
-        account_id=asked.account,
-        ad_hoc=asked.ad_hoc,
-        energy_wh=asked.energy_wh,
-        charging_s=asked.charging_s,
-        idle_s=asked.idle_s,
-    )
+async def read_quote(
+    asked: Annotated[quotes.QuoteAsked, Depends(asked_quote)],
+    db: Db,
+    reader: Reader,
+    locale: Annotated[Locale, Query(description="Of `words`, as in de-AT.")] = "en",
+) -> QuoteShown:
+    """What would this token (or account, or whoever pays ad hoc) pay there then, and why.
+
+    Name at most one of `token`, `account` and `ad_hoc`; none of them is anybody.
+    """
     try:
-        found = await quotes.quote(db, reader.organization_id, question)
+        found = await quotes.quote(db, reader.organization_id, asked)
     except UnknownZone as error:
         raise Problem(409, "conflict", f"the site cannot be priced: {error}") from None
-    return _shown(found, question, asked.locale)
+    return _shown(found, asked, locale)
 
 
 def _shown(found: quotes.Quote, asked: quotes.QuoteAsked, locale: str) -> QuoteShown:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from sqlalchemy import false, func
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from holdfast.domain.pricing.context import PriceContext
@@ -20,7 +21,7 @@ from holdfast.services.refusal import Invalid, NotFound
 from holdfast.services.scope import belongs, find
 from holdfast.services.stations import find_station
 from holdfast.services.tariff_choice import (
-    AUDIENCE_WORDS,
+    Audience,
     Choice,
     Considered,
     consider,
@@ -35,6 +36,10 @@ NOBODYS = UUID(int=2**128 - 1)
 """The session that is not: after every other that began at its instant."""
 
 ELSEWHERE_MAX = 20
+OTHERS_WORDS = {
+    Audience.USER_GROUP: "it is for the members of a group that this driver is not in",
+    Audience.AD_HOC: "it is for whoever pays ad hoc",
+}
 AHEAD = timedelta(days=8)
 """How far a quote looks for what changes next."""
 
@@ -94,7 +99,8 @@ async def quote(db: AsyncSession, organization_id: UUID, asked: QuoteAsked) -> Q
         station.site_id, station.id, asked.evse
     )
     # An account's own prices are nobody else's business, and there may be thousands.
-    others = ~of_audience(driver) & TariffAssignment.account_id.is_(None)
+    not_mine = ~func.coalesce(of_audience(driver), false())
+    others = not_mine & TariffAssignment.account_id.is_(None)
     considered = (
         await consider(db, place & of_audience(driver), asked.at)
         if choice is None
@@ -106,8 +112,7 @@ async def quote(db: AsyncSession, organization_id: UUID, asked: QuoteAsked) -> Q
         choice=choice,
         considered=considered,
         elsewhere=tuple(
-            replace(item, lost=item.lost or f"it is {AUDIENCE_WORDS[item.audience]}")
-            for item in elsewhere[:ELSEWHERE_MAX]
+            replace(item, lost=OTHERS_WORDS[item.audience]) for item in elsewhere[:ELSEWHERE_MAX]
         ),
         group_keys=driver.group_keys,
     )
