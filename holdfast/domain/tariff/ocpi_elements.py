@@ -23,6 +23,7 @@ from holdfast.domain.tariff.version import (
     Restrictions,
     TariffElement,
     TariffVersion,
+    TaxIncluded,
 )
 from holdfast.domain.tariff.wording import KIND_WORDS, listed, plain, seconds_words
 
@@ -40,22 +41,14 @@ def plain_tariff(
 ) -> tuple[TariffVersion, list[Finding]]:
     """The version in elements that OCPI knows, for drivers of these groups; what got lost."""
     losses: list[Finding] = []
-    said = _or_free(_for_groups(version.elements, user_groups, losses))
-    said = _or_free(_on_dates(replace(version, elements=said), losses))
-    said = market_elements(said, zone=zone, spot=spot, losses=losses)
-    elements = _with_free_energy(replace(version, elements=said), losses)
+    said = _or_free(version, _for_groups(version.elements, user_groups, losses))
+    said = _or_free(version, _on_dates(replace(version, elements=said), losses))
+    said = market_elements(_bounded(said, losses), zone=zone, spot=spot, losses=losses)
+    said = _with_free_energy(replace(version, elements=said), losses)
     _unsaid(version, losses)
-    if len(elements) > WRITTEN_ELEMENTS_MAX:
-        losses.append(
-            _loss(
-                "ocpi_too_many_elements",
-                f"{len(elements)} elements would be needed, of which the last are left out",
-                Severity.BLOCK,
-            )
-        )
     written = replace(
         version,
-        elements=tuple(elements[:WRITTEN_ELEMENTS_MAX]),
+        elements=_bounded(said, losses),
         idle_grace_s=0,
         allowances=(),
         daily_cap=None,
@@ -90,10 +83,39 @@ def _for_groups(
     return tuple(kept)
 
 
-def _or_free(elements: tuple[TariffElement, ...]) -> tuple[TariffElement, ...]:
+def _or_free(
+    version: TariffVersion, elements: tuple[TariffElement, ...]
+) -> tuple[TariffElement, ...]:
     """An object needs an element: a fee of nothing says that all is free, as it is then."""
-    free = PriceComponent(type=DimensionType.FLAT, price=Decimal(0))
+    free = _nothing(version, DimensionType.FLAT)
     return elements or (TariffElement(price_components=(free,)),)
+
+
+def _nothing(version: TariffVersion, kind: DimensionType) -> PriceComponent:
+    """A price of 0. Its rate of tax is one of the tariff's: where prices include tax, a price
+    without a rate makes what is before tax unknown, and that of nothing is nothing."""
+    rates = [
+        component.vat
+        for element in version.elements
+        for component in element.price_components
+        if component.vat is not None
+    ]
+    zero = Decimal(0) if version.tax_included is TaxIncluded.YES else None
+    return PriceComponent(type=kind, price=Decimal(0), vat=rates[0] if rates else zero)
+
+
+def _bounded(
+    elements: tuple[TariffElement, ...], losses: list[Finding]
+) -> tuple[TariffElement, ...]:
+    if len(elements) > WRITTEN_ELEMENTS_MAX:
+        losses.append(
+            _loss(
+                "ocpi_too_many_elements",
+                f"{len(elements)} elements would be needed: only {WRITTEN_ELEMENTS_MAX} are said",
+                Severity.BLOCK,
+            )
+        )
+    return elements[:WRITTEN_ELEMENTS_MAX]
 
 
 def _on_dates(version: TariffVersion, losses: list[Finding]) -> tuple[TariffElement, ...]:
@@ -192,7 +214,7 @@ def _taken(version: TariffVersion, number: int) -> bool:
     return True
 
 
-def _with_free_energy(version: TariffVersion, losses: list[Finding]) -> list[TariffElement]:
+def _with_free_energy(version: TariffVersion, losses: list[Finding]) -> tuple[TariffElement, ...]:
     """Free energy per session as a first element, where that is the same."""
     for allowance in version.allowances:
         if allowance.type is not DimensionType.ENERGY or not allowance.quantity:
@@ -209,12 +231,10 @@ def _with_free_energy(version: TariffVersion, losses: list[Finding]) -> list[Tar
         if _energy_everywhere(version) and all(
             not item.step_size or not wh % item.step_size for item in priced
         ):
-            free = PriceComponent(type=DimensionType.ENERGY, price=Decimal(0), vat=priced[0].vat)
+            free = _nothing(version, DimensionType.ENERGY)
             limits = Restrictions(max_kwh=allowance.quantity)
-            return [
-                TariffElement(price_components=(free,), restrictions=limits),
-                *version.elements,
-            ]
+            first = TariffElement(price_components=(free,), restrictions=limits)
+            return (first, *version.elements)
         losses.append(
             _loss(
                 "ocpi_allowance",
@@ -222,7 +242,7 @@ def _with_free_energy(version: TariffVersion, losses: list[Finding]) -> list[Tar
                 " prices or whole blocks of energy do not count for them, which OCPI cannot say",
             )
         )
-    return list(version.elements)
+    return version.elements
 
 
 def _energy_everywhere(version: TariffVersion) -> bool:
