@@ -26,6 +26,7 @@ BENCHMARKS = (
     "message_log",
     "orders",
     "sessions",
+    "pricing",
 )
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs/reference/benchmarks.md"

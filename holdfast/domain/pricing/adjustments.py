@@ -215,7 +215,7 @@ def _agreed(
     if not billed.tariffs:
         return None
     first = pick(billed.tariffs[0].tariff)
-    if any(pick(other.tariff) != first for other in billed.tariffs[1:]):
+    if len(billed.tariffs) > 1 and any(pick(other.tariff) != first for other in billed.tariffs[1:]):
         detail = f"the tariffs of this session differ in their {name}: none of them was applied"
         total.findings.append(
             Finding(code="limits_differ", detail=detail, severity=Severity.REVIEW)

@@ -40,7 +40,8 @@ def rounded_text(numerator: int, denominator: int, decimals: int, mode: Rounding
 
 def decimal_text_of(digits: int, decimals: int) -> str:
     """A whole number of the last decimal as text, without zeros at its end: 1610 is `"16.1"`."""
-    return decimal_places(digits, decimals).rstrip("0").rstrip(".")
+    text = decimal_places(digits, decimals)
+    return text.rstrip("0").rstrip(".") if decimals else text
 
 
 def decimal_places(digits: int, decimals: int) -> str:

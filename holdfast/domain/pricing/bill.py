@@ -79,17 +79,19 @@ class Bill:
         """
         period, tariff = place.period, place.tariff
         if period.reservation_s:
-            expired = self.context.reservation_expired
-            self._begin(self.reserved, tariff.expired if expired else tariff.reserved, place)
-            self._add(self.reserved, _TIME, period.reservation_s, place)
+            part, expired = self.reserved, self.context.reservation_expired
+            self._begin(part, tariff.expired if expired else tariff.reserved, place)
+            self._add(part, _TIME, period.reservation_s, place)
         if not period.reserves_only:
-            self._begin(self.charging, tariff.walks, place)
+            part = self.charging
+            if part.tariff is not tariff or not part.flat_billed:
+                self._begin(part, tariff.walks, place)
             if period.energy_mwh > 0:
-                self._add(self.charging, _ENERGY, period.energy_mwh, place)
+                self._add(part, _ENERGY, period.energy_mwh, place)
             if period.time_s:
-                self._add(self.charging, _TIME, period.time_s, place)
+                self._add(part, _TIME, period.time_s, place)
             if period.parking_s:
-                self._add(self.charging, _PARKING, period.parking_s, place)
+                self._add(part, _PARKING, period.parking_s, place)
 
     def add_step_sizes(self) -> None:
         """Up to whole blocks of the last price: once for energy, once for both times together.

@@ -7,7 +7,7 @@ with whole numbers; only where one does are prices compared.
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import timedelta
 from itertools import chain
 
 from holdfast.domain.pricing.allowances import span_key
@@ -20,22 +20,21 @@ from holdfast.domain.tariff.version import AllowancePer, DimensionType
 DAYS_LOOKED_AT_MAX = 40
 
 _DAY_S = 86_400
+_SECOND = timedelta(seconds=1)
 
 
-def crosses_boundary(
-    place: Place, end: Instant, ended_at: datetime, context: PriceContext, *, fee_open: bool
-) -> bool:
+def crosses_boundary(place: Place, end: Instant, context: PriceContext, *, fee_open: bool) -> bool:
     """Whether a price of the period is another one before its end.
 
     `end` is the state of the session there. `fee_open`: no FLAT was billed so far, so the first
-    that comes to match counts. Both instants are UTC.
+    that comes to match counts.
     """
     if end.elapsed_s <= place.at.elapsed_s:
         return False
     tariff = place.tariff
     return (
         (_edge_inside(place, end) and _rate_changes(place, end, context, fee_open=fee_open))
-        or (tariff.by_market and _market_changes(place, ended_at, context))
+        or (tariff.by_market and _market_changes(place, end, context))
         or (tariff.by_day and _span_changes(place, end))
     )
 
@@ -86,7 +85,7 @@ def _just_before(end: Instant) -> Instant:
     return Instant(end.elapsed_s - 1, max(end.energy_mwh - 1, 0), second, day)
 
 
-def _market_changes(place: Place, ended_at: datetime, context: PriceContext) -> bool:
+def _market_changes(place: Place, end: Instant, context: PriceContext) -> bool:
     period = place.period
     rate = find_rate(place.tariff.walks[DimensionType.ENERGY], place.at, period)
     if period.energy_mwh <= 0 or rate is None or rate.component.spot is None:
@@ -94,6 +93,8 @@ def _market_changes(place: Place, ended_at: datetime, context: PriceContext) -> 
     curve = context.spot.get(rate.component.spot.feed)
     if curve is None:
         return False
+    # To the second: an edge of the market in the last one is the period's own end.
+    ended_at = period.started_at + (end.elapsed_s - place.at.elapsed_s - 1) * _SECOND
     first = curve.at(period.started_at)
     inside = slice(
         bisect_right(curve.starts, period.started_at), bisect_left(curve.starts, ended_at)

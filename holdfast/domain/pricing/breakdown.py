@@ -25,7 +25,7 @@ from holdfast.domain.pricing.priced_session import (
     summed,
 )
 from holdfast.domain.pricing.rate import Rate
-from holdfast.domain.pricing.rounding import decimals_of, whole
+from holdfast.domain.pricing.rounding import decimals_of, whole, without_decimals
 from holdfast.domain.tariff.canonical import decimal_text
 from holdfast.domain.tariff.version import DimensionType
 
@@ -199,7 +199,10 @@ class _Texts:
             exact = quantity * numerator, denominator
             return decimal_places(self._whole(exact), self.decimals), ratio_text(*exact)
         digits, decimals = quantity * known[0], known[1]
-        stated = whole(digits * self._power, 10**decimals, self._mode)
+        if decimals > self.decimals:
+            stated = without_decimals(digits, decimals - self.decimals, self._mode)
+        else:
+            stated = digits * 10 ** (self.decimals - decimals)
         return decimal_places(stated, self.decimals), decimal_text_of(digits, decimals)
 
     def _whole(self, exact: Ratio) -> int:

@@ -1,7 +1,7 @@
 """When a tariff element applies, as whole numbers, and the instants that it is asked of."""
 
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, time
 from decimal import Decimal
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
@@ -10,7 +10,6 @@ from holdfast.domain.pricing.charging_period import ChargingPeriod
 from holdfast.domain.tariff.version import PRICE_DECIMALS_MAX, DayOfWeek, Restrictions
 
 _DAY_S = 86_400
-_SECOND = timedelta(seconds=1)
 _WEEKDAYS = {day: number for number, day in enumerate(DayOfWeek)}
 _ALWAYS = frozenset(range(7))
 
@@ -33,11 +32,8 @@ class Instant(NamedTuple):
         return date.fromordinal(self.day)
 
 
-def local_instant(
-    at: datetime, started_at: datetime, energy_mwh: int, zone: ZoneInfo | None
-) -> Instant:
-    """The state at an instant; without a zone nothing asks for the wall clock. Both are UTC."""
-    elapsed_s = (at - started_at) // _SECOND
+def local_instant(at: datetime, elapsed_s: int, energy_mwh: int, zone: ZoneInfo | None) -> Instant:
+    """The state at an instant (UTC); without a zone nothing asks for the wall clock."""
     if zone is None:
         return Instant(elapsed_s, energy_mwh)
     local = at.astimezone(zone)

@@ -4,14 +4,11 @@ A thousand periods with the same trouble are one finding: the first of them, and
 """
 
 from dataclasses import dataclass, field
-from datetime import timedelta
 
 from holdfast.domain.finding import Finding, Severity
 from holdfast.domain.tariff.version import DimensionType, SpotPrice
 
-_MICROSECOND = timedelta(microseconds=1)
 _SECOND_US = 1_000_000
-_NONE = timedelta(0)
 
 
 @dataclass(slots=True)
@@ -50,21 +47,21 @@ class Oddities:
             f"{spot.feed} has no price as period {number} starts: {spot.fallback} stands for it",
         )
 
-    def check_order(self, number: int, used_s: int, gone: timedelta) -> None:
-        """Period `number` starts `gone` after the one ahead of it, of which `used_s` are known.
+    def check_order(self, number: int, used_us: int, gone_us: int) -> None:
+        """Period `number` starts `gone_us` after the one ahead, of which `used_us` are known.
 
         A second of slack, since seconds are rounded; one that gives no times says nothing of its
         length.
         """
-        gap_us = gone // _MICROSECOND - used_s * _SECOND_US
-        if -_SECOND_US <= gap_us <= _SECOND_US and gone >= _NONE:
+        gap_us = gone_us - used_us
+        if -_SECOND_US <= gap_us <= _SECOND_US and gone_us >= 0:
             return
-        if gone < _NONE:
+        if gone_us < 0:
             self.add("period_out_of_order", f"period {number} starts before the one ahead of it")
         elif gap_us < 0:
             detail = f"period {number} starts {-gap_us // _SECOND_US} s before the one ahead of it"
             self.add("periods_overlap", f"{detail} is over")
-        elif used_s:
+        elif used_us:
             detail = f"{gap_us // _SECOND_US} s before period {number} belong to no period"
             self.add("periods_gap", detail, Severity.NOTE)
 

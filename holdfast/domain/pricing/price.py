@@ -16,7 +16,7 @@ and mod_cdrs, with what OCPI cannot express in the same place:
 """
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -32,6 +32,8 @@ from holdfast.domain.tariff.version import TariffVersion, TaxIncluded
 
 PERIODS_MAX = 10_000
 TARIFFS_MAX = 100
+
+_SECOND = timedelta(seconds=1)
 
 
 class UnknownZone(ValueError):
@@ -112,7 +114,8 @@ def instant_of(
     tariff: CompiledTariff, at: datetime, started_at: datetime, energy_mwh: int, zone: ZoneInfo
 ) -> Instant:
     """The match context at an instant of a session. Both instants are UTC."""
-    return local_instant(at, started_at, energy_mwh, zone if tariff.by_clock else None)
+    elapsed_s = (at - started_at) // _SECOND
+    return local_instant(at, elapsed_s, energy_mwh, zone if tariff.by_clock else None)
 
 
 def _require_fit(tariffs: Sequence[CompiledTariff]) -> None:

@@ -7,7 +7,6 @@ rounded from it, once each, so rounded subtotals need not add up to the rounded 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import date, datetime
-from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
 from typing import NamedTuple
@@ -212,14 +211,13 @@ class PricedSession:
 
     def taxes(self) -> tuple[TaxTotal, ...]:
         """Net and tax per rate, in the order in which the rates appear; last the adjustments."""
-        by_vat: dict[Decimal | None, list[RateSum]] = {}
+        by_vat: dict[str | None, list[RateSum]] = {}
         for one in self.sums:
-            by_vat.setdefault(one.rate.vat, []).append(one)
+            by_vat.setdefault(one.rate.tax_text, []).append(one)
         totals = []
         for vat, rates in by_vat.items():
             part = summed(rates)
-            text = None if vat is None else exact_text(Fraction(vat))
-            totals.append(TaxTotal(vat=text, net=part.net, tax=part.tax))
+            totals.append(TaxTotal(vat=vat, net=part.net, tax=part.tax))
         if self.adjustments:
             totals.append(_adjusted_tax(self.adjustments))
         return tuple(totals)

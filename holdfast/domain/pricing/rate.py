@@ -78,6 +78,11 @@ class Rate:
 
     price_text: str
     vat_text: str | None
+    """As it is written in the component."""
+
+    tax_text: str | None
+    """The percentage that is in force, without zeros at its end; as `vat`."""
+
     step: int
     """In mWh or seconds; 0 is no step."""
 
@@ -135,9 +140,8 @@ def _whole(
     # The common scale where the price has no more decimals than a tariff may have, else its own.
     scale = lcm(AMOUNT_SCALE, stated.denominator)
     numerator = stated.numerator * (scale // stated.denominator)
-    vat_n = int(component.vat.scaleb(VAT_DECIMALS_MAX)) if component.vat is not None else 0
-    if form is TaxIncluded.NOT_APPLICABLE:
-        vat_n = 0
+    vat = None if form is TaxIncluded.NOT_APPLICABLE else component.vat
+    vat_n = 0 if vat is None else int(vat.scaleb(VAT_DECIMALS_MAX))
     net_n, net_d, with_tax = numerator, scale, VAT_SCALE + vat_n
     if form is TaxIncluded.YES:
         net_n, net_d = numerator * VAT_SCALE, scale * with_tax
@@ -158,6 +162,7 @@ def _whole(
         net_decimal=_decimal(net_n, net_d) if net_d else None,
         gross_decimal=_decimal(numerator * with_tax, scale * VAT_SCALE),
         price_text=exact_text(price) if market else decimal_text(component.price),
+        tax_text=None if vat is None else exact_text(Fraction(vat)),
         vat_text=None if component.vat is None else decimal_text(component.vat),
         step=0 if component.type is DimensionType.FLAT else component.step_size * per_step,
         form=form,

@@ -18,6 +18,14 @@ def whole(numerator: int, denominator: int, mode: RoundingMode) -> int:
     return -size if numerator < 0 else size
 
 
+def without_decimals(digits: int, dropped: int, mode: RoundingMode) -> int:
+    """A whole number of the last decimal, without so many of its last decimals."""
+    unit: int = 10**dropped
+    if mode is RoundingMode.HALF_UP and digits >= 0:
+        return (2 * digits + unit) // (2 * unit)  # the usual case, and most of what is rounded
+    return whole(digits, unit, mode)
+
+
 def decimals_of(rounding: Rounding, currency: Currency) -> int:
     """The decimals that amounts are stated with."""
     return currency.exponent if rounding.decimals is None else rounding.decimals

@@ -1,7 +1,7 @@
 """The walk along a session: every period in its place, under its tariff, billed and looked at."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, timedelta
 from zoneinfo import ZoneInfo
 
 from holdfast.domain.finding import Severity
@@ -13,7 +13,8 @@ from holdfast.domain.pricing.conditions import Instant, local_instant
 from holdfast.domain.pricing.context import PriceContext
 from holdfast.domain.pricing.oddities import Oddities
 
-_SECOND = timedelta(seconds=1)
+_MICROSECOND = timedelta(microseconds=1)
+_SECOND_US = 1_000_000
 
 
 class SessionWalk:
@@ -41,18 +42,21 @@ class SessionWalk:
         if not periods:
             return
         starts = [period.started_at.astimezone(UTC) for period in periods]
-        energy_mwh, following = 0, local_instant(starts[0], starts[0], 0, self._zone)
+        starts_us = [(start - starts[0]) // _MICROSECOND for start in starts]
+        energy_mwh, following = 0, local_instant(starts[0], 0, 0, self._zone)
         for number, period in enumerate(periods):
-            at, started_at, used_s = following, starts[number], period.used_s
+            at, used_us = following, period.used_s * _SECOND_US
             self.days.append(at.day)
             energy_mwh += max(period.energy_mwh, 0)
-            # Seconds are rounded, so nothing is said of the last one.
-            ended_at = started_at + (used_s - 1) * _SECOND
+            # Seconds are rounded, so of the last period nothing is said of its last one.
+            ended_us, next_us = starts_us[number] + used_us - _SECOND_US, None
             if number + 1 < len(starts):
-                next_at = starts[number + 1]
-                self.odd.check_order(number + 1, used_s, next_at - started_at)
-                following = local_instant(next_at, starts[0], energy_mwh, self._zone)
-                ended_at = min(next_at, started_at + used_s * _SECOND) if used_s else next_at
+                next_us = starts_us[number + 1]
+                following = local_instant(
+                    starts[number + 1], next_us // _SECOND_US, energy_mwh, self._zone
+                )
+                self.odd.check_order(number + 1, used_us, next_us - starts_us[number])
+                ended_us = min(ended_us + _SECOND_US, next_us) if used_us else next_us
             tariff = self._tariff_of(number, period)
             if tariff is None:
                 continue
@@ -63,9 +67,10 @@ class SessionWalk:
             # A period that was made to keep its price says so itself.
             if tariff.by_edge and not period.boundary_moved:
                 end = following
-                if number + 1 == len(starts) or ended_at != next_at:
-                    end = local_instant(ended_at, starts[0], energy_mwh, self._zone)
-                self._look_for_edges(place, end, ended_at)
+                if ended_us != next_us:
+                    ended_at = starts[0] + ended_us * _MICROSECOND
+                    end = local_instant(ended_at, ended_us // _SECOND_US, energy_mwh, self._zone)
+                self._look_for_edges(place, end)
 
     def _tariff_of(self, number: int, period: ChargingPeriod) -> CompiledTariff | None:
         found: CompiledTariff | None = self._first
@@ -93,9 +98,9 @@ class SessionWalk:
             detail = f"period {number} has no measured power, so no limit on it matched"
             self.odd.add("not_measured", detail)
 
-    def _look_for_edges(self, place: Place, end: Instant, ended_at: datetime) -> None:
+    def _look_for_edges(self, place: Place, end: Instant) -> None:
         fee_open = not self.bill.charging.flat_billed
-        if crosses_boundary(place, end, ended_at, self._context, fee_open=fee_open):
+        if crosses_boundary(place, end, self._context, fee_open=fee_open):
             number = place.number
             detail = f"period {number} runs past a change of its price, and is priced by its start"
             self.odd.add("boundary_crossed", detail)

@@ -1,0 +1,121 @@
+"""What a unit costs from an instant on, for charts and displays: no session, only prices.
+
+The prices are those of a session that starts at the instant, so at no energy and no time; of what
+is measured as it flows (current, power) nothing is known, so elements that ask for it do not count.
+"""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from fractions import Fraction
+from itertools import pairwise
+
+from holdfast.domain.pricing.boundaries import clock_boundaries
+from holdfast.domain.pricing.charging_period import ChargingPeriod
+from holdfast.domain.pricing.compiled_tariff import CompiledTariff, find_rate
+from holdfast.domain.pricing.conditions import local_instant
+from holdfast.domain.pricing.context import PriceContext
+from holdfast.domain.pricing.price import time_zone
+from holdfast.domain.pricing.rate import Rate
+from holdfast.domain.tariff.version import DimensionType
+
+STEPS_MAX = 10_000
+
+_PER_UNIT = {
+    DimensionType.ENERGY: 1_000_000,
+    DimensionType.TIME: 3_600,
+    DimensionType.PARKING_TIME: 3_600,
+    DimensionType.FLAT: 1,
+}
+
+
+class TooManySteps(ValueError):
+    """More changes of price than a chart can show."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnitPrice:
+    """Per kWh, hour or session, exact, in major units. `net` is None where it is not known.
+
+    `market_price` is the market's, where the price follows one; `estimated` where the market's is
+    not known and the tariff's stand-in was used.
+    """
+
+    net: Fraction | None
+    gross: Fraction
+    vat: Decimal | None
+    market_price: Decimal | None = None
+    estimated: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RateStep:
+    """Prices that hold from `from_at` up to and without `until_at` (UTC). No entry is free."""
+
+    from_at: datetime
+    until_at: datetime
+    prices: Mapping[DimensionType, UnitPrice]
+
+
+def rate_steps(
+    tariff: CompiledTariff, context: PriceContext, from_at: datetime, until_at: datetime
+) -> tuple[RateStep, ...]:
+    """The prices between two instants, in order; neighbours differ. Nothing between equal ones.
+
+    Raises `UnknownZone`, `TooManySteps`, `boundaries.SessionTooLong`.
+    """
+    from_at, until_at = from_at.astimezone(UTC), until_at.astimezone(UTC)
+    if until_at <= from_at:
+        return ()
+    tariff = tariff.for_groups(context.user_groups)
+    inside = set(clock_boundaries(tariff, from_at, until_at, time_zone(context.zone)))
+    inside.update(_market_edges(context, from_at, until_at) if tariff.by_market else ())
+    if len(inside) >= STEPS_MAX:
+        raise TooManySteps(f"{len(inside)} changes of price: at most {STEPS_MAX} can be shown")
+    edges = [from_at, *sorted(inside), until_at]
+    steps: list[RateStep] = []
+    for start, end in pairwise(edges):
+        prices = _prices(tariff, context, start)
+        if steps and steps[-1].prices == prices:
+            start = steps.pop().from_at
+        steps.append(RateStep(from_at=start, until_at=end, prices=prices))
+    return tuple(steps)
+
+
+def unit_price(rate: Rate) -> UnitPrice:
+    """A rate per kWh, hour or session."""
+    units, market = _PER_UNIT[rate.component.type], rate.market
+    return UnitPrice(
+        net=None if rate.net is None else rate.net * units,
+        gross=rate.gross * units,
+        vat=rate.vat,
+        market_price=None if market is None or market.stood_in else market.price,
+        estimated=market is not None and market.stood_in,
+    )
+
+
+def _prices(
+    tariff: CompiledTariff, context: PriceContext, at: datetime
+) -> dict[DimensionType, UnitPrice]:
+    zone = time_zone(context.zone) if tariff.by_clock else None
+    state, nothing = local_instant(at, 0, 0, zone), ChargingPeriod(started_at=at)
+    found: dict[DimensionType, UnitPrice] = {}
+    for kind, walk in tariff.walks.items():
+        rate = find_rate(walk, state, nothing)
+        if rate is not None:
+            spot = rate.component.spot
+            curve = None if spot is None else context.spot.get(spot.feed)
+            found[kind] = unit_price(rate.at_market(None if curve is None else curve.at(at)))
+    return found
+
+
+def _market_edges(
+    context: PriceContext, from_at: datetime, until_at: datetime
+) -> Iterator[datetime]:
+    for curve in context.spot.values():
+        inside = slice(bisect_right(curve.starts, from_at), bisect_left(curve.starts, until_at))
+        yield from (start.astimezone(UTC) for start in curve.starts[inside])
+        if from_at < curve.ends_at < until_at:
+            yield curve.ends_at.astimezone(UTC)
