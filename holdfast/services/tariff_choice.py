@@ -98,27 +98,21 @@ async def driver_of(
     ad_hoc: bool = False,
 ) -> Driver:
     """The account is the one that is named, else the token's; the group the token's, else the
-    account's. One query, none for whoever pays ad hoc. Raises NotFound."""
+    account's. One query, none for whoever pays ad hoc, a second where another account is named than
+    the token's. Raises NotFound."""
     if token_id is None and account_id is None:
         return Driver(ad_hoc=ad_hoc)
-    token = None
-    if token_id is not None:
-        columns = owned(Token, organization_id).with_only_columns(
-            Token.account_id, Token.user_group_id, UserGroup.key, maintain_column_froms=True
-        )
-        token = (
-            await db.execute(
-                columns.outerjoin(UserGroup, UserGroup.id == Token.user_group_id).where(
-                    Token.id == token_id
-                )
-            )
-        ).one_or_none()
-        if token is None:
-            raise NotFound("token", token_id)
-        account_id = account_id or token.account_id
-    group_id, key = (None, None) if token is None else (token.user_group_id, token.key)
-    if group_id is None and account_id is not None:
+    if token_id is None:
         group_id, key = await _group_of_account(db, organization_id, account_id)
+    else:
+        token = await _token(db, organization_id, token_id)
+        same = account_id is None or account_id == token.account_id
+        account_id = account_id or token.account_id
+        group_id, key = token.user_group_id, token.key
+        if group_id is None and same:
+            group_id, key = token.account_group_id, token.account_key
+        elif group_id is None:
+            group_id, key = await _group_of_account(db, organization_id, account_id)
     return Driver(
         token_id=token_id,
         account_id=account_id,
@@ -318,8 +312,33 @@ AUDIENCE_WORDS = {
 }
 
 
+async def _token(db: AsyncSession, organization_id: UUID, token_id: UUID) -> Any:
+    """A token's account and group, and that account's group."""
+    account_group = aliased(UserGroup)
+    row = (
+        await db.execute(
+            owned(Token, organization_id)
+            .with_only_columns(
+                Token.account_id,
+                Token.user_group_id,
+                UserGroup.key,
+                Account.user_group_id.label("account_group_id"),
+                account_group.key.label("account_key"),
+                maintain_column_froms=True,
+            )
+            .outerjoin(UserGroup, UserGroup.id == Token.user_group_id)
+            .outerjoin(Account, Account.id == Token.account_id)
+            .outerjoin(account_group, account_group.id == Account.user_group_id)
+            .where(Token.id == token_id)
+        )
+    ).one_or_none()
+    if row is None:
+        raise NotFound("token", token_id)
+    return row
+
+
 async def _group_of_account(
-    db: AsyncSession, organization_id: UUID, account_id: UUID
+    db: AsyncSession, organization_id: UUID, account_id: UUID | None
 ) -> tuple[UUID | None, str | None]:
     row = (
         await db.execute(

@@ -38,14 +38,10 @@ from tests.activities.rows import (
 RUNNING: dict[str, Any] = {"ended_at": None, "meter_stop_mwh": None}
 # Prices by power are valid OCPI, and none that we can bill.
 UNPRICEABLE = {
-    "id": "odd",
+    "id": "broken",
     "currency": "EUR",
-    "elements": [
-        {
-            "price_components": [{"type": "ENERGY", "price": "0.50", "step_size": 1}],
-            "restrictions": {"max_power": "11"},
-        }
-    ],
+    # Nothing writes such a price; pricing refuses to read it.
+    "elements": [{"price_components": [{"type": "ENERGY", "price": "-0.50", "step_size": 1}]}],
 }
 
 
