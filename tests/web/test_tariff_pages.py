@@ -4,7 +4,6 @@ from html import unescape
 from uuid import UUID
 
 import httpx
-import pytest
 from sqlalchemy import select
 
 from holdfast.store import tables as t
@@ -73,7 +72,7 @@ PRICE = "elements__0__price_components__0__price"
 
 
 async def test_a_price_is_written_by_one_person_and_approved_by_another(
-    sign_in: SignIn, network: Network, db_sessions: Sessions
+    sign_in: SignIn, db_sessions: Sessions
 ) -> None:
     author, reviewer = await sign_in("finance"), await sign_in("administrator")
     editor = await new_tariff(author, "idle")
@@ -115,9 +114,7 @@ async def test_a_price_is_written_by_one_person_and_approved_by_another(
     }
 
 
-async def test_the_editor_keeps_what_was_typed_whatever_is_pressed(
-    sign_in: SignIn, network: Network
-) -> None:
+async def test_the_editor_keeps_what_was_typed_whatever_is_pressed(sign_in: SignIn) -> None:
     browser = await sign_in("finance")
     editor = await new_tariff(browser, "day-night")
 
@@ -149,7 +146,7 @@ async def test_the_editor_keeps_what_was_typed_whatever_is_pressed(
 
 
 async def test_who_saves_second_is_told_and_loses_nothing(
-    sign_in: SignIn, network: Network, db_sessions: Sessions
+    sign_in: SignIn, db_sessions: Sessions
 ) -> None:
     first, second = await sign_in("finance"), await sign_in("administrator")
     mine = await new_tariff(first, "plain")
@@ -170,9 +167,7 @@ async def test_who_saves_second_is_told_and_loses_nothing(
     assert body["elements"][0]["price_components"][0]["price"] == "0.62"
 
 
-async def test_findings_a_week_and_a_session_are_told_while_typing(
-    sign_in: SignIn, network: Network
-) -> None:
+async def test_findings_a_week_and_a_session_are_told_while_typing(sign_in: SignIn) -> None:
     editor = await new_tariff(await sign_in("finance"), "idle")
 
     told = await editor.check(
@@ -244,43 +239,62 @@ async def test_the_list_shows_states_prices_and_places_and_can_be_filtered(
     assert "No tariff found" in nothing.text
 
 
-async def test_who_may_only_read_sees_no_form_and_cannot_send_one(
-    sign_in: SignIn, network: Network
+async def test_readers_and_strangers_see_what_they_may(
+    sign_in: SignIn, db_sessions: Sessions
 ) -> None:
-    author, reader = await sign_in("finance"), await sign_in("support")
-    editor = await new_tariff(author, "plain")
-    path = editor.path.partition("/drafts")[0]
-
-    for page in ("/tariffs", path, editor.path, f"{editor.path}/review"):
-        shown = await reader.page(page)
-        assert shown.actions <= {"/sign-out", "/tariffs", f"{editor.path}/review"}, page
-    for form in (f"{editor.path}/edit", f"{editor.path}/check", f"{path}/retire", "/tariffs"):
-        assert (await reader.send(form, reason="because")).status_code == 403, form
-
-
-async def test_another_organizations_tariffs_are_not_there(
-    sign_in: SignIn, network: Network, db_sessions: Sessions
-) -> None:
-    editor = await new_tariff(await sign_in("finance"), "plain")
     async with db_sessions.begin() as db:
         other = t.Organization(slug="other", name="Other")
         db.add(other)
         await db.flush()
         other_id: UUID = other.id
+    author, reader = await sign_in("finance"), await sign_in("support")
     stranger = await sign_in("administrator", other_id)
+    editor = await new_tariff(author, "plain")
     path = editor.path.partition("/drafts")[0]
 
+    for page in ("/tariffs", path, editor.path):
+        shown = await reader.page(page)
+        assert shown.actions <= {"/sign-out", "/tariffs", f"{editor.path}/review"}, page
     for page in (path, editor.path, f"{editor.path}/review"):
         await stranger.page(page, 404)
     assert "No tariff" in (await stranger.page("/tariffs")).text
-    for form in (f"{editor.path}/edit", f"{editor.path}/check", f"{editor.path}/approve"):
-        answer = await stranger.send(form, revision="1", wish="save")
+    for form in (f"{editor.path}/edit", f"{editor.path}/check", f"{path}/retire"):
+        assert (await reader.send(form, reason="because")).status_code == 403, form
+        answer = await stranger.send(form, revision="1", wish="save", reason="because")
         assert answer.status_code == 404, form
+    for page in ("/tariffs/nothing", "/tariffs/nothing/drafts/nothing", "/user-groups/nothing"):
+        await reader.page(page, 404)
 
 
-@pytest.mark.parametrize("path", ["/tariffs/nothing", "/tariffs/nothing/drafts/nothing"])
-async def test_an_address_that_is_none_is_not_found(path: str, sign_in: SignIn) -> None:
-    await (await sign_in()).page(path, 404)
+async def test_a_user_group_is_made_filled_and_emptied(
+    sign_in: SignIn, db_sessions: Sessions, organization: UUID
+) -> None:
+    browser = await sign_in()
+    async with db_sessions.begin() as db:
+        account = t.Account(organization_id=organization, name="North Fleet", billing="invoice")
+        token = t.Token(organization_id=organization, type="ISO14443", uid="04AA")
+        db.add_all([account, token])
+        await db.flush()
+        account_id = account.id
+
+    assert (await browser.send("/user-groups", name="Fleet", key="no spaces")).status_code == 422
+    made = await browser.send("/user-groups", name="Fleet", key="fleet")
+    path = made.headers["location"]
+    both = {"account": str(account_id), "token": "04aa"}
+    added = await browser.send(f"{path}/members", **both)
+    assert added.status_code == 303, added.text
+    nobody = {"account": "", "token": "nope"}
+    assert (await browser.send(f"{path}/members", **nobody)).status_code == 422
+    page = await browser.page(path)
+    assert "North Fleet" in page.text
+    assert "04AA" in page.text
+    assert (await browser.send(f"{path}/delete")).status_code == 409
+    for action in [action for action in page.actions if action.endswith("/remove")]:
+        assert (await browser.send(action)).status_code == 303
+    assert (await browser.send(f"{path}/rename", name="Fleet North")).status_code == 303
+    assert "Fleet North" in (await browser.page("/user-groups")).text
+    assert (await browser.send(f"{path}/delete")).status_code == 303
+    assert "No group" in (await browser.page("/user-groups")).text
 
 
 def test_textareas_and_options_are_read_as_a_browser_would() -> None:

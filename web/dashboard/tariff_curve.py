@@ -11,14 +11,17 @@ from datetime import UTC, date, datetime, time, timedelta
 from fractions import Fraction
 from zoneinfo import ZoneInfo
 
+from holdfast.domain.pricing.boundaries import boundaries_of, clock_instants, spot_instants
 from holdfast.domain.pricing.charging_period import ChargingPeriod
-from holdfast.domain.pricing.compiled_tariff import compile_tariff
-from holdfast.domain.pricing.context import PriceContext
+from holdfast.domain.pricing.compiled_tariff import CompiledTariff, compile_tariff
+from holdfast.domain.pricing.context import PriceContext, SpotCurve
 from holdfast.domain.pricing.price import price_compiled
+from holdfast.domain.pricing.priced_session import PricedSession
 from holdfast.domain.tariff.version import DimensionType, TariffVersion
 
 DAYS = 7
-QUARTER = timedelta(minutes=15)
+MWH_PER_KWH = 1_000_000
+HOUR_S = 3_600
 SHOWN_DECIMALS = 4
 DAY_NAMES = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
@@ -80,34 +83,60 @@ def with_old(
 def price_steps(
     tariff: TariffVersion, context: PriceContext, monday: date
 ) -> tuple[PriceStep, ...]:
-    """The prices of the week, one step per change."""
-    compiled = compile_tariff(replace(tariff, allowances=(), daily_cap=None))
+    """The prices of the week, one step per change. They can change at the tariff's boundaries only.
+
+    What depends on the rest of a session (blocks, allowances, caps) is left out: it is one price
+    per unit that is asked for.
+    """
+    bare = _per_unit(tariff)
+    compiled = compile_tariff(bare)
     zone = ZoneInfo(context.zone)
     at, ends = _midnight(monday, zone), _midnight(monday + timedelta(days=DAYS), zone)
+    edges = boundaries_of(bare, context.user_groups)
+    instants = {
+        at,
+        *clock_instants(edges.clocks, at, ends, zone),
+        *spot_instants(edges.feeds, context, at, ends),
+    }
     steps: list[PriceStep] = []
-    while at < ends:
-        period = ChargingPeriod(started_at=at, energy_mwh=1_000_000, time_s=3_600)
-        parked = ChargingPeriod(started_at=at, parking_s=3_600)
-        charged = price_compiled(compiled, [period], context)
-        stood = price_compiled(compiled, [parked], context)
-        prices = {
-            kind: UnitPrice(net=total.excl, gross=total.incl)
-            for kind, total in (
-                (DimensionType.ENERGY, charged.total(DimensionType.ENERGY)),
-                (DimensionType.TIME, charged.total(DimensionType.TIME)),
-                (DimensionType.PARKING_TIME, stood.total(DimensionType.PARKING_TIME)),
-            )
-        }
-        step = PriceStep(
-            at=at,
-            energy=prices[DimensionType.ENERGY],
-            time=prices[DimensionType.TIME],
-            parking=prices[DimensionType.PARKING_TIME],
-        )
-        if not steps or replace(steps[-1], at=at) != step:
+    for instant in sorted(instants):
+        step = _step(compiled, context, instant)
+        if not steps or replace(steps[-1], at=instant) != step:
             steps.append(step)
-        at += QUARTER
     return tuple(steps)
+
+
+def _per_unit(tariff: TariffVersion) -> TariffVersion:
+    elements = tuple(
+        replace(
+            element,
+            price_components=tuple(
+                replace(component, step_size=1) for component in element.price_components
+            ),
+        )
+        for element in tariff.elements
+    )
+    return replace(
+        tariff, elements=elements, allowances=(), daily_cap=None, min_price=None, max_price=None
+    )
+
+
+def _step(compiled: CompiledTariff, context: PriceContext, at: datetime) -> PriceStep:
+    """The prices of a session that starts then: of its first kWh, and of its first hour."""
+    period = ChargingPeriod(started_at=at, energy_mwh=MWH_PER_KWH, time_s=HOUR_S)
+    charged = price_compiled(compiled, [period], context)
+    stood = price_compiled(compiled, [ChargingPeriod(started_at=at, parking_s=HOUR_S)], context)
+
+    def of(priced: PricedSession, kind: DimensionType) -> UnitPrice:
+        total = priced.total(kind)
+        return UnitPrice(net=total.excl, gross=total.incl)
+
+    return PriceStep(
+        at=at,
+        energy=of(charged, DimensionType.ENERGY),
+        time=of(charged, DimensionType.TIME),
+        parking=of(stood, DimensionType.PARKING_TIME),
+    )
 
 
 def drawn(
@@ -161,34 +190,27 @@ def _notes(
 ) -> tuple[str, ...]:
     """What the curve does not show, so that nobody takes it for all."""
     notes = []
-    restrictions = [item.restrictions for item in tariff.elements if item.restrictions is not None]
-    if any(
-        limit is not None
-        for item in restrictions
-        for limit in (item.min_kwh, item.max_kwh, item.min_duration, item.max_duration)
-    ):
+    edges = boundaries_of(tariff, context.user_groups)
+    if edges.energies_mwh or edges.durations_s:
         notes.append("Prices change in the course of a session; shown is how one begins.")
-    feeds = {
-        component.spot.feed
-        for element in tariff.elements
-        for component in element.price_components
-        if component.spot is not None
-    }
-    for feed in sorted(feeds):
+    if edges.powers_mw or edges.currents_ua:
+        notes.append("Some prices depend on the power; shown is what counts without any.")
+    for feed in edges.feeds:
         curve = context.spot.get(feed)
-        if curve is None or not _covers(curve.at, starts_at, ends_at):
+        if curve is None or not _covers(curve, starts_at, ends_at):
             notes.append(
                 f"The market {feed} has no price for some of this week: the fallback is shown."
             )
     return tuple(notes)
 
 
-def _covers(at: object, starts_at: datetime, ends_at: datetime) -> bool:
+def _covers(curve: SpotCurve, starts_at: datetime, ends_at: datetime) -> bool:
+    """Whether the market has a price for each hour of the week."""
     instant = starts_at
     while instant < ends_at:
-        if callable(at) and at(instant) is None:
+        if curve.at(instant) is None:
             return False
-        instant += timedelta(hours=1)
+        instant += timedelta(seconds=HOUR_S)
     return True
 
 

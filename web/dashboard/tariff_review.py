@@ -10,11 +10,12 @@ from holdfast.domain.tariff.form import tariff_from_json
 from holdfast.domain.tariff.version import TariffInvalid
 from holdfast.domain.tariff.version import TariffVersion as Version
 from holdfast.http.permissions import Permission
+from holdfast.services.estimates import Imagined, estimate
 from holdfast.services.scope import find
 from holdfast.services.tariff_versions import approval_rule, versions_at
 from holdfast.store.tables import Tariff, TariffDraft, TariffVersion
 from web.dashboard.actors import key_names
-from web.dashboard.price import Price
+from web.dashboard.price import Price, explain_estimate
 from web.dashboard.tariff_curve import WeekCurve, with_old
 from web.dashboard.tariff_editor import draft_path, find_draft, show_editor
 from web.dashboard.tariff_editor_view import CHOICES
@@ -29,6 +30,7 @@ from web.dashboard.tariff_what_if import (
     meaning_of,
     monday_of,
     read_asked,
+    read_imagined,
     surroundings_of,
 )
 from web.live_page import bounded
@@ -61,6 +63,7 @@ class ReviewView:
     meaning: Meaning
     curve: WeekCurve | None
     old_curve: WeekCurve | None
+    old_estimate: Price | None
     what_if: Asked
     surroundings: Surroundings
     why_not: str | None
@@ -110,10 +113,13 @@ async def _show(visit: Visit, tariff: Tariff, draft: TariffDraft) -> Response:
         visit.db, tariff, draft.body, asked, problem=None, surroundings=around, now=now
     )
     row, old = await _old(visit, tariff, draft, now)
-    curve, old_curve = meaning.curve, None
+    curve, old_curve, old_estimate = meaning.curve, None, None
     if curve is not None and old is not None:
         context = await context_of(visit.db, tariff, old, asked, around, now)
         curve, old_curve = with_old(curve, old, context, monday_of(asked, context.zone, now))
+        imagined = read_imagined(asked, context.zone)
+        if isinstance(imagined, Imagined):
+            old_estimate = explain_estimate(estimate(old, imagined, context))
     organization_id = visit.viewer.organization_id
     actors = [*draft.authors, draft.created_by, draft.submitted_by, draft.decided_by]
     names = await key_names(visit.db, organization_id, [str(actor) for actor in actors if actor])
@@ -129,6 +135,7 @@ async def _show(visit: Visit, tariff: Tariff, draft: TariffDraft) -> Response:
         meaning=meaning,
         curve=curve,
         old_curve=old_curve,
+        old_estimate=old_estimate,
         what_if=asked,
         surroundings=around,
         why_not=await _why_not(visit, draft),

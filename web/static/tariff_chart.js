@@ -41,11 +41,11 @@ function options(series) {
   const axis = { stroke: ink, grid, ticks: grid, font: "12px system-ui, sans-serif" };
   const day = new Intl.DateTimeFormat("en-GB", { weekday: "short", day: "numeric", timeZone: series.zone });
   const exactly = new Intl.DateTimeFormat("en-GB", { weekday: "short", day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", timeZone: series.zone });
-  const from0 = (_plot, _low, high) => [0, Math.max(0.01, high * 1.15)];
+  const from0 = (room) => (_plot, _low, high) => [0, Math.max(0.01, high * room)]; // two rooms: lines of two scales lie apart
   return {
     width: place.clientWidth,
     height: HEIGHT,
-    scales: { x: { range: () => [series.from, series.until] }, y: { range: from0 }, hour: { range: from0 } },
+    scales: { x: { range: () => [series.from, series.until] }, y: { range: from0(1.15) }, hour: { range: from0(1.5) } },
     cursor: { drag: { x: false, y: false } },
     axes: [
       { ...axis, splits: () => Array.from({ length: 7 }, (_none, number) => series.from + DAY_S * (number + 0.5)), grid: { show: false }, ticks: { show: false }, values: (_plot, splits) => splits.map((at) => (place.clientWidth < 480 ? day.format(at * 1000).slice(0, 3) : day.format(at * 1000))) },

@@ -21,7 +21,7 @@ function point() {
 form.addEventListener("input", () => mark(false));
 form.addEventListener("submit", (event) => {
   const wish = event.submitter?.value ?? "";
-  if (!["save", "overwrite", "submit", "show"].includes(wish)) mark(false);
+  if (!["save", "overwrite", "submit", "show", "to-json", "to-form"].includes(wish)) mark(false);
 });
 document.addEventListener("htmx:after:swap", () => {
   if (form.querySelector("[role=status].good")?.textContent.startsWith("Saved")) mark(true);
