@@ -44,6 +44,12 @@ class Session(Table):
             "started_at",
             postgresql_where=text("account_id IS NOT NULL"),
         ),
+        Index(
+            "ix_sessions_token_without_account",
+            "token_id",
+            "started_at",
+            postgresql_where=text("account_id IS NULL AND token_id IS NOT NULL"),
+        ),
         Index("ix_sessions_token_id", "token_id", postgresql_where=text("ended_at IS NULL")),
         Index(
             "ix_sessions_wake_at",

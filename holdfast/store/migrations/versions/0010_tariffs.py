@@ -452,12 +452,19 @@ def extend_tables() -> None:
         ["account_id", "started_at"],
         postgresql_where=sa.text("account_id IS NOT NULL"),
     )
+    op.create_index(
+        "ix_sessions_token_without_account",
+        "sessions",
+        ["token_id", "started_at"],
+        postgresql_where=sa.text("account_id IS NULL AND token_id IS NOT NULL"),
+    )
     op.execute(
         "CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON tariff_version_ends FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()"
     )
 
 
 def downgrade() -> None:
+    op.drop_index("ix_sessions_token_without_account", table_name="sessions")
     op.drop_index("ix_sessions_account_id", table_name="sessions")
     op.drop_constraint(op.f("ck_tariff_assignments_one_audience"), "tariff_assignments")
     op.drop_constraint(op.f("ck_tariff_assignments_evse_of_station"), "tariff_assignments")
