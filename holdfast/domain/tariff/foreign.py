@@ -157,10 +157,10 @@ class _Reading:
         elif isinstance(value, str):
             data[name] = member(kind, value)
 
-    def element(self, value: object, path: str) -> object | None:
+    def element(self, value: object, path: str) -> dict[str, object] | None:
         """The element with what we know of it; None where it cannot be judged."""
         if not isinstance(value, Mapping):
-            return value  # refused by the form, with its place
+            raise TariffInvalid(path, value, "use a JSON object")
         data = self.known(value, path, _ELEMENT, Severity.REVIEW)
         restrictions = data.get("restrictions")
         if isinstance(restrictions, Mapping):
@@ -187,9 +187,9 @@ class _Reading:
             data["price_components"] = kept
         return data
 
-    def component(self, value: object, path: str) -> object | None:
+    def component(self, value: object, path: str) -> dict[str, object] | None:
         if not isinstance(value, Mapping):
-            return value
+            raise TariffInvalid(path, value, "use a JSON object")
         data = self.known(value, path, _COMPONENT, Severity.REVIEW)
         kind = data.get("type")
         if isinstance(kind, str):

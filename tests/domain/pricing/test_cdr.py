@@ -1,0 +1,364 @@
+"""A partner's CDR: what is read of it, which tariff prices which period, what it costs."""
+
+import json
+from datetime import UTC, datetime
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+import pytest
+
+from holdfast.domain.finding import Severity
+from holdfast.domain.pricing.cdr import price_record, read_record, session_costs
+from holdfast.domain.pricing.record import Record, RecordInvalid
+from holdfast.domain.tariff.version import AllowancePer, DimensionType
+
+
+def cheap(id_: str, price: object, **more: object) -> dict[str, Any]:
+    component = {"type": "ENERGY", "price": price, "step_size": 1}
+    return {"id": id_, "currency": "EUR", "elements": [{"price_components": [component]}], **more}
+
+
+RECORD: dict[str, Any] = {
+    "time_zone": "Europe/Berlin",
+    "tariff": cheap("T1", 0.5),
+    "cdr": {
+        "start_date_time": "2026-03-04T12:00:00Z",
+        "end_date_time": "2026-03-04T13:00:00Z",
+        "charging_periods": [
+            {
+                "start_date_time": "2026-03-04T12:00:00Z",
+                "dimensions": [{"type": "ENERGY", "volume": 8}, {"type": "TIME", "volume": 0.6667}],
+            },
+            {
+                "start_date_time": "2026-03-04T12:40:00Z",
+                "dimensions": [{"type": "PARKING_TIME", "volume": 0.3333}],
+            },
+        ],
+    },
+}
+
+
+def changed(path: str, value: object) -> dict[str, Any]:
+    data: dict[str, Any] = json.loads(json.dumps(RECORD))
+    place: Any = data
+    *steps, last = [int(step) if step.isdigit() else step for step in path.split("/")]
+    for step in steps:
+        place = place[step]
+    place[last] = value
+    return data
+
+
+def total(record: Record) -> Fraction | None:
+    priced = price_record(record)
+    return None if priced is None else session_costs(record, priced)["total_cost"][1]
+
+
+def found(record: Record) -> dict[str, Severity]:
+    return {item.code: item.severity for item in record.findings}
+
+
+def test_hours_become_whole_seconds_before_anything_else() -> None:
+    record = read_record(RECORD)
+
+    first, second = record.periods
+    assert (first.energy_mwh, first.time_s) == (8_000_000, 2_400)
+    assert second.parking_s == 1_200
+    assert first.tariff_id == second.tariff_id == "T1"
+    assert first.started_at == datetime(2026, 3, 4, 12, tzinfo=UTC)
+    assert record.findings == ()
+    assert total(record) == 4
+
+
+def test_currents_powers_and_reservations_are_read() -> None:
+    dimensions = [
+        {"type": "min_power", "volume": 3},
+        {"type": "MAX_POWER", "volume": 11},
+        {"type": "MIN_CURRENT", "volume": 6},
+        {"type": "MAX_CURRENT", "volume": "16.5"},
+        {"type": "RESERVATION_TIME", "volume": 0.25},
+        {"type": "STATE_OF_CHARGE", "volume": 40},
+        {"type": "ENERGY_EXPORT", "volume": 1},
+    ]
+
+    record = read_record(changed("cdr/charging_periods/0/dimensions", dimensions))
+
+    period = record.periods[0]
+    assert [period.min_power_kw, period.max_power_kw] == [Decimal(3), Decimal(11)]
+    assert [period.min_current_a, period.max_current_a] == [Decimal(6), Decimal("16.5")]
+    assert period.reservation_s == 900
+    assert record.findings == ()
+
+
+def test_unknown_dimensions_are_passed_over_and_double_ones_added_up() -> None:
+    dimensions = [
+        {"type": "ENERGY", "volume": 1},
+        {"type": "ENERGY", "volume": 2},
+        {"type": "MIN_POWER", "volume": 5},
+        {"type": "MIN_POWER", "volume": 4},
+        {"type": "MAX_POWER", "volume": 5},
+        {"type": "MAX_POWER", "volume": 7},
+        {"type": "HAPPINESS", "volume": 9},
+    ]
+
+    record = read_record(changed("cdr/charging_periods/0/dimensions", dimensions))
+
+    period = record.periods[0]
+    assert period.energy_mwh == 3_000_000
+    assert [period.min_power_kw, period.max_power_kw] == [Decimal(4), Decimal(7)]
+    assert set(found(record)) == {"dimension_twice", "unknown_value"}
+
+
+def test_periods_out_of_order_are_put_in_order() -> None:
+    record = changed("context", {})
+    record["cdr"]["charging_periods"].reverse()
+
+    read = read_record(record)
+
+    assert [period.energy_mwh for period in read.periods] == [8_000_000, 0]
+    assert found(read) == {"period_out_of_order": Severity.REVIEW}
+
+
+def test_the_context_comes_beside_the_cdr() -> None:
+    context = {
+        "reservation_expired": True,
+        "user_groups": ["staff"],
+        "spot": {
+            "DE": {
+                "starts": ["2026-03-04T12:00:00Z", "2026-03-04T13:00:00Z"],
+                "prices": ["-0.01", None],
+                "ends_at": "2026-03-04T14:00:00Z",
+            }
+        },
+        "earlier": {
+            "used": [
+                {"type": "ENERGY", "per": "month", "span": "2026-03", "quantity": "1.5"},
+                {"type": "TIME", "per": "day", "span": "2026-03-04", "quantity": 60},
+            ],
+            "spent": [{"day": "2026-03-04", "excl_vat": "1.5", "incl_vat": 2}],
+        },
+        "mood": "good",
+    }
+
+    record = read_record(changed("context", context))
+
+    read = record.context
+    assert read.zone == "Europe/Berlin"
+    assert read.reservation_expired
+    assert read.user_groups == {"staff"}
+    assert read.spot["DE"].at(datetime(2026, 3, 4, 12, 30, tzinfo=UTC)) == Decimal("-0.01")
+    assert read.spot["DE"].at(datetime(2026, 3, 4, 13, 30, tzinfo=UTC)) is None
+    assert read.earlier.used == {
+        (DimensionType.ENERGY, AllowancePer.MONTH, "2026-03"): 1_500_000,
+        (DimensionType.TIME, AllowancePer.DAY, "2026-03-04"): 60,
+    }
+    assert read.earlier.spent == {"2026-03-04": (Fraction(3, 2), Fraction(2))}
+    assert found(record) == {"unknown_field": Severity.REVIEW}
+
+
+@pytest.mark.parametrize(
+    ("context", "field"),
+    [
+        ([1], "context"),
+        ({"user_groups": "staff"}, "context.user_groups"),
+        ({"user_groups": [3]}, "context.user_groups"),
+        ({"spot": []}, "context.spot"),
+        ({"spot": {"DE": 4}}, "context.spot.DE"),
+        ({"spot": {"DE": {"starts": ["2026-03-04T12:00:00Z"], "prices": []}}},
+         "context.spot.DE.starts"),
+        ({"spot": {"DE": {"starts": [], "prices": [], "ends_at": None}}},
+         "context.spot.DE.ends_at"),
+        ({"earlier": 4}, "context.earlier"),
+        ({"earlier": {"used": [3]}}, "context.earlier.used[0]"),
+        ({"earlier": {"used": [{"type": "SOC"}]}}, "context.earlier.used[0].type"),
+        ({"earlier": {"used": [{"type": "TIME", "per": "year"}]}}, "context.earlier.used[0].per"),
+        ({"earlier": {"used": [{"type": "TIME", "per": "day", "quantity": 0.5}]}},
+         "context.earlier.used[0].quantity"),
+        ({"earlier": {"spent": [None]}}, "context.earlier.spent[0]"),
+        ({"earlier": {"spent": [{"day": "2026-03-04", "excl_vat": None}]}},
+         "context.earlier.spent[0].excl_vat"),
+    ],
+)  # fmt: skip
+def test_a_context_that_is_wrong_is_refused_by_its_place(context: object, field: str) -> None:
+    with pytest.raises(RecordInvalid) as refusal:
+        read_record(changed("context", context))
+
+    assert refusal.value.field == field
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "field"),
+    [
+        ("cdr/charging_periods/0", 4, "cdr.charging_periods[0]"),
+        ("cdr/charging_periods/0/tariff_id", 4, "cdr.charging_periods[0].tariff_id"),
+        ("cdr/charging_periods/0/dimensions/0", 4, "cdr.charging_periods[0].dimensions[0]"),
+        ("cdr/charging_periods/0/dimensions/0/volume", True,
+         "cdr.charging_periods[0].dimensions[0].volume"),
+        ("cdr/total_energy", "much", "cdr.total_energy"),
+        ("cdr/total_cost", 5, "cdr.total_cost"),
+        ("cdr/total_cost", {"before_taxes": 1, "taxes": [{"amount": "x"}]},
+         "cdr.total_cost.taxes[0].amount"),
+        ("tariffs", [cheap("T1", 1), 4], "tariffs[1]"),
+        ("tariffs", {}, "tariffs"),
+    ],
+)  # fmt: skip
+def test_a_cdr_that_is_wrong_is_refused_by_its_place(path: str, value: object, field: str) -> None:
+    with pytest.raises(RecordInvalid) as refusal:
+        read_record(changed(path, value))
+
+    assert refusal.value.field == field
+
+
+def test_tariffs_in_two_currencies_are_no_tariffs_of_one_session() -> None:
+    record = changed("tariffs", [cheap("A", 1), {**cheap("B", 1), "currency": "SEK"}])
+    record["cdr"]["charging_periods"][0]["tariff_id"] = "A"
+    record["cdr"]["charging_periods"][1]["tariff_id"] = "B"
+
+    with pytest.raises(RecordInvalid, match="currenc"):
+        read_record(record)
+
+
+def test_a_period_is_priced_by_the_tariff_that_it_names() -> None:
+    record = changed("tariffs", [cheap("A", 1), cheap("B", 2)])
+    record["cdr"]["charging_periods"][0]["tariff_id"] = "b"
+
+    read = read_record(record)
+
+    assert total(read) == 16
+    assert read.tariffs[0].id == "B"
+
+
+def test_a_tariff_that_is_not_there_blocks() -> None:
+    record = changed("cdr/charging_periods/0/tariff_id", "T9")
+
+    read = read_record(record)
+
+    assert found(read) == {"missing_tariff": Severity.BLOCK}
+    assert total(read) == 4
+
+
+def test_without_any_tariff_there_is_no_price() -> None:
+    record = changed("context", {})
+    del record["tariff"]
+
+    read = read_record(record)
+
+    assert price_record(read) is None
+    assert found(read) == {"missing_tariff": Severity.BLOCK}
+
+
+def test_a_tariff_of_which_no_element_can_be_judged_gives_no_price() -> None:
+    record = changed("tariff/elements/0/restrictions", {"min_soc": 20})
+
+    read = read_record(record)
+
+    assert price_record(read) is None
+    assert found(read) == {
+        "unknown_restriction": Severity.BLOCK,
+        "missing_tariff": Severity.BLOCK,
+    }
+
+
+def test_a_cdr_without_tariffs_beside_it_has_those_that_it_embeds() -> None:
+    record = changed("cdr/tariffs", [cheap("T1", 2)])
+    del record["tariff"]
+
+    assert total(read_record(record)) == 16
+
+
+@pytest.mark.parametrize(
+    ("tariffs", "price", "codes"),
+    [
+        ([cheap("A", 1, end_date_time="2026-01-01T00:00:00Z"), cheap("A", 2)], 2, set()),
+        ([cheap("A", 2), cheap("A", 1, start_date_time="2027-01-01T00:00:00Z")], 2, set()),
+        ([cheap("A", 1), cheap("A", 2, start_date_time="2026-01-01T00:00:00Z")], 2, set()),
+        ([cheap("A", 1, type="AD_HOC_PAYMENT"), cheap("B", 2, type="REGULAR")], 2, set()),
+        ([cheap("A", 1, type="AD_HOC_PAYMENT"), cheap("B", 2)], 2, set()),
+        ([cheap("A", 1, type="PROFILE_FAST"), cheap("B", 2, type="PROFILE_CHEAP")], 1,
+         {"tariff_ambiguous"}),
+        ([cheap("A", 1), cheap("B", 2)], 1, {"tariff_ambiguous"}),
+        ([cheap("A", 3, end_date_time="2026-01-01T00:00:00Z")], 3, {"tariff_not_valid"}),
+    ],
+)  # fmt: skip
+def test_without_an_id_validity_at_the_start_and_type_choose_the_tariff(
+    tariffs: list[dict[str, Any]], price: int, codes: set[str]
+) -> None:
+    read = read_record(changed("tariffs", tariffs))
+
+    assert total(read) == 8 * price
+    assert set(found(read)) == codes
+
+
+def test_a_driver_without_a_contract_pays_ad_hoc() -> None:
+    record = changed("tariffs", [cheap("A", 1), cheap("B", 2, type="AD_HOC_PAYMENT")])
+    record["cdr"]["cdr_token"] = {"type": "AD_HOC_USER"}
+
+    assert total(read_record(record)) == 16
+
+
+def test_findings_of_a_tariff_that_prices_nothing_are_left_out() -> None:
+    record = changed("tariffs", [cheap("A", 1), {**cheap("B", 2), "mood": "bad"}])
+    for period in record["cdr"]["charging_periods"]:
+        period["tariff_id"] = "A"
+
+    assert found(read_record(record)) == {}
+
+
+def test_a_credit_takes_back_the_total_and_repeats_the_rest() -> None:
+    record = changed("cdr/credit", True)
+
+    read = read_record(record)
+    priced = price_record(read)
+
+    assert priced is not None
+    costs = session_costs(read, priced)
+    assert costs["total_cost"] == (Fraction(-4), Fraction(-4))
+    assert costs["total_energy_cost"] == (Fraction(4), Fraction(4))
+
+
+def test_a_credit_with_negative_volumes_is_the_same_credit() -> None:
+    record = changed("cdr/credit", True)
+    record["cdr"]["charging_periods"][0]["dimensions"][0]["volume"] = -8
+
+    read = read_record(record)
+
+    assert total(read) == -4
+    assert set(found(read)) == {"credit_volumes_negative"}
+
+
+def test_energy_that_is_fed_back_is_read_and_time_is_never_negative() -> None:
+    read = read_record(changed("cdr/charging_periods/0/dimensions/0/volume", -1))
+
+    assert read.periods[0].energy_mwh == -1_000_000
+    with pytest.raises(RecordInvalid, match="use 0 or more"):
+        read_record(changed("cdr/charging_periods/0/dimensions/1/volume", -1))
+
+
+def test_durations_count_from_the_start_of_the_session() -> None:
+    record = changed("cdr/start_date_time", "2026-03-04T11:00:00Z")
+    record["tariff"]["elements"].insert(
+        0, {**cheap("", 1)["elements"][0], "restrictions": {"min_duration": 3_600}}
+    )
+
+    read = read_record(record)
+
+    assert total(read) == 8
+    assert read.periods[0].grace_s == 3_600
+
+
+def test_both_forms_of_a_stated_cost_are_read() -> None:
+    record = changed(
+        "cdr/total_cost", {"before_taxes": 4.2, "taxes": [{"amount": 0.8}, {"amount": "0.04"}]}
+    )
+    record["cdr"]["total_energy_cost"] = {"excl_vat": 4}
+    record["cdr"]["total_time_cost"] = {"before_taxes": 1}
+
+    stated = read_record(record).stated.costs
+
+    assert (stated["total_cost"].excl, stated["total_cost"].incl) == (
+        Decimal("4.2"),
+        Decimal("5.04"),
+    )
+    assert stated["total_energy_cost"].excl == 4
+    assert stated["total_energy_cost"].incl is None
+    assert stated["total_time_cost"].incl is None
