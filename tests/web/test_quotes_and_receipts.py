@@ -1,11 +1,15 @@
 """The quote page and the receipt: what it would cost and why, and what it did cost."""
 
+from datetime import UTC, datetime
+
 from sqlalchemy import insert, update
 
 from holdfast.store import tables as t
 from holdfast.store.database import Sessions
 from tests.web.conftest import SignIn
 from tests.web.network import Network
+from web.dashboard.price import explain_breakdown
+from web.wording import money
 
 
 async def test_a_quote_says_what_a_token_pays_and_why(
@@ -108,3 +112,80 @@ async def test_a_receipt_of_another_organization_is_not_there(
     await stranger.page(f"/sessions/{network.settled}/receipt", status=404)
     page = await stranger.page("/tariffs/quote?station=HAM-01")
     assert "There is no station 'HAM-01'" in page.one("p", role="alert").text
+
+
+async def test_an_open_session_shows_what_it_costs_so_far_and_by_which_price(
+    sign_in: SignIn, network: Network, db_sessions: Sessions
+) -> None:
+    async with db_sessions.begin() as db:
+        await db.execute(
+            insert(t.RunningCost).values(
+                session_id=network.running,
+                organization_id=network.organization_id,
+                as_of=datetime.now(UTC),
+                currency="EUR",
+                energy_wh=7_000,
+                excl_vat="4.43",
+                incl_vat="5.27",
+                incl_minor=527,
+                told_minor=500,
+            )
+        )
+    browser = await sign_in("read-only")
+
+    running = await browser.page(f"/sessions/{network.running}")
+    settled = await browser.page(f"/sessions/{network.settled}")
+
+    so_far = running.one("dl", id="so-far").text
+    assert "5.27 EUR" in so_far
+    assert "7.000 kWh" in so_far
+    assert "Told to the station 5.00 EUR" in so_far
+    assert "so far" in next(
+        tile.text for tile in running.all("div", class_="tile") if "Price" in tile.text
+    )
+    for page in (running, settled):
+        shown = next(page.all("details", class_="card-footer"))
+        assert "Energy: €0.5831 per kWh" in shown.text
+    assert not list(settled.all("dl", id="so-far"))
+
+
+def test_a_breakdown_names_reservations_caps_days_and_markets() -> None:
+    line = {
+        "reason": "used",
+        "quantity": "1",
+        "unit": "kWh",
+        "unit_price": "0.2",
+        "price_per": "kWh",
+    }
+    price = explain_breakdown(
+        {
+            "lines": [
+                {**line, "dimension": "RESERVATION_TIME"},
+                {
+                    **line,
+                    "dimension": "ENERGY",
+                    "spot": {"feed": "DE-LU", "market_price": "0.08", "fallback": False},
+                },
+                {
+                    **line,
+                    "dimension": "ENERGY",
+                    "reason": "allowance",
+                    "spot": {"feed": "DE-LU", "market_price": "0.3", "fallback": True},
+                },
+            ],
+            "adjustments": [{"reason": "daily_cap", "day": "2026-03-04"}, {"reason": "rounding"}],
+        },
+        currency="EUR",
+        excl="1.00",
+        incl=money(119, "EUR"),
+    )
+
+    assert [(each.name, each.note) for each in price.lines] == [
+        ("Reservation time", ""),
+        ("Energy", "DE-LU, market 0.08"),
+        ("Energy", "free of charge, DE-LU, no market price, fallback 0.3"),
+    ]
+    assert [each.name for each in price.adjustments] == [
+        "Cap per day, 2026-03-04",
+        "Rounding of each line",
+    ]

@@ -19,6 +19,8 @@ DIMENSIONS = {
     "TIME": "Charging time",
     "PARKING_TIME": "Parking time",
     "FLAT": "Per session",
+    "RESERVATION_TIME": "Reservation time",
+    "RESERVATION_FLAT": "Reservation fee",
 }
 REASONS = {
     "used": "",
@@ -29,6 +31,7 @@ ADJUSTMENTS = {
     "min_price": "Least price of the tariff",
     "max_price": "Greatest price of the tariff",
     "daily_cap": "Cap per day",
+    "rounding": "Rounding of each line",
 }
 
 
@@ -102,8 +105,7 @@ def explain_breakdown(
         lines=tuple(_line(line) for line in lines[:LINES_SHOWN]),
         lines_more=max(0, len(lines) - LINES_SHOWN),
         adjustments=tuple(
-            _sum(ADJUSTMENTS.get(_text(item, "reason"), "Adjustment"), item, "_exact")
-            for item in _list(body, "adjustments")
+            _sum(_adjustment(item), item, "_exact") for item in _list(body, "adjustments")
         ),
         exact=_named(body, "exact", "Exact total"),
         rounding=_named(body, "rounding", "Rounded once, half up"),
@@ -123,7 +125,7 @@ def _line(line: Mapping[str, Any]) -> PriceLine:
     quantity, unit = _text(line, "quantity"), _text(line, "unit")
     return PriceLine(
         name=DIMENSIONS.get(_text(line, "dimension"), words(_text(line, "dimension").lower())),
-        note=REASONS.get(_text(line, "reason"), _text(line, "reason")),
+        note=_note(line),
         quantity=quantity,
         unit="time" if unit == "session" else unit,
         unit_price=_text(line, "unit_price"),
@@ -132,6 +134,21 @@ def _line(line: Mapping[str, Any]) -> PriceLine:
         excl=_text(line, "excl_vat_exact"),
         incl=_text(line, "incl_vat_exact"),
     )
+
+
+def _note(line: Mapping[str, Any]) -> str:
+    """Why it is there and, of a price that follows a market, what the market said."""
+    spot = line.get("spot")
+    notes = [REASONS.get(_text(line, "reason"), _text(line, "reason"))]
+    if isinstance(spot, Mapping):
+        source = "no market price, fallback" if spot.get("fallback") else "market"
+        notes.append(f"{_text(spot, 'feed')}, {source} {_text(spot, 'market_price')}")
+    return ", ".join(note for note in notes if note)
+
+
+def _adjustment(item: Mapping[str, Any]) -> str:
+    name = ADJUSTMENTS.get(_text(item, "reason"), "Adjustment")
+    return f"{name}, {item['day']}" if item.get("day") else name
 
 
 def _named(body: Mapping[str, Any], key: str, name: str) -> PriceSum | None:

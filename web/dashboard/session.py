@@ -24,8 +24,6 @@ from holdfast.store.tables import (
     SessionState,
     Settlement,
     Site,
-    Tariff,
-    TariffVersion,
 )
 from web.dashboard.actors import key_names
 from web.dashboard.decisions import RESOLUTIONS
@@ -33,6 +31,7 @@ from web.dashboard.evidence import signed_words
 from web.dashboard.payment_decisions import PAYMENT_DECISIONS
 from web.dashboard.price import Price, explain
 from web.dashboard.session_rows import SessionLine, select_sessions, session_line
+from web.dashboard.session_terms import Terms, read_terms
 from web.live_page import LivePage, uuid_or_none
 from web.sentences import (
     attention,
@@ -117,8 +116,7 @@ class SessionView:
     meter_last_mwh: int | None
     meter_last_at: datetime | None
     last_seen_at: datetime | None
-    tariff: str | None
-    tariff_version: int | None
+    terms: Terms
     settlement_reason: str | None
     settled_minor: int | None
     settled_at: datetime | None
@@ -155,7 +153,7 @@ async def read_session(
         raise NotFound("session", asked.id or "without an id")
     session: Session = row[0]
     settlement: Settlement | None = row[3]
-    tariff = await _tariff(db, organization_id, session.tariff_version_id)
+    terms = await read_terms(db, session)
     signatures = await db.scalar(told_findings(session.id)) or ()
     line = session_line(row)
     return SessionView(
@@ -172,14 +170,13 @@ async def read_session(
         meter_last_mwh=session.meter_last_mwh,
         meter_last_at=session.meter_last_at,
         last_seen_at=session.last_seen_at,
-        tariff=tariff[0],
-        tariff_version=tariff[1],
+        terms=terms,
         settlement_reason=None if settlement is None else settlement.reason,
         settled_minor=None if settlement is None else settlement.settled_minor,
         settled_at=None if settlement is None else settlement.settled_at,
         deadline_at=None if settlement is None else settlement.deadline_at,
         price=None if settlement is None else explain(settlement),
-        events=await _events(db, organization_id, session, tariff, line.currency),
+        events=await _events(db, organization_id, session, terms, line.currency),
         state_since=await _state_since(db, organization_id, session, settlement),
         findings=tuple(finding_of(item) for item in (*session.findings, *signatures)),
         payments=await _payments(desk, db, organization_id, session),
@@ -271,25 +268,11 @@ async def _account(db: AsyncSession, organization_id: UUID, account_id: UUID | N
     return None if account is None else account.name
 
 
-async def _tariff(
-    db: AsyncSession, organization_id: UUID, version_id: UUID | None
-) -> tuple[str | None, int | None]:
-    row = (
-        await db.execute(
-            owned(TariffVersion, organization_id)
-            .join(Tariff, Tariff.id == TariffVersion.tariff_id)
-            .where(TariffVersion.id == version_id)
-            .with_only_columns(Tariff.name, TariffVersion.number)
-        )
-    ).one_or_none()
-    return (None, None) if row is None else (row[0], row[1])
-
-
 async def _events(
     db: AsyncSession,
     organization_id: UUID,
     session: Session,
-    tariff: tuple[str | None, int | None],
+    terms: Terms,
     currency: str | None,
 ) -> tuple[Moment, ...]:
     rows = (
@@ -301,12 +284,12 @@ async def _events(
         )
     ).all()
     names = await key_names(db, organization_id, [str(row.details.get("actor")) for row in rows])
-    return tuple(_moment(row, tariff, names, currency) for row in rows)
+    return tuple(_moment(row, terms, names, currency) for row in rows)
 
 
 def _moment(
     row: SessionEvent,
-    tariff: tuple[str | None, int | None],
+    terms: Terms,
     names: Mapping[str, str],
     currency: str | None,
 ) -> Moment:
@@ -315,8 +298,8 @@ def _moment(
     if row.kind == "begun":
         for told in ("tariff_version", "tariff", "version"):
             details.pop(told, None)
-        name, number = tariff
-        title = "No tariff was in force" if name is None else f"{title}: {name}, version {number}"
+        named = f"{title}: {terms.tariff}, version {terms.version}"
+        title = "No tariff was in force" if terms.tariff is None else named
     if "reason" in details and row.kind == "ended":
         details["reason"] = stop_reason(str(details["reason"] or ""))
     if "actor" in details:
