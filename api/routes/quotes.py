@@ -66,7 +66,7 @@ class ConsideredShown(Output):
     lost: str | None
 
 
-class RateShown(Output):
+class QuoteRateShown(Output):
     """A price per unit, exact: decimal text, or a fraction such as "17/60".
 
     `kind`: energy, charging, occupancy, session, reservation, reservation_fee. `excl_vat` is null
@@ -83,7 +83,7 @@ class RateShown(Output):
     market: Annotated[bool, Field(description="It follows a market.")]
 
 
-class ChangeShown(Output):
+class QuoteChangeShown(Output):
     """From `at` on, a session that starts then pays this; null prices: nothing for this kind."""
 
     at: datetime
@@ -92,7 +92,7 @@ class ChangeShown(Output):
     incl_vat: str | None
 
 
-class WordsShown(Output):
+class QuoteWordsShown(Output):
     """The price as a driver reads it, in the order that AFIR asks for."""
 
     locale: str
@@ -133,9 +133,9 @@ class QuoteShown(Output):
     place: Place | None
     considered: list[ConsideredShown]
     for_others: list[ConsideredShown]
-    rates: list[RateShown]
-    next_change: ChangeShown | None
-    words: WordsShown | None
+    rates: list[QuoteRateShown]
+    next_change: QuoteChangeShown | None
+    words: QuoteWordsShown | None
     estimate: QuoteEstimate | None
 
 
@@ -193,8 +193,8 @@ def _considered(item: Considered) -> ConsideredShown:
     )
 
 
-def _rate(line: ShownLine) -> RateShown:
-    return RateShown(
+def _rate(line: ShownLine) -> QuoteRateShown:
+    return QuoteRateShown(
         kind=line.kind.value,
         per=line.per.value,
         excl_vat=_net(line.price),
@@ -206,8 +206,8 @@ def _rate(line: ShownLine) -> RateShown:
     )
 
 
-def _change(change: ShownChange) -> ChangeShown:
-    return ChangeShown(
+def _change(change: ShownChange) -> QuoteChangeShown:
+    return QuoteChangeShown(
         at=change.at,
         kind=change.kind.value,
         excl_vat=None if change.price is None else _net(change.price),
@@ -219,9 +219,9 @@ def _net(price: UnitPrice) -> str | None:
     return None if price.excl is None else exact_text(price.excl)
 
 
-def _words(shown: ShownPrice, locale: str) -> WordsShown:
+def _words(shown: ShownPrice, locale: str) -> QuoteWordsShown:
     text = price_text(shown, locale)
-    return WordsShown(
+    return QuoteWordsShown(
         locale=text.locale,
         title=text.title,
         lines=[line.text for line in text.lines],

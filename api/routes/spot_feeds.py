@@ -79,7 +79,7 @@ class PricesWritten(Output):
     differing: int
 
 
-class PriceShown(Output):
+class SpotPriceShown(Output):
     """Exact, in the feed's currency per kWh."""
 
     starts_at: datetime
@@ -163,7 +163,7 @@ async def list_prices(
     until_at: Annotated[
         Instant | None, Query(alias="to", description="Two days after `from` by default.")
     ] = None,
-) -> Page[PriceShown]:
+) -> Page[SpotPriceShown]:
     """What the feed said of a span, all on one page, oldest first. A hole has no price."""
     from_at = from_at or datetime.now(UTC)
     if until_at is None:
@@ -171,7 +171,7 @@ async def list_prices(
     if not timedelta(0) < until_at - from_at <= SPAN_MAX:
         raise invalid("query.to", until_at.isoformat(), f"at most {SPAN_MAX.days} days after from")
     found = await spot_prices.read_prices(db, reader.organization_id, key, from_at, until_at)
-    return Page(items=[PriceShown.model_validate(each) for each in found])
+    return Page(items=[SpotPriceShown.model_validate(each) for each in found])
 
 
 def _on_a_quarter(at: datetime) -> bool:

@@ -1,6 +1,6 @@
 """What people write as a tariff: read, completed and judged, for drafts, previews and versions."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -11,11 +11,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from holdfast.domain.finding import Finding, Severity
 from holdfast.domain.tariff.form import tariff_from_json
 from holdfast.domain.tariff.lint import lint_tariff
+from holdfast.domain.tariff.lint_place import LintPlace
 from holdfast.domain.tariff.version import TariffInvalid, TariffVersion
 from holdfast.services.holiday_calendars import holiday_dates
 from holdfast.services.refusal import Invalid
 from holdfast.services.scope import find
-from holdfast.services.tariff_places import lint_places
+from holdfast.services.tariff_places import lint_places, no_place
 from holdfast.store.tables import Tariff
 
 DRAFT_NAME = "draft"
@@ -57,12 +58,30 @@ async def lint_for(
     db: AsyncSession, tariff: Tariff, body: Mapping[str, Any], *, now: datetime
 ) -> Linted:
     """As `lint_body`, of a tariff that is at hand."""
+    return _linted(body, tariff.currency, await lint_places(db, tariff, now), now)
+
+
+async def lint_anywhere(
+    db: AsyncSession,
+    organization_id: UUID,
+    currency: str,
+    body: Mapping[str, Any],
+    *,
+    now: datetime,
+) -> Linted:
+    """As `lint_body`, of a tariff that is not there yet: nothing is known of its places."""
+    return _linted(body, currency, [await no_place(db, organization_id, now)], now)
+
+
+def _linted(
+    body: Mapping[str, Any], currency: str, places: Iterable[LintPlace], now: datetime
+) -> Linted:
     try:
-        parsed = read_body(body, currency=tariff.currency, now=now)
+        parsed = read_body(body, currency=currency, now=now)
     except TariffInvalid as problem:
         return Linted(tariff=None, problem=problem)
     findings: dict[Finding, None] = {}
-    for place in await lint_places(db, tariff, now):
+    for place in places:
         findings |= dict.fromkeys(lint_tariff(parsed, place))
     return Linted(tariff=parsed, problem=None, findings=tuple(findings))
 

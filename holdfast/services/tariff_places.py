@@ -22,7 +22,7 @@ PLACES_MAX = 20
 
 async def lint_places(db: AsyncSession, tariff: Tariff, now: datetime) -> tuple[LintPlace, ...]:
     """The kinds of place where the tariff is assigned; one of which nothing is known if nowhere."""
-    feeds = await _feeds(db, tariff.organization_id)
+    nowhere = await no_place(db, tariff.organization_id, now)
     mine, station, evse = TariffAssignment, Station, Evse
     pays_ad_hoc = or_(
         mine.ad_hoc,
@@ -61,17 +61,22 @@ async def lint_places(db: AsyncSession, tariff: Tariff, now: datetime) -> tuple[
             max_power_w=power_w,
             ad_hoc=ad_hoc,
             calibration_law=bool(law),
-            feeds=feeds,
-            today=now.date(),
+            feeds=nowhere.feeds,
+            today=nowhere.today,
         )
         for country, currency, law, power_w, ad_hoc in rows
     )
-    return found or (LintPlace(feeds=feeds, today=now.date()),)
+    return found or (nowhere,)
 
 
-async def _feeds(db: AsyncSession, organization_id: UUID) -> frozenset[str]:
-    keys = await db.scalars(select(SpotFeed.key).where(belongs(SpotFeed, organization_id)))
-    return frozenset(keys)
+async def no_place(db: AsyncSession, organization_id: UUID, now: datetime) -> LintPlace:
+    """What is known of a tariff that is assigned nowhere: the markets that we hear of."""
+    keys = await db.scalars(
+        select(SpotFeed.key).where(
+            belongs(SpotFeed, organization_id), SpotFeed.retired_at.is_(None)
+        )
+    )
+    return LintPlace(feeds=frozenset(keys), today=now.date())
 
 
 def _covers(assignment: type[TariffAssignment], station: type[Station]) -> ColumnElement[bool]:

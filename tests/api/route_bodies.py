@@ -59,6 +59,7 @@ BODIES: dict[str, Any] = {
     "POST /tariffs/{tariff_id}/retire": None,
     "POST /tariffs/{tariff_id}/versions": {"elements": ELEMENTS},
     "POST /tariffs/{tariff_id}/estimate": {"energy_wh": 1, "charging_s": 1},
+    "POST /tariffs/lint": {"tariff": "{tariff_id}", "body": {"elements": ELEMENTS}},
     "POST /tariffs/{tariff_id}/versions/{number}/end": BECAUSE,
     "POST /tariff-drafts": {"tariff": "{tariff_id}", "body": {"elements": ELEMENTS}},
     "PATCH /tariff-drafts/{draft_id}": {"revision": 1, "note": "taken"},
