@@ -20,6 +20,7 @@ from web.dashboard.tariff_curve import WeekCurve, with_old
 from web.dashboard.tariff_editor import draft_path, find_draft, show_editor
 from web.dashboard.tariff_editor_view import CHOICES
 from web.dashboard.tariff_form import body_text
+from web.dashboard.tariff_simulated import Simulated, newest_simulation
 from web.dashboard.tariff_states import DRAFT
 from web.dashboard.tariff_what_if import (
     Asked,
@@ -66,6 +67,7 @@ class ReviewView:
     old_estimate: Price | None
     what_if: Asked
     surroundings: Surroundings
+    simulated: Simulated | None
     why_not: str | None
     version: int | None
     body: str
@@ -138,6 +140,7 @@ async def _show(visit: Visit, tariff: Tariff, draft: TariffDraft) -> Response:
         old_estimate=old_estimate,
         what_if=asked,
         surroundings=around,
+        simulated=await newest_simulation(visit.db, draft, meaning.tariff),
         why_not=await _why_not(visit, draft),
         version=await _made(visit, draft),
         body=body_text(draft.body),
