@@ -73,10 +73,12 @@ async def freeze(db: AsyncSession, session: Session, at: datetime) -> Choice | N
         driver=driver,
         at=at,
     )
+    site = await _of_site(db, session)
+    # Both after the last query: it would write the one before the other.
     session.tariff_version_id = None if choice is None else choice.version.id
     session.price_terms = {
         "groups": sorted(driver.group_keys),
-        **await _of_site(db, session),
+        **site,
         **({} if choice is None else _why(choice)),
     }
     return choice
