@@ -4,8 +4,12 @@ from starlette.routing import BaseRoute, Route
 
 from holdfast.http.permissions import Permission
 from web.dashboard import (
+    market,
     quote,
     receipt,
+    shown_prices,
+    simulation,
+    simulations,
     tariff_decisions,
     tariff_editor,
     tariff_page,
@@ -26,6 +30,22 @@ def tariff_routes() -> list[BaseRoute]:
         Route("/tariffs", visited(tariffs.show_tariffs), methods=["GET"]),
         Route("/tariffs/quote", visited(quote.show_quote), methods=["GET"]),
         Route("/sessions/{id}/receipt", visited(receipt.show_receipt, menu=False), methods=["GET"]),
+        Route("/tariffs/market", visited(market.show_market), methods=["GET"]),
+        Route(
+            "/tariffs/market/{key}/prices",
+            visited(market.show_prices, menu=False),
+            methods=["GET"],
+        ),
+        Route("/tariffs/simulations/{id}", visited(simulation.show_simulation), methods=["GET"]),
+        Route(
+            "/tariffs/simulations/{id}/figures",
+            visited(simulation.show_figures, menu=False),
+            methods=["GET"],
+        ),
+        Route("/live/simulation", simulation.SIMULATION.stream, methods=["GET"]),
+        Route("/tariffs/{id}/simulations", visited(simulations.show_simulations), methods=["GET"]),
+        Route("/tariffs/ledger", visited(shown_prices.show_ledger), methods=["GET"]),
+        Route("/tariffs/publications", visited(shown_prices.show_publications), methods=["GET"]),
         Route("/tariffs/{id}", visited(tariff_page.show_tariff), methods=["GET"]),
         Route(DRAFT, visited(tariff_review.show_draft), methods=["GET"]),
         Route(f"{DRAFT}/review", visited(tariff_review.show_review), methods=["GET"]),
@@ -55,6 +75,15 @@ def _editor_routes() -> list[Route]:
 def _form_routes() -> list[Route]:
     forms: tuple[tuple[str, Handler, Permission], ...] = (
         ("/tariffs", tariffs.add_tariff, Permission.WRITE_TARIFFS),
+        (
+            "/tariffs/publications/{id}/resolve",
+            shown_prices.decide,
+            Permission.WRITE_TARIFFS,
+        ),
+        ("/tariffs/market", market.add_feed, Permission.WRITE_TARIFFS),
+        ("/tariffs/market/{key}/retire", market.retire, Permission.WRITE_TARIFFS),
+        ("/tariffs/simulations/{id}/cancel", simulation.cancel, Permission.WRITE_TARIFFS),
+        ("/tariffs/{id}/simulations", simulations.begin, Permission.WRITE_TARIFFS),
         ("/tariffs/{id}/drafts", tariff_decisions.begin_draft, Permission.WRITE_TARIFFS),
         (f"{DRAFT}/submit", tariff_decisions.submit, Permission.WRITE_TARIFFS),
         (f"{DRAFT}/discard", tariff_decisions.discard, Permission.WRITE_TARIFFS),
