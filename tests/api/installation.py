@@ -29,12 +29,14 @@ from holdfast.store.tables import (
     OutboxRow,
     Payment,
     PaymentOperation,
+    Publication,
     Quarantined,
     QuirkRule,
     ReviewTask,
     Session,
     SessionEvent,
     Settlement,
+    ShownPrice,
     SignedReading,
     Site,
     Station,
@@ -163,9 +165,36 @@ async def _tariffs(rows: Rows, prefix: str) -> dict[str, Any]:
         created_by="system:test",
         changed_by="system:test",
     )
+    publication = await rows.add(
+        Publication,
+        tariff_id=tariff.id,
+        version_id=version.id,
+        state="live",
+        attention="1 places refused the price",
+    )
+    await rows.add(
+        ShownPrice,
+        key=f"{prefix} partner",
+        version_id=version.id,
+        channel="partner",
+        content={
+            "forms": {
+                "2.2.1": {
+                    "id": str(tariff.id),
+                    "currency": "EUR",
+                    "elements": [],
+                    "start_date_time": "2026-01-01T00:00:00Z",
+                }
+            },
+            "losses": {},
+        },
+        state="shown",
+        shown_at=STARTED,
+    )
     group = await rows.add(UserGroup, key=f"{prefix}-members", name=f"{prefix} members")
     return {
         "number": version.number,
+        "publication_id": publication.id,
         "draft_id": draft.id,
         "group_id": group.id,
         "tariff_id": tariff.id,
