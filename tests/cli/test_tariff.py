@@ -291,3 +291,15 @@ def test_the_command_loads_no_database_and_no_workflow_engine() -> None:
     )
 
     assert done.stdout == "set()\n"
+
+
+def test_the_example_of_the_reference_is_what_the_command_prints() -> None:
+    text = (ROOT / "docs/reference/tariffs-cli.md").read_text()
+    record, printed = (block.split("```")[0] for block in text.split("```json\n")[1:])
+
+    code, shown, _ = run("price", record)
+
+    priced = json.loads(shown)
+    assert code == 0
+    for name, value in json.loads(printed).items():
+        assert priced[name] == value, name

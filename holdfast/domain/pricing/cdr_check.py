@@ -151,7 +151,7 @@ def _totals(record: Record, priced: PricedSession) -> Iterator[Finding]:
                 continue  # some partners negate every total of a credit
             yield _review(
                 f"{name}_unlike_ours",
-                f"{name}.{side} is stated as {said:f}, by the tariff it is {exact_text(exact)}",
+                f"{name}.{side} is stated as {said:f}, by the tariff it is {_amount(exact)}",
             )
 
 
@@ -169,6 +169,12 @@ def _timed_s(period: ChargingPeriod) -> int:
 
 def _ago(later: datetime, earlier: datetime) -> str:
     return f"{(later - earlier) // _SECOND} s"
+
+
+def _amount(exact: Fraction) -> str:
+    """To six decimals: enough to see where an amount without an end is unlike another."""
+    micro = round_half_up(exact * 10**STATED_DECIMALS_MAX)
+    return exact_text(Fraction(micro, 10**STATED_DECIMALS_MAX))
 
 
 def _kwh(energy_mwh: int) -> str:
