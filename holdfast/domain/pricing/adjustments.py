@@ -141,6 +141,7 @@ def _cap_days(
     context: PriceContext,
 ) -> None:
     """No local day costs more than the cap, with what the driver spent on it before."""
+    before = len(total.findings)
     most_excl, most_incl = _sides(cap, billed)
     for ordinal, (excl, incl) in sorted(by_day.items()):
         day = date.fromordinal(ordinal)
@@ -152,6 +153,8 @@ def _cap_days(
             total.findings.append(
                 Finding(code="daily_cap", detail=f"the cap of {day.isoformat()} applied")
             )
+    if len(total.findings) > before and (most_excl is None or most_incl is None):
+        total.findings.append(_one_sided(AdjustmentReason.DAILY_CAP))
 
 
 def _beyond(amount: Fraction, most: Decimal | None, spent: Fraction) -> Fraction:
@@ -177,13 +180,15 @@ def _limit(
     total.change(reason, more_net, more_gross)
     total.findings.append(Finding(code=reason.value, detail=f"the {reason.value} applied"))
     if net_limit is None or gross_limit is None:
-        total.findings.append(
-            Finding(
-                code="price_limit_one_sided",
-                detail=f"{reason.value} is stated on one side of tax only",
-                severity=Severity.REVIEW,
-            )
-        )
+        total.findings.append(_one_sided(reason))
+
+
+def _one_sided(reason: AdjustmentReason) -> Finding:
+    return Finding(
+        code="price_limit_one_sided",
+        detail=f"{reason.value} is stated on one side of tax only",
+        severity=Severity.REVIEW,
+    )
 
 
 def _sides(limit: PriceLimit, billed: Billed) -> tuple[Decimal | None, Decimal | None]:

@@ -69,7 +69,7 @@ def price_to_json(priced: PricedSession) -> dict[str, object]:
     }
     if several:
         breakdown["tariff_versions"] = list(priced.tariff_ids)
-    if priced.rounding is not OUR_ROUNDING:
+    if priced.rounding != OUR_ROUNDING:
         breakdown["rounding_policy"] = {
             "per": priced.rounding.per.value,
             "mode": priced.rounding.mode.value,
