@@ -21,6 +21,9 @@ VENDOR = "org.openchargealliance.costmsg"
 SUPPORTED_KEY = "CustomDisplayCostAndPrice"
 DEFAULT_PRICE_KEY = "DefaultPrice"
 TEXT_LENGTH_MAX = 512
+VALUE_LENGTH_MAX = 500
+"""Of a configuration key's value in ChangeConfiguration (OCPP 1.6 section 6.5)."""
+
 UNIT_PLACES = 5
 
 
@@ -51,12 +54,20 @@ def unit_prices(shown: ShownPrice) -> UnitPrices:
 
 
 def default_price(text: str, offline: str, units: UnitPrices | None) -> str:
-    """The value of the key `DefaultPrice` (table 1). `units` None: it may not reckon offline."""
-    said: Json = {"priceText": text[:TEXT_LENGTH_MAX]}
+    """The value of the key `DefaultPrice` (table 1), in at most 500 characters: without the offline
+    text where there is no room for both, and with less of the other where there is none for it.
+
+    `units` None: the station may not reckon while it is offline.
+    """
+    said: Json = {"priceText": text}
     if offline:
-        said["priceTextOffline"] = offline[:TEXT_LENGTH_MAX]
+        said["priceTextOffline"] = offline
     if units is not None:
         said["chargingPrice"] = _charging(units)
+    if len(_text(said)) > VALUE_LENGTH_MAX:
+        said.pop("priceTextOffline", None)
+    while said["priceText"] and (over := len(_text(said)) - VALUE_LENGTH_MAX) > 0:
+        said["priceText"] = said["priceText"][: -max(1, over // 2)]
     return _text(said)
 
 
