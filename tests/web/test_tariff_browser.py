@@ -77,7 +77,7 @@ async def test_the_editor_answers_while_somebody_types_and_loses_nothing(
     await page.get_by_text("Element 2 was removed.").wait_for(timeout=PATIENCE_MS)
     await page.locator("#curve canvas").wait_for(timeout=PATIENCE_MS)
     assert await price.get_attribute("aria-invalid") is None
-    await page.get_by_role("button", name="Save the draft").click()
+    await page.get_by_role("button", name="Save", exact=True).click()
     await page.get_by_text("Saved as revision 2.").wait_for(timeout=PATIENCE_MS)
     await visitor.check()
 
@@ -86,7 +86,7 @@ async def test_the_editor_answers_while_somebody_types_and_loses_nothing(
     await clean(visitor, "tariff-editor-json")
     await page.get_by_role("button", name="Back to the form").click()
     await price.wait_for(timeout=PATIENCE_MS)
-    await page.get_by_role("button", name="Save and submit for review").click()
+    await page.get_by_role("button", name="Save and submit").click()
     await page.get_by_role("heading", name="What changes").wait_for(timeout=PATIENCE_MS)
     await page.locator("#curve canvas").wait_for(timeout=PATIENCE_MS)
     await clean(visitor, "tariff-review-light")
