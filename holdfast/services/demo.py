@@ -7,7 +7,6 @@ after a restart although the database holds only their hashes.
 import base64
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from hashlib import blake2b
 from typing import Any
 from uuid import UUID
@@ -17,10 +16,9 @@ from sqlalchemy import func, insert, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from holdfast.domain.tariff.canonical import tariff_to_json
-from holdfast.domain.tariff.form import tariff_from_json
 from holdfast.services import api_keys, demo_network
 from holdfast.services.demo_network import DemoStation
+from holdfast.services.demo_tariffs import seed_tariffs
 from holdfast.services.passwords import hash_password
 from holdfast.store.tables import (
     Account,
@@ -30,15 +28,11 @@ from holdfast.store.tables import (
     Organization,
     Site,
     Station,
-    Tariff,
-    TariffAssignment,
-    TariffVersion,
     Token,
 )
 
 SEED_LOCK = 0x44656D6F  # any number; two seeds take turns
 TOKENS_PER_STATION = 8
-TARIFFS_SINCE = datetime(2026, 1, 1, tzinfo=UTC)
 DEMO_CARD = "pm_card_visa"
 
 
@@ -75,8 +69,8 @@ async def seed(
         sites = await _sites(db, organization_id)
         for station in demo_network.STATIONS:
             await _station(db, secret_key, organization_id, sites[station.site], station)
-        await _tariffs(db, organization_id, sites)
         await _drivers(db, organization_id)
+        await seed_tariffs(db, organization_id, sites)
     return Demo(
         api_key=key,
         fleet=_fleet(secret_key) if network else {"stations": []},
@@ -228,63 +222,6 @@ async def _station(
                     standard=standard,
                 )
             )
-
-
-async def _tariffs(db: AsyncSession, organization_id: UUID, sites: dict[str, UUID]) -> None:
-    rows = await db.execute(
-        select(Tariff.name, Tariff.id).where(Tariff.organization_id == organization_id)
-    )
-    known = {name: tariff_id for name, tariff_id in rows}
-    for name, body in demo_network.TARIFFS.items():
-        if name not in known:
-            known[name] = await _tariff(db, organization_id, name, body)
-    fast_of = {site.name: site.fast_tariff for site in demo_network.SITES}
-    fast = {one.identity: fast_of[one.site] for one in demo_network.STATIONS if one.fast}
-    stations = await db.execute(
-        select(Station.id, Station.identity).where(
-            Station.organization_id == organization_id, Station.identity.in_(fast)
-        )
-    )
-    assignments: list[dict[str, UUID | None]] = [
-        {"tariff_id": known[demo_network.AC_TARIFF], "site_id": None, "station_id": None},
-        *(
-            {"tariff_id": known[site.tariff], "site_id": sites[site.name], "station_id": None}
-            for site in demo_network.SITES
-            if site.tariff != demo_network.AC_TARIFF
-        ),
-        *(
-            {"tariff_id": known[fast[identity]], "site_id": None, "station_id": station}
-            for station, identity in stations
-        ),
-    ]
-    await db.execute(
-        upsert(TariffAssignment)
-        .values([{"organization_id": organization_id, **row} for row in assignments])
-        .on_conflict_do_nothing()
-    )
-
-
-async def _tariff(db: AsyncSession, organization_id: UUID, name: str, body: dict[str, Any]) -> UUID:
-    tariff_id = (
-        await db.execute(
-            insert(Tariff)
-            .values(organization_id=organization_id, name=name, currency=demo_network.CURRENCY)
-            .returning(Tariff.id)
-        )
-    ).scalar_one()
-    version_id: UUID = (await db.execute(select(func.uuidv7()))).scalar_one()
-    version = tariff_from_json({"id": str(version_id), "currency": demo_network.CURRENCY, **body})
-    await db.execute(
-        insert(TariffVersion).values(
-            id=version_id,
-            organization_id=organization_id,
-            tariff_id=tariff_id,
-            number=1,
-            valid_from=TARIFFS_SINCE,
-            body=tariff_to_json(version),
-        )
-    )
-    return tariff_id
 
 
 async def _drivers(db: AsyncSession, organization_id: UUID) -> None:

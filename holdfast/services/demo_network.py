@@ -56,6 +56,12 @@ class DemoAccount:
 BERLIN, AMSTERDAM, LISBON = "Berlin Westhafen", "Amsterdam Noord", "Lisboa Oriente"
 AC_TARIFF, NIGHT_TARIFF, AC_TARIFF_PT = "AC standard", "AC day and night", "AC standard, Portugal"
 DC_TARIFF, DC_TARIFF_NL, DC_TARIFF_PT = "DC fast", "DC fast, Netherlands", "DC fast, Portugal"
+AD_HOC_OF = {
+    DC_TARIFF: "Ad hoc",
+    DC_TARIFF_NL: "Ad hoc, Netherlands",
+    DC_TARIFF_PT: "Ad hoc, Portugal",
+}
+FLEET_TARIFF, FLEET_GROUP = "Fleet partners, Berlin", "fleets"
 VAT_DE, VAT_NL, VAT_PT = "19", "21", "23"
 
 SITES = (
@@ -171,12 +177,41 @@ def _fast(vat: str) -> dict[str, Any]:
     }
 
 
-def _day_and_night(vat: str) -> dict[str, Any]:
+def _ad_hoc(vat: str) -> dict[str, Any]:
+    """What European law allows at 50 kW and above without a contract: energy, and occupancy."""
+    return {
+        "type": "AD_HOC_PAYMENT",
+        "elements": [
+            {
+                "price_components": [
+                    _component("ENERGY", "0.66", vat),
+                    _component("PARKING_TIME", "6.00", vat),
+                ]
+            }
+        ],
+        "idle_grace_s": 600,
+    }
+
+
+def _fleets(vat: str) -> dict[str, Any]:
+    """Less per kWh, and never more than so much on one day."""
+    return {
+        "elements": [{"price_components": [_component("ENERGY", "0.36", vat)]}],
+        "daily_cap": {"excl_vat": "50.00", "incl_vat": "59.50"},
+    }
+
+
+def _day_and_night(vat: str, calendar: str) -> dict[str, Any]:
+    """Nights and public holidays are cheaper."""
     return {
         "elements": [
             {
                 "price_components": [_component("ENERGY", "0.31", vat)],
                 "restrictions": {"start_time": "22:00", "end_time": "06:00"},
+            },
+            {
+                "price_components": [_component("ENERGY", "0.35", vat)],
+                "restrictions": {"holiday": True},
             },
             {
                 "price_components": [
@@ -186,6 +221,7 @@ def _day_and_night(vat: str) -> dict[str, Any]:
             },
         ],
         "idle_grace_s": 3600,
+        "holiday_calendar": calendar,
     }
 
 
@@ -194,11 +230,35 @@ def _day_and_night(vat: str) -> dict[str, Any]:
 TARIFFS: dict[str, dict[str, Any]] = {
     AC_TARIFF: _standard(VAT_DE),
     AC_TARIFF_PT: _standard(VAT_PT),
-    NIGHT_TARIFF: _day_and_night(VAT_NL),
+    NIGHT_TARIFF: _day_and_night(VAT_NL, "NL"),
     DC_TARIFF: _fast(VAT_DE),
     DC_TARIFF_NL: _fast(VAT_NL),
     DC_TARIFF_PT: _fast(VAT_PT),
+    AD_HOC_OF[DC_TARIFF]: _ad_hoc(VAT_DE),
+    AD_HOC_OF[DC_TARIFF_NL]: _ad_hoc(VAT_NL),
+    AD_HOC_OF[DC_TARIFF_PT]: _ad_hoc(VAT_PT),
+    FLEET_TARIFF: _fleets(VAT_DE),
 }
+
+# The next version of AC standard, which waits for somebody to approve it.
+DRAFT = {
+    "elements": [
+        {
+            "price_components": [
+                _component("ENERGY", "0.39", VAT_DE),
+            ],
+            "restrictions": {"start_time": "22:00", "end_time": "06:00"},
+        },
+        {
+            "price_components": [
+                _component("ENERGY", "0.45", VAT_DE),
+                _component("PARKING_TIME", "1.80", VAT_DE),
+            ]
+        },
+    ],
+    "idle_grace_s": 1800,
+}
+DRAFT_NOTE = "Cheaper nights, as the council asked; the day pays for it. Parking by the second."
 
 _GIVEN = "Ada Bruno Carla Dario Edda Farid Greta Hugo Ines Jonas Kaja Luca Mira Nils Olga Pavel"
 _FAMILY = "Abend Brook Castel Dorn Ekman Falk"

@@ -1,5 +1,6 @@
 """A tariff is looked at before anybody pays it: lint, differences in words, OCPI's view."""
 
+from itertools import pairwise
 from typing import Any
 from uuid import UUID
 
@@ -113,3 +114,40 @@ async def test_a_version_is_shown_in_the_words_of_ocpi_with_what_is_lost(
     assert (new.json()["tariff"]["country_code"], new.json()["tariff"]["party_id"]) == ("DE", "ABC")
     assert new.json()["tariff"]["tax_included"] == "NO"
     assert [one.status_code for one in (half, nowhere)] == [422, 422]
+
+
+async def test_prices_over_some_days_are_steps_that_follow_each_other(
+    client: httpx.AsyncClient,
+) -> None:
+    parking = {"type": "PARKING_TIME", "price": "6.00", "vat": "19"}
+    day = {"price_components": [*ENERGY["price_components"], parking]}
+    cheap = {**NIGHT, "price_components": [{"type": "ENERGY", "price": "0.30", "vat": "19"}]}
+    form = {"currency": "EUR", "body": {"elements": [cheap, day]}, "time_zone": "Europe/Berlin"}
+
+    week = await client.post(
+        "/api/v1/tariffs/preview", json={**form, "from_at": "2026-10-24T00:00:00+02:00", "days": 2}
+    )
+    nowhere = await client.post("/api/v1/tariffs/preview", json={**form, "time_zone": "Mars"})
+    unreadable = await client.post(
+        "/api/v1/tariffs/preview", json={**form, "body": {"elements": []}}
+    )
+
+    steps = week.json()["steps"]
+    # The clock goes back in the second night, which is an hour longer.
+    assert [step["from_at"] for step in steps] == [
+        "2026-10-23T22:00:00Z",
+        "2026-10-24T04:00:00Z",
+        "2026-10-24T20:00:00Z",
+        "2026-10-25T05:00:00Z",
+        "2026-10-25T21:00:00Z",
+    ]
+    assert all(one["until_at"] == two["from_at"] for one, two in pairwise(steps))
+    prices = [
+        {price["type"]: (price["per"], price["excl_vat"]) for price in step["prices"]}
+        for step in steps
+    ]
+    assert prices[0] == {"ENERGY": ("kwh", "0.3"), "PARKING_TIME": ("hour", "6")}
+    assert prices[1]["ENERGY"] == ("kwh", "0.5")
+    assert steps[1]["prices"][0]["incl_vat"] == "0.595"
+    assert [one.status_code for one in (nowhere, unreadable)] == [422, 422]
+    assert unreadable.json()["errors"][0]["field"] == "elements"

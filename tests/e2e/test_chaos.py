@@ -91,7 +91,7 @@ async def make_it_expensive(installation: Installation) -> None:
             put = await api.put("/tariff-assignments", json={"tariff": tariff, **place})
             assert put.status_code == 200, put.text
         for assigned in (await api.get("/tariff-assignments")).json()["items"]:
-            if assigned["station_id"] is not None:
+            if assigned["station_id"] is not None or assigned["audience"] != "everybody":
                 gone = await api.delete(f"/tariff-assignments/{assigned['id']}")
                 assert gone.status_code == 204, gone.text
 

@@ -4,9 +4,11 @@ from datetime import UTC, datetime
 
 from sqlalchemy import func, select, update
 
+from holdfast.domain.finding import Severity
 from holdfast.services import api_keys, demo, demo_network
 from holdfast.services.passwords import hash_password, matches
-from holdfast.services.tariff_choice import version_in_force
+from holdfast.services.tariff_bodies import lint_body, lint_for
+from holdfast.services.tariff_choice import Driver, choose, driver_of, version_in_force
 from holdfast.store.database import Sessions
 from holdfast.store.tables import (
     Account,
@@ -18,15 +20,17 @@ from holdfast.store.tables import (
     Station,
     Tariff,
     TariffAssignment,
+    TariffDraft,
     TariffVersion,
     Token,
+    UserGroup,
 )
 from simulator.stations.config import parse_fleet
 
 SECRET = "a secret for tests only, forty characters"  # noqa: S105 - guards nothing
 TABLES = (
     *(Organization, ApiKey, Site, Station, Evse, Connector),
-    *(Tariff, TariffVersion, TariffAssignment, Account, Token),
+    *(Tariff, TariffVersion, TariffAssignment, TariffDraft, UserGroup, Account, Token),
 )
 
 
@@ -55,9 +59,11 @@ async def test_the_demo_network_is_complete(db_sessions: Sessions) -> None:
         "stations": 12,
         "evses": 24,
         "connectors": 28,
-        "tariffs": 6,
-        "tariff_versions": 6,
-        "tariff_assignments": 7,
+        "tariffs": 10,
+        "tariff_versions": 10,
+        "tariff_assignments": 12,
+        "tariff_drafts": 1,
+        "user_groups": 1,
         "accounts": 21,
         "tokens": 32,
     }
@@ -84,6 +90,58 @@ async def test_every_station_bills_the_vat_of_its_country(db_sessions: Sessions)
                     rates.setdefault(str(country), set()).add(str(component["vat"]))
 
     assert rates == {"DE": {"19"}, "NL": {"21"}, "PT": {"23"}}
+
+
+async def test_fleets_and_whoever_pays_ad_hoc_have_prices_of_their_own_that_may_be_published(
+    db_sessions: Sessions,
+) -> None:
+    made = await seeded(db_sessions)
+    now = datetime.now(UTC)
+
+    async with db_sessions() as db:
+        places = {
+            row.identity: row
+            for row in await db.scalars(
+                select(Station).where(Station.identity.in_(("HF-BER-01", "HF-BER-04", "HF-AMS-04")))
+            )
+        }
+        fleet = await db.scalar(select(Account.id).where(Account.billing == "invoice").limit(1))
+        member = await driver_of(db, made.organization_id, account_id=fleet)
+        names = {}
+        for identity, station in places.items():
+            for who, driver in (("fleet", member), ("guest", Driver(ad_hoc=True))):
+                choice = await choose(
+                    db,
+                    organization_id=made.organization_id,
+                    site_id=station.site_id,
+                    station_id=station.id,
+                    evse=1,
+                    driver=driver,
+                    at=now,
+                )
+                names[identity, who] = None if choice is None else choice.tariff.name
+        linted = {
+            (tariff.name, finding.code)
+            for tariff in await db.scalars(select(Tariff))
+            for version in await db.scalars(
+                select(TariffVersion).where(TariffVersion.tariff_id == tariff.id)
+            )
+            for finding in (await lint_for(db, tariff, version.body, now=now)).findings
+            if finding.severity is Severity.BLOCK
+        }
+        draft = (await db.scalars(select(TariffDraft))).one()
+        review = await lint_body(db, made.organization_id, draft.tariff_id, draft.body, now=now)
+
+    assert names == {
+        ("HF-BER-01", "fleet"): "Fleet partners, Berlin",
+        ("HF-BER-01", "guest"): "AC standard",
+        ("HF-BER-04", "fleet"): "Fleet partners, Berlin",
+        ("HF-BER-04", "guest"): "Ad hoc",
+        ("HF-AMS-04", "fleet"): "DC fast, Netherlands",
+        ("HF-AMS-04", "guest"): "Ad hoc, Netherlands",
+    }
+    assert linted == set()
+    assert not review.blocked
 
 
 async def test_a_second_seed_changes_nothing(db_sessions: Sessions) -> None:

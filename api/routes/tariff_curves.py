@@ -1,0 +1,140 @@
+"""The prices of a body from an instant on, for charts: those of a session that starts then."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, Self
+from uuid import UUID
+
+from fastapi import APIRouter
+from pydantic import Field, model_validator
+
+from api.routes.fields import Currency, Input, Instant, Line, Output
+from holdfast.domain.pricing.amount_text import exact_text
+from holdfast.domain.pricing.boundaries import boundaries_of
+from holdfast.domain.pricing.compiled_tariff import compile_tariff
+from holdfast.domain.pricing.context import PriceContext
+from holdfast.domain.pricing.price import UnknownZone, time_zone
+from holdfast.domain.pricing.rates import RateStep, TooManySteps, UnitPrice, rate_steps
+from holdfast.domain.tariff.version import USER_GROUPS_MAX, DimensionType
+from holdfast.http.database import Db
+from holdfast.http.idempotency import IdempotentRoute
+from holdfast.http.principal import Reader
+from holdfast.http.problems import invalid
+from holdfast.services import sites, tariff_bodies, tariffs
+from holdfast.services.spot_prices import curves
+
+router = APIRouter(prefix="/tariffs", tags=["tariffs"], route_class=IdempotentRoute)
+
+DAYS_MAX = 31
+PER = {
+    DimensionType.ENERGY: "kwh",
+    DimensionType.TIME: "hour",
+    DimensionType.PARKING_TIME: "hour",
+    DimensionType.FLAT: "session",
+}
+
+
+class PreviewForm(Input):
+    """A body as in a draft, of a tariff or in a currency, in the zone of a site or a named one."""
+
+    body: Annotated[dict[str, Any], Field(description="As in `POST /tariff-drafts`.")]
+    tariff: UUID | None = None
+    currency: Currency | None = None
+    from_at: Annotated[Instant | None, Field(description="Now, where it is left out.")] = None
+    days: Annotated[int, Field(ge=1, le=DAYS_MAX)] = 7
+    site: Annotated[UUID | None, Field(description="Whose clock counts.")] = None
+    time_zone: Annotated[Line | None, Field(description="Where there is no site.")] = None
+    user_groups: Annotated[
+        list[Line],
+        Field(
+            default_factory=list,
+            max_length=USER_GROUPS_MAX,
+            description="Keys of the driver's groups.",
+        ),
+    ]
+
+    @model_validator(mode="after")
+    def one_currency(self) -> Self:
+        """A tariff has one."""
+        if (self.tariff is None) == (self.currency is None):
+            raise ValueError("name a tariff or a currency, one of them")
+        return self
+
+
+class UnitPriceShown(Output):
+    """Per kWh, hour or session, exact: decimal text, or a fraction such as "17/60".
+
+    `estimated`: the market's price is not known, the tariff's fallback stands for it.
+    """
+
+    type: DimensionType
+    per: str
+    excl_vat: str | None
+    incl_vat: str
+    vat: str | None
+    market: Annotated[str | None, Field(description="The market's price per kWh.")]
+    estimated: bool
+
+
+class PriceStepShown(Output):
+    """Prices of a session that starts from `from_at` up to and without `until_at`. A type that is
+    not in `prices` costs nothing."""
+
+    from_at: datetime
+    until_at: datetime
+    prices: list[UnitPriceShown]
+
+
+class PreviewShown(Output):
+    """The steps follow each other without a gap."""
+
+    currency: str
+    time_zone: str
+    steps: list[PriceStepShown]
+
+
+@router.post("/preview")
+async def preview_prices(form: PreviewForm, db: Db, reader: Reader) -> PreviewShown:
+    """The prices over some days, one step per change. Nothing is stored."""
+    now = datetime.now(UTC)
+    currency = form.currency or ""
+    if form.tariff is not None:
+        currency = (await tariffs.get_tariff(db, reader.organization_id, form.tariff)).currency
+    zone = form.time_zone or "UTC"
+    if form.site is not None:
+        zone = (await sites.get_site(db, reader.organization_id, form.site)).time_zone
+    try:
+        time_zone(zone)
+    except UnknownZone:
+        raise invalid("time_zone", zone, "use an IANA name such as Europe/Berlin") from None
+    version = tariff_bodies.read_body(form.body, currency=currency, now=now)
+    from_at = form.from_at or now
+    until_at = from_at + timedelta(days=form.days)
+    groups = frozenset(form.user_groups)
+    feeds = boundaries_of(version, groups).feeds
+    spot = await curves(db, reader.organization_id, feeds, from_at, until_at) if feeds else {}
+    context = PriceContext(zone=zone, user_groups=groups, spot=spot)
+    try:
+        steps = rate_steps(compile_tariff(version), context, from_at, until_at)
+    except TooManySteps as error:
+        raise invalid("days", form.days, f"use fewer: {error}") from None
+    return PreviewShown(currency=currency, time_zone=zone, steps=[_step(step) for step in steps])
+
+
+def _step(step: RateStep) -> PriceStepShown:
+    return PriceStepShown(
+        from_at=step.from_at,
+        until_at=step.until_at,
+        prices=[_price(kind, price) for kind, price in step.prices.items()],
+    )
+
+
+def _price(kind: DimensionType, price: UnitPrice) -> UnitPriceShown:
+    return UnitPriceShown(
+        type=kind,
+        per=PER[kind],
+        excl_vat=None if price.net is None else exact_text(price.net),
+        incl_vat=exact_text(price.gross),
+        vat=None if price.vat is None else str(price.vat),
+        market=None if price.market_price is None else str(price.market_price),
+        estimated=price.estimated,
+    )
