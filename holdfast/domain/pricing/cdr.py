@@ -5,7 +5,7 @@ the site and whether a reservation expired unused are no fields of a CDR, so the
 Unknown fields and enum values are findings; a known field with an impossible value is refused.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -23,6 +23,7 @@ from holdfast.domain.tariff.version import TariffInvalid, TariffVersion
 
 TARIFFS_MAX = 100
 DIMENSIONS_MAX = 50
+NAMES_SAID_MAX = 5
 COSTS = (
     "total_cost",
     "total_energy_cost",
@@ -31,6 +32,36 @@ COSTS = (
     "total_fixed_cost",
     "total_reservation_cost",
 )
+_CDR = frozenset(
+    {
+        *COSTS,
+        "auth_method",
+        "authorization_reference",
+        "cdr_location",
+        "cdr_token",
+        "charging_periods",
+        "country_code",
+        "credit",
+        "credit_reference_id",
+        "currency",
+        "end_date_time",
+        "home_charging_compensation",
+        "id",
+        "invoice_reference_id",
+        "last_updated",
+        "meter_id",
+        "party_id",
+        "remark",
+        "session_id",
+        "signed_data",
+        "start_date_time",
+        "tariffs",
+        "total_energy",
+        "total_parking_time",
+        "total_time",
+    }
+)
+_PERIOD = frozenset({"start_date_time", "dimensions", "tariff_id"})
 _PRICED = ("ENERGY", "TIME", "PARKING_TIME", "RESERVATION_TIME")
 _LEAST = ("MIN_CURRENT", "MIN_POWER")
 _MOST = ("MAX_CURRENT", "MAX_POWER")
@@ -108,6 +139,7 @@ def tariffs_of(value: Mapping[str, object]) -> list[ForeignTariff]:
 def _record(value: Mapping[str, object], cdr: Mapping[str, object]) -> Record:
     findings: list[Finding] = []
     context = context_from_json(value, findings)
+    _pass_over([cdr], _CDR, "cdr", findings)
     credit = cdr.get("credit") is True
     stated = _stated(cdr)
     token = cdr.get("cdr_token")
@@ -157,6 +189,7 @@ def _from_the_start(
 def _periods(value: object, findings: list[Finding], *, credit: bool) -> list[ChargingPeriod]:
     """In order of time, whatever the order in the CDR."""
     raw = entries(value, "cdr.charging_periods", PERIODS_MAX)
+    _pass_over(raw, _PERIOD, "cdr.charging_periods", findings)
     periods = [
         _period(item, f"cdr.charging_periods[{number}]", findings, credit=credit)
         for number, item in enumerate(raw)
@@ -224,6 +257,25 @@ def _volumes(
             combine = sum if kind in _PRICED else min if kind in _LEAST else max
             volumes[kind] = Decimal(combine((before, volume)))
     return volumes
+
+
+def _pass_over(
+    values: Iterable[object], known: frozenset[str], path: str, findings: list[Finding]
+) -> None:
+    """Partners add fields of their own; none that we do not know can enter a price."""
+    strange: dict[str, None] = {}
+    for value in values:
+        if isinstance(value, Mapping) and not known.issuperset(value):
+            strange |= dict.fromkeys(
+                str(name)[:40] for name in value if name not in known and value[name] is not None
+            )
+    names = list(strange)
+    if names:
+        more = "" if len(names) <= NAMES_SAID_MAX else f" and {len(names) - NAMES_SAID_MAX} more"
+        said = ", ".join(names[:NAMES_SAID_MAX]) + more
+        findings.append(
+            Finding(code="unknown_field", detail=f"{path}: {said} not known: passed over")
+        )
 
 
 def _notice(findings: list[Finding], code: str, detail: str) -> None:

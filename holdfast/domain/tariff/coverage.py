@@ -164,29 +164,18 @@ def uncovered(box: Box, others: Iterable[Box]) -> list[Box]:
 
 
 def merged(boxes: Sequence[Box]) -> list[Box]:
-    """Fewer boxes for the same: two that differ on one axis only are one."""
+    """Fewer boxes for the same: those that differ on one axis only are one."""
     found = list(boxes)
-    again = len(found) <= 200  # enough for words; the rest is not read by anybody
-    while again:
-        again = False
-        for first in range(len(found)):
-            for second in range(first + 1, len(found)):
-                unlike = [
-                    n
-                    for n, pair in enumerate(zip(found[first], found[second], strict=True))
-                    if pair[0] != pair[1]
-                ]
-                if len(unlike) == 1:
-                    axis = unlike[0]
-                    both = list(found[first])
-                    both[axis] |= found[second][axis]
-                    found[first] = tuple(both)
-                    del found[second]
-                    again = True
-                    break
-            if again:
-                break
-    return found
+    while True:
+        before = len(found)
+        for axis in range(len(found[0]) if found else 0):
+            by_rest: dict[Box, int] = {}
+            for box in found:
+                rest = (*box[:axis], 0, *box[axis + 1 :])
+                by_rest[rest] = by_rest.get(rest, 0) | box[axis]
+            found = [(*rest[:axis], cells, *rest[axis + 1 :]) for rest, cells in by_rest.items()]
+        if len(found) == before:
+            return found
 
 
 def _without(box: Box, other: Box) -> list[Box]:

@@ -109,6 +109,21 @@ def test_unknown_dimensions_are_passed_over_and_double_ones_added_up() -> None:
     assert set(found(record)) == {"dimension_twice", "unknown_value"}
 
 
+def test_fields_of_a_partners_own_are_passed_over_with_a_note() -> None:
+    record = changed("cdr/vendor_mood", "good")
+    record["cdr"]["remark"] = "thanks"
+    for period in record["cdr"]["charging_periods"]:
+        period |= {"weather": "rain", "tariff_id": "T1", "nothing": None}
+
+    read = read_record(record)
+
+    assert [item.detail for item in read.findings] == [
+        "cdr: vendor_mood not known: passed over",
+        "cdr.charging_periods: weather not known: passed over",
+    ]
+    assert set(found(read).values()) == {Severity.NOTE}
+
+
 def test_periods_out_of_order_are_put_in_order() -> None:
     record = changed("context", {})
     record["cdr"]["charging_periods"].reverse()
