@@ -17,7 +17,7 @@ from holdfast.services.session_terms import terms_of
 from holdfast.store.tables import RunningCost, Session, Tariff, TariffVersion
 from web.wording import Quantity, money
 
-LANGUAGE = "en"
+LANGUAGE = "en-GB"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -32,7 +32,8 @@ CUT = "…"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """One price in words. `now`: a session that starts now begins with it.
+    """One price in words. `now`: a session that starts now begins with it. `varies`: at other times
+    or later in a session another one holds.
 
     `before_tax`: the same for business readers, None where no tax is in it.
     """
@@ -43,6 +44,7 @@ class Line:
     unit: str
     condition: str
     now: bool = False
+    varies: bool = False
     before_tax: str | None = None
     colon: str = ": "
 
@@ -113,6 +115,7 @@ def _line(line: ShownLine, shown: ShownPrice, reader: Reader) -> Line:
         unit="" if free else unit_of(line.per, words),
         condition=", ".join(part for part in parts if part),
         now=line.holds,
+        varies=line.otherwise or line.when is not None,
         before_tax=None if free else _before_tax(line.price, code, reader),
         colon=words.colon,
     )
