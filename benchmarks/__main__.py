@@ -27,6 +27,7 @@ BENCHMARKS = (
     "orders",
     "sessions",
     "pricing",
+    "simulation",
 )
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs/reference/benchmarks.md"

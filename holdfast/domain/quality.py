@@ -115,7 +115,13 @@ class Register:
             came_back = self.drop.energy_mwh + value - self.drop.register_mwh
             energy = max(self.energy_mwh, came_back)
             return replace(self, last=reading, energy_mwh=energy, drop=None), "register_slip"
-        after = replace(self, last=reading, energy_mwh=self.energy_mwh + growth)
+        # Made anew, not by `replace`: almost every reading of every session comes here.
+        after = Register(
+            opened_at=self.opened_at,
+            last=reading,
+            energy_mwh=self.energy_mwh + growth,
+            drop=self.drop,
+        )
         return after, None if possible else "register_jump"
 
     def _after_a_fall(
@@ -224,8 +230,8 @@ def energy_max_mwh(duration: timedelta, power_w_max: int | None) -> int:
     """The most that can have flowed in a time, with margin."""
     power_w = POWER_W_MAX if power_w_max is None else power_w_max
     microseconds = max(0, duration // _MICROSECOND)
-    exact = Fraction(power_w * _MWH_PER_WH * microseconds, 3_600 * 10**6)
-    return int(exact * POWER_MARGIN) + SLACK_MWH
+    margin, of = POWER_MARGIN.numerator, POWER_MARGIN.denominator
+    return power_w * _MWH_PER_WH * microseconds * margin // (3_600 * 10**6 * of) + SLACK_MWH
 
 
 def session_findings(
@@ -361,7 +367,7 @@ def _curve(
 ) -> tuple[EnergyPoint, ...]:
     curve = [EnergyPoint(at=started_at, energy_mwh=0)]
     for point in points:
-        curve.append(replace(point, energy_mwh=min(point.energy_mwh, total)))
+        curve.append(point if point.energy_mwh <= total else replace(point, energy_mwh=total))
     curve.append(EnergyPoint(at=ended_at, energy_mwh=total))
     return tuple(curve)
 

@@ -98,7 +98,7 @@ async def advance(
     earlier = EarlierDays.from_json(simulation.result["earlier"])
     if rows:
         tariff = _simulated(simulation)
-        cases, unpriced = await _cases(db, rows, tariff)
+        cases, unpriced = await load_cases(db, rows, tariff)
         for session_id, reason in unpriced:
             tally.add_unpriced(session_id, reason)
         # About a millisecond each: other work of the process goes on meanwhile.
@@ -179,7 +179,7 @@ def _simulated(simulation: TariffSimulation) -> CompiledTariff:
         raise SimulationUnreadable(str(error)) from error
 
 
-async def _cases(
+async def load_cases(
     db: AsyncSession, rows: Sequence[Session], tariff: CompiledTariff
 ) -> tuple[list[SimulatedCase], list[tuple[UUID, str]]]:
     """All that the prices of a portion depend on, in few queries; and sessions that have none, with

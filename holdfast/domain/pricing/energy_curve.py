@@ -82,10 +82,15 @@ def _clipped(
     curve: Sequence[EnergyPoint], started_at: datetime, ended_at: datetime
 ) -> list[EnergyPoint]:
     """The curve inside the session, never falling. What lies outside counts at its nearest end."""
-    points = [EnergyPoint(at=started_at, energy_mwh=0)]
+    last = EnergyPoint(at=started_at, energy_mwh=0)
+    points = [last]
     for point in curve:
-        at = min(max(point.at.astimezone(UTC), points[-1].at), ended_at)
-        points.append(EnergyPoint(at=at, energy_mwh=max(point.energy_mwh, points[-1].energy_mwh)))
+        at = min(max(point.at.astimezone(UTC), last.at), ended_at)
+        energy_mwh = max(point.energy_mwh, last.energy_mwh)
+        # Most are as they should be: a point is made anew only where it is not.
+        kept = energy_mwh == point.energy_mwh and at == point.at and point.at.tzinfo is UTC
+        last = point if kept else EnergyPoint(at=at, energy_mwh=energy_mwh)
+        points.append(last)
     return points
 
 
