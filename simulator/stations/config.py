@@ -44,6 +44,7 @@ class StationConfig:
     `remote_plug_in`: a driver turns up with a car when a remote start is accepted for a free
     connector; otherwise the start lapses after `Timing.connection_timeout_s`.
     `transaction_start`: OCPP 2.0.1 only; with "cable" the first event carries no token.
+    `price_display`: OCPP 1.6 only; it shows prices and costs as California wants it.
     """
 
     identity: str
@@ -58,6 +59,7 @@ class StationConfig:
     boot_on_reconnect: bool = False
     remote_plug_in: bool = True
     transaction_start: TransactionStart = "authorized"
+    price_display: bool = False
     ca_file: str | None = None
     certificate_file: str | None = None
     key_file: str | None = None
@@ -148,7 +150,7 @@ def _check_plain_fields(values: dict[str, Any], where: str) -> None:
     for name in ("identity", "vendor", "model", "firmware", "token_type"):
         if name in values and not (isinstance(values[name], str) and 1 <= len(values[name]) <= 48):
             raise FleetFileWrong(f"{where}.{name} must be a text of 1 to 48 characters")
-    for name in ("boot_on_reconnect", "remote_plug_in"):
+    for name in ("boot_on_reconnect", "remote_plug_in", "price_display"):
         if not isinstance(values.get(name, False), bool):
             raise FleetFileWrong(f"{where}.{name} must be true or false")
     for name in ("password", "ca_file", "certificate_file", "key_file"):

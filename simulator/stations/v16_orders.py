@@ -3,7 +3,14 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from simulator.stations import authorization, certificates, charging, firmware, reservations
+from simulator.stations import (
+    authorization,
+    certificates,
+    charging,
+    firmware,
+    price_display,
+    reservations,
+)
 from simulator.stations.messages import Answer, Json, NotImplementedHere, PayloadWrong
 from simulator.stations.power import PERIODS_MAX, PROFILES_MAX, profile_from
 from simulator.stations.schemas import finding
@@ -37,6 +44,7 @@ _KEYS = {
     "WebSocketPingInterval": "ping",
     "CpoName": "organization",
     "MinimumStatusDuration": "minimum_status",
+    price_display.DEFAULT: "default_price",
 }
 _FACTORY = {
     "aligned_interval": "0",
@@ -159,18 +167,24 @@ class Orders16:
 
     def _get_configuration(self, payload: Json) -> Answer:
         facts = self._facts()
-        wanted = payload.get("key") or [*_KEYS, *facts]
+        keys = self._keys()
+        wanted = payload.get("key") or [*keys, *facts]
         if len(wanted) > KEYS_MAX:
             raise PayloadWrong("key")
         known, unknown = [], []
         for key in wanted:
-            if key in _WRITE_ONLY or (key not in _KEYS and key not in facts):
+            if key in _WRITE_ONLY or (key not in keys and key not in facts):
                 if payload.get("key"):
                     unknown.append(key)
                 continue
             value = facts[key] if key in facts else self._value(key)
             known.append({"key": key, "readonly": key in facts, "value": value[:500]})
         return Answer({"configurationKey": known, "unknownKey": unknown})
+
+    def _keys(self) -> dict[str, str]:
+        """Keys that may be changed."""
+        shows = self._station.config.price_display
+        return {key: name for key, name in _KEYS.items() if shows or key != price_display.DEFAULT}
 
     def _value(self, key: str) -> str:
         name = _KEYS[key]
@@ -180,7 +194,8 @@ class Orders16:
     def _facts(self) -> dict[str, str]:
         """Keys that nobody can change."""
         quirks = self._station.quirks
-        return {
+        shows = {price_display.SUPPORTED: "true"} if self._station.config.price_display else {}
+        return shows | {
             "NumberOfConnectors": str(len(self._station.connectors)),
             "SupportedFeatureProfiles": _PROFILES,
             "GetConfigurationMaxKeys": str(KEYS_MAX),
@@ -199,8 +214,12 @@ class Orders16:
         name = _KEYS.get(key)
         if key in self._facts():
             return Answer({"status": "Rejected"})
-        if name is None:
+        if name is None or (
+            key == price_display.DEFAULT and not self._station.config.price_display
+        ):
             return Answer({"status": "NotSupported"})
+        if key == price_display.DEFAULT and not price_display.is_default_price(value):
+            return Answer({"status": "Rejected"})
         # An empty StopTxnSampledData is how transactionData is switched off.
         if not (name in _MAY_BE_EMPTY and not value) and not self._station.settings.is_valid(
             name, value
@@ -211,7 +230,7 @@ class Orders16:
 
     def _data_transfer(self, payload: Json) -> Answer:
         _required(payload, "vendorId", str)
-        return Answer({"status": "UnknownVendorId"})
+        return price_display.transfer(self._station, payload)
 
 
 def _required(payload: Json, name: str, kind: type) -> Any:
