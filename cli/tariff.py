@@ -59,7 +59,7 @@ def price_command(file: File) -> None:
         record = read_record(read_json(file))
     except RecordInvalid as problem:
         refuse(file, str(problem))
-    typer.echo(json.dumps(priced_json(record), indent=2, ensure_ascii=False))
+    typer.echo(json.dumps(priced_json(record), indent=2))
 
 
 @tariff.command("lint")
@@ -94,7 +94,7 @@ def lint_command(
     except TariffInvalid as problem:
         refuse(file, str(problem))
     shown = {"findings": [finding.to_json() for finding in findings]}
-    typer.echo(json.dumps(shown, indent=2, ensure_ascii=False))
+    typer.echo(json.dumps(shown, indent=2))
     if any(finding.severity is Severity.BLOCK for finding in findings):
         raise typer.Exit(FORBIDDEN)
 

@@ -267,6 +267,15 @@ def test_an_unknown_restriction_blocks() -> None:
     assert "phase_of_the_moon" in blocks[0]["detail"]
 
 
+def test_half_a_character_in_a_name_is_printed_all_the_same() -> None:
+    record = json.dumps(changed("tariff/PLACE", 1)).replace("PLACE", "\\ud800")
+
+    code, shown, _ = run("price", record)
+
+    assert code == 0
+    assert "\ud800" in json.loads(shown)["findings"][0]["detail"]
+
+
 @pytest.mark.parametrize(
     ("exact", "text"),
     [

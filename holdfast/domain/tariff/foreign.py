@@ -208,12 +208,8 @@ class _Reading:
     def restrictions(self, value: Mapping[str, object], path: str) -> dict[str, object]:
         data = {name: value[name] for name in RESTRICTIONS if value.get(name) is not None}
         days = data.get("day_of_week")
-        if isinstance(days, list):
-            data["day_of_week"] = [
-                *dict.fromkeys(
-                    member(DayOfWeek, day) if isinstance(day, str) else day for day in days
-                )
-            ]
+        if isinstance(days, list) and all(isinstance(day, str) for day in days):
+            data["day_of_week"] = [*dict.fromkeys(member(DayOfWeek, day) for day in days)]
         if isinstance(data.get("reservation"), str):
             data["reservation"] = member(Reservation, str(data["reservation"]))
         if data.get("end_time") == "24:00":

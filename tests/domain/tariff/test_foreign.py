@@ -145,6 +145,8 @@ def test_a_tariff_of_which_nothing_is_left_has_no_version() -> None:
          "tariff.elements[0].restrictions.start_time"),
         ("elements/0/restrictions/day_of_week", "MONDAY",
          "tariff.elements[0].restrictions.day_of_week"),
+        ("elements/0/restrictions/day_of_week", [["MONDAY"]],
+         "tariff.elements[0].restrictions.day_of_week[0]"),
         ("start_date_time", "soon", "tariff.start_date_time"),
         ("end_date_time", 3, "tariff.end_date_time"),
         ("max_price", 40, "tariff.max_price"),
