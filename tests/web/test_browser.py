@@ -168,6 +168,7 @@ def paths(network: Network) -> dict[str, str]:
         "payments": "/payments",
         "tokens": "/tokens",
         "tariffs": "/tariffs",
+        "tariff-quote": "/tariffs/quote?station=HAM-01",
         "attention": "/attention",
         "audit": "/audit",
         "messages": "/messages",
@@ -198,6 +199,31 @@ async def test_every_page_is_clean_for_console_policy_and_axe(
             (card) => card.scrollWidth > card.clientWidth).map((card) => card.innerText)"""
         )
         assert cut == [], f"{path} cuts something off"
+        await visitor.check()
+        if found := await visitor.axe():
+            problems[name] = found
+
+    assert problems == {}
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+async def test_a_drivers_pages_are_clean_on_a_phone(
+    theme: str, visitor: Visitor, network: Network
+) -> None:
+    if not AXE.is_file():
+        pytest.skip("axe-core is not there: an editable install fetches it")
+    await visitor.page.emulate_media(color_scheme="dark" if theme == "dark" else "light")
+    await visitor.page.set_viewport_size(PHONE)
+    problems: dict[str, object] = {}
+
+    for name, path in (
+        ("price-page", "/p/HAM-01/1?lang=de&kwh=20&minutes=40&parked=30"),
+        ("receipt", f"/sessions/{network.settled}/receipt?lang=fr"),
+    ):
+        await visitor.open(path)
+        await visitor.shoot(f"{name}-{theme}")
+        width = await visitor.page.evaluate("document.documentElement.scrollWidth")
+        assert width <= PHONE["width"], f"{path} is {width} px wide"
         await visitor.check()
         if found := await visitor.axe():
             problems[name] = found
