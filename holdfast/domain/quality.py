@@ -301,8 +301,7 @@ def _folded(
         register, code = register.take(reading, power_w_max)
         if code is not None:
             _note(odd, code)
-        # A reading that is not believed yet says nothing of when energy flowed.
-        if register.last.at >= reading.at:
+        if register.last.at >= reading.at:  # else it is not believed, and shapes nothing
             points.append(EnergyPoint(at=reading.at, energy_mwh=register.energy_mwh))
     return register, points
 

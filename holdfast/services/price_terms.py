@@ -31,6 +31,7 @@ from holdfast.domain.pricing.day_totals import (
     totals_from_json,
     totals_to_json,
 )
+from holdfast.domain.pricing.periods import SessionCourse
 from holdfast.domain.pricing.price import UnknownZone, time_zone
 from holdfast.domain.pricing.priced_session import PricedSession
 from holdfast.domain.tariff.version import AllowancePer
@@ -118,16 +119,31 @@ async def context_of(
 
 
 def record_of(
-    session: Session, context: PriceContext, priced: PricedSession, until_at: datetime | None = None
+    session: Session,
+    course: SessionCourse,
+    context: PriceContext,
+    priced: PricedSession,
+    until_at: datetime | None = None,
 ) -> dict[str, Any]:
-    """The context that a session was priced with and what it used on which day, for its
-    settlement's breakdown."""
+    """The context that a session was priced with, how much was known of its course, and what it
+    used on which day: for its settlement's breakdown."""
     if sum(len(curve.starts) for curve in context.spot.values()) > SPOT_RECORDED_MAX:
         context = replace(context, spot={})
     return {
         **context_to_json(context),
         "local_days": list(local_days(session, context.zone, until_at)),
         "days": totals_to_json(day_totals(priced, context.zone)),
+        "known": known_of(course),
+    }
+
+
+def known_of(course: SessionCourse) -> dict[str, int]:
+    """How much a price was made of: where it is still the same, so is the price."""
+    return {
+        "points": len(course.measurement.curve),
+        "flow": len(course.flow),
+        "pauses": len(course.suspended),
+        "signed": len(course.signed or ()),
     }
 
 

@@ -105,7 +105,7 @@ async def bill_session(
     breakdown = form["breakdown"]
     if not isinstance(breakdown, dict):
         raise TypeError("a price's breakdown is an object")
-    context = record_of(session, found.context, priced, now)
+    context = record_of(session, found.course, found.context, priced, now)
     return Bill(
         currency=priced.currency.code,
         energy_wh=measured.energy_wh,

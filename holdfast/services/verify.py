@@ -1,14 +1,17 @@
 """What must always hold, asked of the rows. Each invariant is one query that returns breaches.
 
 A query returns the ids of what is wrong, as text; an empty answer is a kept promise. Later
-capabilities add theirs here.
+capabilities add theirs here. One is no query: that settled prices come out the same once more
+(`repeated_prices`).
 """
 
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from holdfast.services.repeated_prices import different_prices
 from holdfast.store.tables import Table
 
 EXAMPLES_MAX = 5
@@ -16,12 +19,14 @@ EXAMPLES_MAX = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Invariant:
-    """A promise of DESIGN section 5 (`code`), in words, and the query for what breaks it."""
+    """A promise of DESIGN section 5 (`code`), in words, and the query for what breaks it, or who
+    else can say."""
 
     name: str
     code: str
     promise: str
-    query: str
+    query: str = ""
+    ask: Callable[[AsyncSession], Awaitable[Sequence[str]]] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,6 +149,12 @@ ALWAYS = (
         "AND NOT EXISTS (SELECT FROM late_facts l WHERE l.session_id = s.id)",
     ),
     Invariant(
+        name="price_repeats",
+        code="M4",
+        promise="a settled session costs the same once more, unless something came since",
+        ask=different_prices,
+    ),
+    Invariant(
         name="unknown_operation_too_old",
         code="M5",
         promise="no write to the payment provider has an unknown outcome after 23 hours",
@@ -242,7 +253,10 @@ async def find_breaches(db: AsyncSession, *, quiescent: bool = False) -> list[Br
     await db.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"))
     breaches = []
     for invariant in ALWAYS + (QUIESCENT if quiescent else ()):
-        ids = tuple(await db.scalars(text(invariant.query)))
+        if invariant.ask is None:
+            ids = tuple(await db.scalars(text(invariant.query)))
+        else:
+            ids = tuple(await invariant.ask(db))
         if ids:
             breaches.append(
                 Breach(invariant=invariant, count=len(ids), examples=ids[:EXAMPLES_MAX])

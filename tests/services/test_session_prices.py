@@ -1,169 +1,38 @@
 """Sessions priced from rows: by frozen terms, by what the driver had before, in any order."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import event, insert, update
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy import insert, update
 
-from activities.sessions import Sessions as SessionActivities
 from holdfast.contracts.late_truth import LateOrder
-from holdfast.contracts.sessions import SessionOrder, SettleOrder
-from holdfast.domain.pricing.flow import FlowSample
+from holdfast.contracts.sessions import SessionOrder
 from holdfast.services.price_terms import context_of
-from holdfast.services.session_course import session_course, session_courses
 from holdfast.services.session_price import bill_session
+from holdfast.services.verify import find_breaches
 from holdfast.settings import Settings
 from holdfast.store.database import Sessions
-from holdfast.store.tables import (
-    Account,
-    MeterValue,
-    Session,
-    Settlement,
-    SignedReading,
-    Site,
-    TariffVersion,
-    UserGroup,
+from holdfast.store.tables import Account, Session, Settlement, SignedReading, Site, UserGroup
+from tests.activities.rows import account, decided, row_of
+from tests.services.priced_place import (
+    MINUTE,
+    NOON,
+    SAMPLES,
+    START_MWH,
+    Place,
+    retariffed,
+    steep_place,
 )
-from tests.activities.rows import Network, account, decided, network, row_of, settlement_of
 from tests.signed_meter import SigningMeter
 
-# The day before yesterday: old enough to be over, young enough to be settled.
-NOON = datetime.now(UTC).replace(hour=10, minute=0, second=0, microsecond=0) - timedelta(days=2)
-MINUTE = timedelta(minutes=1)
-START_MWH = 1_000_000_000
 METER = SigningMeter()
-
-# Dearer after 10 minutes, dearer still from 4 kWh on or above 22 kW; 19 % on top.
-STEEP = {
-    "id": "steep",
-    "currency": "EUR",
-    "elements": [
-        {
-            "price_components": [{"type": "ENERGY", "price": price, "vat": "19", "step_size": 1}],
-            "restrictions": when,
-        }
-        for price, when in (
-            ("0.95", {"min_power": "22"}),
-            ("0.70", {"min_kwh": "4"}),
-            ("0.31", {"max_duration": 600}),
-            ("0.50", {}),
-        )
-    ],
-}
-
-
-@dataclass
-class Place:
-    """A network under a tariff, with what a worker would run."""
-
-    db_sessions: Sessions
-    made: Network
-    steps: SessionActivities
-
-    async def session(self, *, at_min: int = 0, minutes: int = 60, **fields: Any) -> UUID:
-        """A session that started so long after noon and has no samples yet."""
-        async with self.db_sessions.begin() as db:
-            started_at = NOON + at_min * MINUTE
-            values: dict[str, Any] = {
-                "organization_id": self.made.organization_id,
-                "station_id": self.made.station_id,
-                "site_id": self.made.site_id,
-                "evse": 1,
-                "transaction_id": str(uuid4()),
-                "started_at": started_at,
-                "ended_at": started_at + minutes * MINUTE,
-                "meter_start_mwh": START_MWH,
-                "last_seen_at": started_at + minutes * MINUTE,
-            }
-            row = await db.execute(insert(Session).values(values | fields).returning(Session.id))
-            return row.scalar_one()
-
-    async def sample(self, session_id: UUID, *samples: tuple[int, int, int | None]) -> None:
-        """(minute, Wh since the start, W) each, as the writer would store them; the energy of the
-        session follows from the highest."""
-        async with self.db_sessions.begin() as db:
-            session = await db.get_one(Session, session_id)
-            assert session.started_at is not None
-            for minute, wh, power_w in samples:
-                await db.execute(
-                    insert(MeterValue).values(
-                        received_at=datetime.now(UTC),
-                        organization_id=session.organization_id,
-                        station_id=session.station_id,
-                        session_id=session_id,
-                        evse=1,
-                        sampled_at=session.started_at + minute * MINUTE,
-                        energy_mwh=START_MWH + wh * 1_000,
-                        power_w=power_w,
-                        samples=[],
-                    )
-                )
-                session.energy_wh = max(session.energy_wh, wh)
-            session.meter_last_mwh = START_MWH + session.energy_wh * 1_000
-
-    async def settle(self, session_id: UUID) -> Settlement:
-        await self.steps.begin_session(SessionOrder(session_id=session_id))
-        await self.steps.settle_session(SettleOrder(session_id=session_id))
-        settled = await settlement_of(self.db_sessions, session_id)
-        assert settled is not None
-        return settled
 
 
 @pytest.fixture
 async def place(db_sessions: Sessions, organization: UUID, settings: Settings) -> Place:
-    made = await network(db_sessions, organization, STEEP)
-    return Place(db_sessions, made, SessionActivities(db_sessions, settings))
-
-
-async def retariffed(place: Place, **changes: Any) -> None:
-    """Another version of the tariff, in force before any session."""
-    async with place.db_sessions.begin() as db:
-        version = await db.get_one(TariffVersion, place.made.tariff_version_id)
-        body = {
-            "id": "steady",
-            "currency": "EUR",
-            "elements": [{"price_components": [{"type": "ENERGY", "price": "0.50"}]}],
-        }
-        db.add(
-            TariffVersion(
-                organization_id=version.organization_id,
-                tariff_id=version.tariff_id,
-                number=2,
-                valid_from=version.valid_from + timedelta(days=1),
-                body=body | changes,
-            )
-        )
-
-
-@contextmanager
-def counted(engine: AsyncEngine) -> Iterator[list[str]]:
-    """The statements that are sent meanwhile."""
-    sent: list[str] = []
-
-    def note(_c: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
-        sent.append(statement)
-
-    event.listen(engine.sync_engine, "before_cursor_execute", note)
-    try:
-        yield sent
-    finally:
-        event.remove(engine.sync_engine, "before_cursor_execute", note)
-
-
-SAMPLES: Sequence[tuple[int, int, int | None]] = (
-    (0, 0, 11_000),
-    (7, 1_300, None),
-    (15, 3_700, 24_000),
-    (22, 6_400, 12_500),
-    (41, 9_950, 3_000),
-    (60, 10_321, None),
-)
+    return await steep_place(db_sessions, organization, settings)
 
 
 async def test_a_session_costs_the_same_however_and_whenever_its_samples_came(
@@ -338,49 +207,23 @@ async def test_under_calibration_law_prices_change_on_readings_that_are_not_prov
     assert codes == ["boundary_moved"]
 
 
-async def test_many_courses_take_as_few_queries_as_one_and_are_the_same(
-    place: Place, engine: AsyncEngine
-) -> None:
-    ids = [await place.session(at_min=minute) for minute in range(3)]
-    for session_id in ids:
+async def test_a_settled_price_that_does_not_repeat_is_a_breach(place: Place) -> None:
+    account_id, token_id = await account(place.db_sessions, place.made, billing="invoice")
+    driver: dict[str, Any] = {"account_id": account_id, "token_id": token_id}
+    wrong, late, right = [await place.session(**driver) for _ in range(3)]
+    for session_id in (wrong, late, right):
         await place.sample(session_id, *SAMPLES)
-    current = {"measurand": "Current.Import", "unit": "A"}
-    phases = [{**current, "value": "10.5", "phase": name} for name in ("L1", "L2", "N")]
+        await place.settle(session_id)
     async with place.db_sessions.begin() as db:
         await db.execute(
-            insert(MeterValue).values(
-                received_at=datetime.now(UTC),
-                organization_id=place.made.organization_id,
-                station_id=place.made.station_id,
-                session_id=ids[0],
-                evse=1,
-                sampled_at=NOON + 10 * MINUTE,
-                samples=[*phases, {"value": "1", "measurand": "Voltage"}],
-            )
+            update(Settlement)
+            .where(Settlement.session_id != right)
+            .values(amount_minor=Settlement.amount_minor + 1)
         )
+    await place.sample(late, (30, 8_000, None))
+
     async with place.db_sessions() as db:
-        rows = [await db.get_one(Session, session_id) for session_id in ids]
-        with counted(engine) as sent:
-            many = await session_courses(db, rows, current=True)
-        alone = [await session_course(db, row, datetime.now(UTC), current=True) for row in rows]
+        breaches = await find_breaches(db)
 
-    assert [many[session_id] for session_id in ids] == alone
-    assert len(sent) == 3
-    measured = FlowSample(at=NOON + 10 * MINUTE, current_ua=21_000_000)
-    assert measured in many[ids[0]].flow
-    assert [len(course.flow) for course in alone] == [5, 4, 4]
-
-
-async def test_a_price_costs_no_query_that_its_tariff_does_not_need(
-    place: Place, engine: AsyncEngine
-) -> None:
-    session_id = await place.session()
-    await place.sample(session_id, *SAMPLES)
-    await place.steps.begin_session(SessionOrder(session_id=session_id))
-    async with place.db_sessions() as db:
-        session = await db.get_one(Session, session_id)
-        await bill_session(db, session, datetime.now(UTC))  # by now the version is known
-        with counted(engine) as sent:
-            await bill_session(db, session, datetime.now(UTC))
-
-    assert len(sent) == 2, sent
+    found = {breach.invariant.name: breach.examples for breach in breaches}
+    assert found["price_repeats"] == (str(wrong),)

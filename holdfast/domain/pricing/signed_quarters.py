@@ -2,7 +2,7 @@
 
 Where calibration law holds (`sites.calibration_law`), every quantity that has a price of its own
 must lie between two signed readings, and meters sign on the quarter hours of the clock (OCPP:
-AlignedDataSignReadings, context Sample.Clock). So:
+AlignedDataCtrlr.SignReadings, context Sample.Clock). So:
 
 - A price may change at a quarter hour of the clock for which there is a signed reading of the
   session, and nowhere else. A reading counts for a quarter hour if it was taken within
