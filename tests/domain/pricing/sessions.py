@@ -22,14 +22,19 @@ def period(
     after: timedelta = timedelta(0),
     at: datetime = NOON,
     tariff_id: str | None = None,
-    **seconds: int,
+    time_s: int = 0,
+    parking_s: int = 0,
+    grace_s: int = 0,
+    reservation_s: int = 0,
 ) -> ChargingPeriod:
-    """`seconds` by the fields of `ChargingPeriod`."""
     return ChargingPeriod(
         started_at=at + after,
         energy_mwh=int(Decimal(kwh) * KWH),
+        time_s=time_s,
+        parking_s=parking_s,
+        grace_s=grace_s,
+        reservation_s=reservation_s,
         tariff_id=tariff_id,
-        **seconds,
     )
 
 
@@ -62,5 +67,10 @@ def lines(result: PricedSession) -> list[tuple[DimensionType, LineReason, int]]:
     return [(line.dimension, line.reason, line.quantity) for line in result.lines]
 
 
-def adjustments(result: PricedSession) -> list[tuple[AdjustmentReason, Fraction | None, Fraction]]:
+def adjustments(result: PricedSession) -> list[tuple[AdjustmentReason, object, object]]:
     return [(item.reason, item.excl, item.incl) for item in result.adjustments]
+
+
+def sides(result: PricedSession) -> tuple[object, object]:
+    """The exact totals before and after tax."""
+    return result.exact_excl, result.exact_incl

@@ -73,7 +73,8 @@ def test_what_is_free_costs_nothing_and_counts_for_no_total_of_money() -> None:
 def test_a_session_within_its_allowance_is_free_and_no_finding() -> None:
     result = priced(KWH_5, period("5"))
 
-    assert (net(result), codes(result)) == (0, set())
+    assert net(result) == 0
+    assert codes(result) == set()
 
 
 def test_step_sizes_count_only_what_is_billed() -> None:

@@ -19,7 +19,7 @@ from holdfast.domain.pricing.breakdown import price_to_json
 from holdfast.domain.pricing.context import RoundedPer, Rounding, RoundingMode
 from holdfast.domain.pricing.priced_session import PricedSession
 from holdfast.domain.tariff.version import DimensionType, TariffVersion, TaxIncluded
-from tests.domain.pricing.sessions import HOUR, limit, net, period, priced
+from tests.domain.pricing.sessions import HOUR, limit, net, period, priced, sides
 from tests.domain.tariffs import (
     BERLIN,
     charging,
@@ -124,7 +124,7 @@ def test_one_unknown_net_amount_makes_the_net_total_unknown() -> None:
 
     result = priced(some, period("1"))
 
-    assert (result.exact_excl, result.exact_incl) == (None, 2)
+    assert sides(result) == (None, 2)
     assert result.total(DimensionType.ENERGY).excl == Fraction(5, 6)
     assert priced(some, period("1")).total(DimensionType.FLAT).excl is None
 

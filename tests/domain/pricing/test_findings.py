@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -30,7 +31,7 @@ PLAIN = tariff(element(energy("1")))
 MIDNIGHT = datetime(2026, 3, 4, 23, tzinfo=UTC)
 
 
-def second_period_starts(gone: timedelta, **seconds: int) -> list[tuple[str, Severity]]:
+def second_period_starts(gone: timedelta, **seconds: Any) -> list[tuple[str, Severity]]:
     result = priced(PLAIN, period("1", **seconds), period("1", after=gone))
     assert net(result) == 2
     return [(item.code, item.severity) for item in result.findings]
@@ -131,7 +132,7 @@ def crossing(
     return "boundary_crossed" in codes(priced(asked, *periods, context=context))
 
 
-def hourly(at: datetime, kwh: str = "1", **seconds: int) -> ChargingPeriod:
+def hourly(at: datetime, kwh: str = "1", **seconds: Any) -> ChargingPeriod:
     return period(kwh, at=at, **(seconds or {"time_s": 3_600}))
 
 

@@ -37,7 +37,7 @@ def steps(
     return rate_steps(compile_tariff(asked), context, MIDNIGHT, MIDNIGHT + until)
 
 
-def energies(found: tuple[RateStep, ...]) -> list[tuple[float, Fraction | None]]:
+def energies(found: tuple[RateStep, ...]) -> list[tuple[float, object]]:
     """The hour at which each step begins, and its price per kWh before tax."""
     return [((s.from_at - MIDNIGHT) / HOUR, s.prices[ENERGY].net) for s in found]
 

@@ -80,7 +80,8 @@ def test_the_fee_comes_once_for_reserving_and_once_for_charging() -> None:
     result = priced(both, *session)
 
     assert net(result) == 4 + 3 + 2
-    assert (result.costs().fixed.excl, result.costs().reservation.excl) == (3, 4)
+    assert result.costs().fixed.excl == 3
+    assert result.costs().reservation.excl == 4
 
 
 def test_an_energy_or_parking_price_of_a_reservation_element_prices_nothing() -> None:

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -157,15 +158,13 @@ def test_a_measured_limit_takes_the_least_for_its_minimum_and_the_greatest_for_i
     unit = "a" if field == "current" else "kw"
 
     def matches(limits: dict[str, int], least: int | None, most: int | None) -> bool:
-        when = Restrictions(**{f"{name}_{field}": Decimal(limits[name]) for name in limits})  # type: ignore[arg-type]
-        measured = replace(
-            period("1"),
-            **{
-                f"min_{field}_{unit}": None if least is None else Decimal(least),
-                f"max_{field}_{unit}": None if most is None else Decimal(most),
-            },
-        )
-        return net(priced(tariff(element(energy("1"), when=when)), measured)) == 1
+        asked: Any = {f"{name}_{field}": Decimal(limits[name]) for name in limits}
+        measured: Any = {
+            f"min_{field}_{unit}": None if least is None else Decimal(least),
+            f"max_{field}_{unit}": None if most is None else Decimal(most),
+        }
+        limited = tariff(element(energy("1"), when=Restrictions(**asked)))
+        return net(priced(limited, replace(period("1"), **measured))) == 1
 
     assert matches({"min": 16}, 16, 40)
     assert not matches({"min": 16}, 15, 40)

@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 from decimal import Decimal
+from fractions import Fraction
+from typing import Any
 
 import pytest
 
@@ -19,7 +21,7 @@ from holdfast.domain.tariff.version import (
     TariffVersion,
     TaxIncluded,
 )
-from tests.domain.pricing.sessions import HOUR, codes, limit, lines, net, period, priced
+from tests.domain.pricing.sessions import HOUR, codes, limit, lines, net, period, priced, sides
 from tests.domain.tariffs import charging, component, element, energy, flat, parking, tariff
 
 ENERGY, TIME = DimensionType.ENERGY, DimensionType.TIME
@@ -140,7 +142,8 @@ def test_limits_that_all_tariffs_state_alike_count_once_for_the_session() -> Non
 
 @pytest.mark.parametrize("name", ["min_price", "max_price", "daily_cap"])
 def test_limits_that_differ_are_not_mixed_and_a_person_decides(name: str) -> None:
-    both = [replace(CHEAP, **{name: limit("2.5", "2.5")}), FAST]
+    limits: dict[str, Any] = {name: limit("2.5", "2.5")}
+    both = [replace(CHEAP, **limits), FAST]
     session = [period("1", tariff_id="cheap"), period("1", after=HOUR, tariff_id="fast")]
 
     result = priced(both, *session)
@@ -182,7 +185,7 @@ def test_each_tariff_has_its_own_form_of_tax() -> None:
 
     result = priced([gross, without, plain], *session)
 
-    assert (net(result), float(result.exact_incl)) == (3, 3.4)
+    assert sides(result) == (3, Fraction("3.4"))
     assert [(item.vat, item.tax) for item in result.taxes()][1][0] is None
 
 

@@ -110,4 +110,5 @@ def test_grace_is_neither_charging_nor_parking() -> None:
 
     result = priced(both, *session)
 
-    assert (net(result), result.findings) == (2, ())
+    assert net(result) == 2
+    assert not result.findings
