@@ -175,9 +175,12 @@ def _from_the_start(
 ) -> tuple[ChargingPeriod, ...]:
     """Durations count from the start of the session, not from a first period that is later.
 
-    The stretch until then is one in which nothing was used.
+    The stretch until then is one in which nothing was used. A CDR of a reservation alone has no
+    charging session that could start then.
     """
-    if not periods or periods[0].started_at - started_at < _SECOND:
+    if all(period.reserves_only for period in periods):
+        return periods
+    if periods[0].started_at - started_at < _SECOND:
         return periods
     waited_s = (periods[0].started_at - started_at) // _SECOND
     waiting = ChargingPeriod(

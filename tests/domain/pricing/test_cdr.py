@@ -359,6 +359,9 @@ def test_durations_count_from_the_start_of_the_session() -> None:
 
     assert total(read) == 8
     assert read.periods[0].grace_s == 3_600
+    for period in record["cdr"]["charging_periods"]:
+        period["dimensions"] = [{"type": "RESERVATION_TIME", "volume": 0.5}]
+    assert len(read_record(record).periods) == 2
 
 
 def test_both_forms_of_a_stated_cost_are_read() -> None:
