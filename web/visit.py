@@ -173,6 +173,8 @@ async def read_form(request: Request, limits: FormLimits = FORM) -> dict[str, st
     """The text fields of a form, each bounded. Files are refused."""
     async with request.form(max_files=0, max_fields=limits.fields) as form:
         fields = {name: value for name, value in form.items() if isinstance(value, str)}
+    if any("\0" in value for value in fields.values()):
+        raise HTTPException(400, "A field of this form holds what is no text.")  # Postgres: no NUL
     if any(len(value) > limits.field_length for value in fields.values()):
         raise HTTPException(413, "A field of this form is too long.")
     return fields

@@ -281,7 +281,13 @@ async def _moved(db: AsyncSession, draft: TariffDraft, state: str) -> TariffDraf
 
 
 def _bounded(body: Mapping[str, Any]) -> dict[str, Any]:
-    size = len(orjson.dumps(body))
+    try:
+        written = orjson.dumps(body)
+    except TypeError:  # a number of over 64 bits, half a surrogate pair
+        raise Invalid("body", "a value", "use texts, and numbers of at most 64 bits") from None
+    if b"\\u0000" in written:
+        raise Invalid("body", "\\u0000", "leave it out: it is no text")
+    size = len(written)
     if size > BODY_BYTES_MAX:
         raise Invalid("body", f"{size} bytes", f"use at most {BODY_BYTES_MAX}")
     return dict(body)

@@ -86,6 +86,13 @@ async def test_the_editor_answers_while_somebody_types_and_loses_nothing(
     await clean(visitor, "tariff-editor-json")
     await page.get_by_role("button", name="Back to the form").click()
     await price.wait_for(timeout=PATIENCE_MS)
+    await page.route("**/edit", lambda route: route.fulfill(status=503, body="not now"))
+    await price.fill("0.23")
+    await page.get_by_role("button", name="Save", exact=True).click()
+    await page.get_by_text("What you typed is still here.").wait_for(timeout=PATIENCE_MS)
+    assert await price.input_value() == "0.23"
+    await page.unroute("**/edit")
+    visitor.complaints.clear()  # the browser's own word on the 503
     await page.get_by_role("button", name="Save and submit").click()
     await page.get_by_role("heading", name="What changes").wait_for(timeout=PATIENCE_MS)
     await page.locator("#curve canvas").wait_for(timeout=PATIENCE_MS)

@@ -245,7 +245,9 @@ def test_the_experts_text_is_read_without_floats_and_a_mistake_has_its_line() ->
     assert read_body_text(body_text(EVERYTHING)) == EVERYTHING
     with pytest.raises(TariffInvalid, match="line 2"):
         read_body_text('{\n"a" 1}')
-    for text in ("[]", "{" * 100_000, '{"a":' * 50_000, "9" * 5_000):
+    assert read_body_text('{"a": 99999999999999999999}') == {"a": "99999999999999999999"}
+    no_text = ('{"a": "\\ud800"}', '{"a": "\\u0000"}')
+    for text in ("[]", "{" * 100_000, '{"a":' * 50_000, "9" * 5_000, *no_text):
         with pytest.raises(TariffInvalid):
             read_body_text(text)
 

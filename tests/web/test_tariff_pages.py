@@ -102,6 +102,16 @@ async def test_a_price_is_written_by_one_person_and_approved_by_another(
     assert "Version 1" in page.text
     assert "In force" in page.text
     assert "0.7021" in page.text, "0.59 and 19 % tax"
+    tariff_path = approved.headers["location"]
+    answer = await author.send(f"{tariff_path}/drafts", version="1")
+    second = Editor(
+        author, answer.headers["location"], await author.page(answer.headers["location"])
+    )
+    await second.press("save", **{PRICE: "0.49"})
+    assert (
+        "Energy: 0.59 becomes 0.49 EUR per kWh"
+        in (await reviewer.page(f"{second.path}/review")).text
+    )
     async with db_sessions() as db:
         actions = set(await db.scalars(select(t.AuditEntry.action)))
     assert actions >= {
@@ -133,6 +143,10 @@ async def test_the_editor_keeps_what_was_typed_whatever_is_pressed(sign_in: Sign
     assert "Saved as revision 2, but not submitted" in page.text
     assert editor.fields["elements.1.price_components.0.price"] == "nonsense"
 
+    nul = await editor.browser.client.post(
+        f"{editor.path}/edit", data=editor.fields | {"note": "a\0b"}, headers=HTMX
+    )
+    assert nul.status_code == 400
     await editor.press("to-json")
     assert '"price": "nonsense"' in editor.fields["json"]
     _, page = await editor.press("to-form", json="{ not json")

@@ -160,7 +160,8 @@ async def show_audit(visit: Visit) -> Response:
 
 def _subject_url(subject: str) -> str | None:
     kind, _, name = subject.partition(":")
-    return f"/sessions/{name}" if kind == "session" else None
+    pages = {"session": "sessions", "tariff": "tariffs", "user_group": "user-groups"}
+    return f"/{pages[kind]}/{name}" if kind in pages else None
 
 
 def _token_line(token: Token, account: Account | None) -> TokenLine:

@@ -22,6 +22,7 @@ from web.dashboard.tariff_quantities import duration_s, duration_text, plain
 
 ALLOWANCES_MAX = 10
 JSON_LENGTH_MAX = 200_000
+WHOLE_DIGITS_MAX = 15
 
 LIMITS = ("min_price", "max_price", "daily_cap")
 SIDES = ("excl_vat", "incl_vat")
@@ -164,7 +165,7 @@ def _component(row: Mapping[str, str]) -> dict[str, object]:
     if vat := row.get("vat"):
         data["vat"] = plain(vat)
     if step := row.get("step_size"):
-        data["step_size"] = int(step) if step.isascii() and step.isdigit() else step
+        data["step_size"] = _whole(step) if step.isascii() and step.isdigit() else step
     if row.get("spot.feed"):
         texts = {name: row.get(f"spot.{name}", "") for name in SPOT}
         data["spot"] = {"feed": texts.pop("feed"), "fallback": plain(texts.pop("fallback"))} | {
@@ -275,15 +276,23 @@ def read_body_text(text: str) -> dict[str, object]:
         raise TariffInvalid("json", f"{len(text)} characters", f"use at most {JSON_LENGTH_MAX}")
     try:
         # Numbers stay as they were written: a price never goes through binary floating point.
-        body = json.loads(text, parse_float=str, parse_constant=str)
+        body = json.loads(text, parse_float=str, parse_constant=str, parse_int=_whole)
+        json.dumps(body, ensure_ascii=False).encode()  # half a surrogate pair is no text
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
         raise TariffInvalid("json", where, f"not JSON there: {error.msg}") from None
     except (RecursionError, ValueError):
-        raise TariffInvalid("json", "the text", "too deep, or a number is too long") from None
+        raise TariffInvalid("json", "the text", "too deep, or holds what is no text") from None
     if not isinstance(body, dict):
         raise TariffInvalid("json", text, "use a JSON object")
+    if "\\u0000" in text:
+        raise TariffInvalid("json", "\\u0000", "leave it out: it is no text")
     return body
+
+
+def _whole(digits: str) -> int | str:
+    """A number too long to be stored stays as it was typed, and is refused by its path."""
+    return int(digits) if len(digits) <= WHOLE_DIGITS_MAX else digits
 
 
 def _rest(text: str) -> Mapping[str, object]:

@@ -18,6 +18,21 @@ function point() {
   }
 }
 
+/** @param {string} text */
+function complain(text) {
+  const said = document.getElementById("not-taken");
+  said.textContent = text;
+  said.hidden = !text;
+}
+
+// What was typed stays on the page whatever the server says; only a good answer replaces it.
+document.addEventListener("htmx:response:error", (event) => {
+  const status = event.detail.ctx.response.status;
+  if (status === 401) complain("You are signed out. Sign in again in another tab, then go on here.");
+  else complain(`The server did not take it (${status}). What you typed is still here.`);
+});
+document.addEventListener("htmx:error", () => complain("The server could not be reached. What you typed is still here."));
+document.addEventListener("htmx:after:swap", () => complain(""));
 form.addEventListener("input", () => mark(false));
 form.addEventListener("submit", (event) => {
   const wish = event.submitter?.value ?? "";
