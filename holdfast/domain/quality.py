@@ -365,10 +365,8 @@ def _curve(
     points: Sequence[EnergyPoint], total: int, started_at: datetime, ended_at: datetime
 ) -> tuple[EnergyPoint, ...]:
     curve = [EnergyPoint(at=started_at, energy_mwh=0)]
-    for point in points:
-        curve.append(point if point.energy_mwh <= total else replace(point, energy_mwh=total))
-    curve.append(EnergyPoint(at=ended_at, energy_mwh=total))
-    return tuple(curve)
+    curve += [one if one.energy_mwh <= total else replace(one, energy_mwh=total) for one in points]
+    return *curve, EnergyPoint(at=ended_at, energy_mwh=total)
 
 
 def _note(odd: dict[str, int], code: str) -> None:
