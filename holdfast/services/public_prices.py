@@ -5,6 +5,7 @@ nothing that the price list on the station itself would not: no tariff's name or
 other drivers' prices, nothing of who charges there.
 """
 
+from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -32,6 +33,10 @@ AHEAD = timedelta(days=8)
 """The display looks a week ahead, and an estimated session may go on from there."""
 
 CHANNEL = "page"
+
+KEPT_MAX = 256
+"""Prices of this minute: windows and markets change on whole minutes, so strangers who ask again
+and again cost no pricing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +67,9 @@ class PublicPrice:
     def estimate(self, imagined: Imagined) -> dict[str, object]:
         """The price of a session that starts now, by the one pricing function (M4)."""
         return estimate(self.tariff.tariff, imagined, self.context)
+
+
+_kept: OrderedDict[tuple[UUID, str, datetime], PublicPrice] = OrderedDict()
 
 
 async def find_charge_point(db: AsyncSession, identity: str, evse: int) -> ChargePoint | None:
@@ -122,14 +130,22 @@ async def public_price(db: AsyncSession, point: ChargePoint, at: datetime) -> Pu
     )
     if choice is None:
         return None
+    key = (choice.version.id, point.zone, at.replace(second=0, microsecond=0))
+    known = _kept.get(key)
+    if known is not None:
+        return known
     tariff = compiled(choice.version)
     context = await display_context(db, point.organization_id, tariff, zone=point.zone, at=at)
-    return PublicPrice(
+    found = PublicPrice(
         version_id=choice.version.id,
         tariff=tariff,
         context=context,
         shown=shown_price(tariff, context, at),
     )
+    while len(_kept) >= KEPT_MAX:
+        _kept.popitem(last=False)
+    _kept[key] = found
+    return found
 
 
 async def display_context(

@@ -272,13 +272,16 @@ def test_limits_and_a_cap_come_with_the_side_of_tax_that_the_tariff_states() -> 
     assert shown(element(energy("0"))).free
 
 
-@settings(max_examples=60, deadline=None)
-@given(tariffs(st.none() | restrictions, st.just(1)))
-def test_the_price_shown_now_is_the_price_that_is_billed(tariff: TariffVersion) -> None:
-    compiled = compile_tariff(tariff)
-    found = shown_price(compiled, BERLIN, NOON)
-    one = ChargingPeriod(started_at=NOON, energy_mwh=KWH, time_s=60)
-    billed = price(tariff, [one], BERLIN)
+@settings(max_examples=25, deadline=None)
+@given(
+    tariffs(st.none() | restrictions, st.just(1)),
+    st.integers(0, 14 * 96).map(lambda quarters: NOON + quarters * timedelta(minutes=15)),
+)
+def test_the_price_shown_now_is_the_price_that_is_billed(
+    tariff: TariffVersion, at: datetime
+) -> None:
+    found = shown_price(compile_tariff(tariff), BERLIN, at)
+    billed = price(tariff, [ChargingPeriod(started_at=at, energy_mwh=KWH, time_s=60)], BERLIN)
 
     used = {line.dimension: line.incl for line in billed.lines if line.reason.value == "used"}
     for kind, dimension in (
