@@ -18,21 +18,25 @@ function point() {
   }
 }
 
-/** @param {string} text */
-function complain(text) {
+/** @param {string} text @param {string} source */
+function complain(text, source) {
   const said = document.getElementById("not-taken");
   said.textContent = text;
+  said.dataset.source = source;
   said.hidden = !text;
 }
 
 // What was typed stays on the page whatever the server says; only a good answer replaces it.
 document.addEventListener("htmx:response:error", (event) => {
-  const status = event.detail.ctx.response.status;
-  if (status === 401) complain("You are signed out. Sign in again in another tab, then go on here.");
-  else complain(`The server did not take it (${status}). What you typed is still here.`);
+  const { response, sourceElement } = event.detail.ctx;
+  const text = response.status === 401 ? "You are signed out. Sign in again in another tab, then go on here." : `The server did not take it (${response.status}). What you typed is still here.`;
+  complain(text, sourceElement.id);
 });
-document.addEventListener("htmx:error", () => complain("The server could not be reached. What you typed is still here."));
-document.addEventListener("htmx:after:swap", () => complain(""));
+document.addEventListener("htmx:error", (event) => complain("The server could not be reached. What you typed is still here.", event.detail.ctx?.sourceElement?.id ?? ""));
+document.addEventListener("htmx:after:swap", (event) => {
+  const { response, sourceElement } = event.detail.ctx;
+  if (response.status < 400 && document.getElementById("not-taken").dataset.source === sourceElement.id) complain("", "");
+});
 form.addEventListener("input", () => mark(false));
 form.addEventListener("submit", (event) => {
   const wish = event.submitter?.value ?? "";
