@@ -41,6 +41,7 @@ FORBIDDEN = 1
 _FRACTION = re.compile(r"-?\d+/\d+")
 
 tariff = typer.Typer(
+    name="tariff",
     help="Price a charge detail record, or look for mistakes in a tariff. Needs no database.",
     no_args_is_help=True,
     add_completion=False,
