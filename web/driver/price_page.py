@@ -83,8 +83,8 @@ class LanguageLink:
 class PricePage:
     """The page and its limit per address."""
 
-    def __init__(self) -> None:
-        self._limit = RateLimit(per_s=PER_ADDRESS_S, burst=BURST_PER_ADDRESS)
+    def __init__(self, limit: RateLimit | None = None) -> None:
+        self._limit = limit or RateLimit(per_s=PER_ADDRESS_S, burst=BURST_PER_ADDRESS)
 
     async def show(self, request: Request) -> Response:
         """GET /p/{identity}/{evse}"""
