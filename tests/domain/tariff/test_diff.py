@@ -5,7 +5,7 @@ from datetime import date, time
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from holdfast.domain.currency import Currency
@@ -182,6 +182,7 @@ def test_each_restriction_has_its_words() -> None:
 any_tariffs = tariffs(st.none() | restrictions, st.integers(0, 100))
 
 
+@settings(max_examples=40)
 @given(any_tariffs, any_tariffs)
 def test_versions_that_differ_have_a_sentence_and_the_same_have_none(
     old: TariffVersion, new: TariffVersion
