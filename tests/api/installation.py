@@ -39,6 +39,7 @@ from holdfast.store.tables import (
     ShownPrice,
     SignedReading,
     Site,
+    SpotFeed,
     Station,
     StationCertificateRow,
     StationMonitor,
@@ -47,6 +48,7 @@ from holdfast.store.tables import (
     Tariff,
     TariffAssignment,
     TariffDraft,
+    TariffSimulation,
     TariffVersion,
     Token,
     TrustedRoot,
@@ -129,6 +131,7 @@ async def _network(rows: Rows, prefix: str) -> dict[str, Any]:
         ContractCertificate, emaid="DE8AA1A2B3C4D5", serial=prefix, chain_pem="-", **life
     )
     made = await _certificates(rows, prefix, station.id) | await _tariffs(rows, prefix)
+    made |= await _market(rows, made["tariff_id"])
     return made | {
         "root_id": root.id,
         "contract_id": contract.id,
@@ -143,11 +146,8 @@ async def _network(rows: Rows, prefix: str) -> dict[str, Any]:
 async def _tariffs(rows: Rows, prefix: str) -> dict[str, Any]:
     """A tariff that everybody pays, the draft of its next version, a group of drivers."""
     tariff = await rows.add(Tariff, name=f"{prefix} tariff", currency="EUR")
-    body = {
-        "id": f"{prefix} version",
-        "currency": "EUR",
-        "elements": [{"price_components": [{"type": "ENERGY", "price": "0.5"}]}],
-    }
+    elements = [{"price_components": [{"type": "ENERGY", "price": "0.5"}]}]
+    body = {"id": f"{prefix} version", "currency": "EUR", "elements": elements}
     version = await rows.add(
         TariffVersion,
         tariff_id=tariff.id,
@@ -161,7 +161,7 @@ async def _tariffs(rows: Rows, prefix: str) -> dict[str, Any]:
     draft = await rows.add(
         TariffDraft,
         tariff_id=tariff.id,
-        body={"elements": body["elements"]},
+        body={"elements": elements},
         created_by="system:test",
         changed_by="system:test",
     )
@@ -201,6 +201,17 @@ async def _tariffs(rows: Rows, prefix: str) -> dict[str, Any]:
         "version_id": version.id,
         "assignment_id": assignment.id,
     }
+
+
+async def _market(rows: Rows, tariff_id: UUID) -> dict[str, Any]:
+    """A feed of market prices, named as a calendar is, and a simulation that has not begun."""
+    feed = await rows.add(
+        SpotFeed, key="DE-BY", name="Market", currency="EUR", time_zone="UTC", source="api"
+    )
+    simulation = await rows.add(
+        TariffSimulation, tariff_id=tariff_id, body={}, scope={}, created_by="system:test"
+    )
+    return {"key": feed.key, "simulation_id": simulation.id}
 
 
 async def _certificates(rows: Rows, prefix: str, station_id: UUID) -> dict[str, Any]:

@@ -69,6 +69,19 @@ BODIES: dict[str, Any] = {
     "POST /tariff-drafts/{draft_id}/send-back": {"revision": 1, "note": "too dear"},
     "POST /tariff-drafts/{draft_id}/approve": {"revision": 1},
     "POST /tariff-drafts/{draft_id}/discard": {"revision": 1},
+    "POST /tariff-simulations": {"tariff": "{tariff_id}", "body": {"elements": ELEMENTS}},
+    "POST /tariff-simulations/{simulation_id}/cancel": None,
+    "POST /spot-feeds": {"key": "NL", "name": "NL", "currency": "EUR", "source": "api"},
+    "PUT /spot-feeds/{key}/prices": {
+        "prices": [
+            {
+                "starts_at": "2026-11-01T00:00:00Z",
+                "ends_at": "2026-11-01T01:00:00Z",
+                "price": "0.1",
+            }
+        ]
+    },
+    "POST /spot-feeds/{key}/retire": None,
     "POST /user-groups": {"key": "new", "name": "New"},
     "PATCH /user-groups/{group_id}": {"name": "Taken"},
     "POST /user-groups/{group_id}/members": {"accounts": ["{account_id}"]},
