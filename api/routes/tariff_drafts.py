@@ -16,6 +16,7 @@ from api.routes.tariff_findings import (
     shown_problem,
 )
 from api.routes.tariff_versions import VersionShown, to_version
+from holdfast.domain.tariff.templates import BY_KEY
 from holdfast.http.database import Db
 from holdfast.http.idempotency import IdempotentRoute
 from holdfast.http.pagination import Asked, Page, page
@@ -78,19 +79,23 @@ class DraftRead(DraftShown):
 
 
 class NewDraft(Input):
-    """Begin from a `body`, from a version's number of the same tariff, or from nothing."""
+    """Begin from a `body`, a version's number of the same tariff, a `template`, or nothing."""
 
     tariff: UUID
     body: Body | None = None
     from_version: Annotated[int | None, Field(ge=1, le=10_000)] = None
+    template: Annotated[
+        Literal[tuple(BY_KEY)] | None, Field(description="Prices to type over.")  # type: ignore[valid-type]
+    ] = None
     valid_from: Instant | None = None
     note: Annotated[Note | None, Field(description="Why, for the reviewer.")] = None
 
     @model_validator(mode="after")
     def one_start(self) -> Self:
         """Two would contradict each other."""
-        if self.body is not None and self.from_version is not None:
-            raise ValueError("send a body or from_version, not both")
+        starts = (self.body, self.from_version, self.template)
+        if sum(start is not None for start in starts) > 1:
+            raise ValueError("send body, from_version or template, one of them")
         return self
 
 
@@ -157,7 +162,7 @@ async def make_draft(new: NewDraft, db: Db, writer: TariffWriter) -> DraftRead:
         writer.organization_id,
         new.tariff,
         actor=writer.actor,
-        body=new.body,
+        body=new.body if new.template is None else BY_KEY[new.template].body,
         based_on=based_on,
         valid_from=new.valid_from,
         note=new.note,

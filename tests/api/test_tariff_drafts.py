@@ -125,6 +125,8 @@ async def test_what_is_wrong_may_be_written_but_not_submitted(
     ada = people[0]
     broken = await draft(ada, body=BROKEN)
     blocked = await draft(ada, tariff=broken["tariff"], body=BLOCKED)
+    template = await draft(ada, tariff=broken["tariff"], body=None, template="plain")
+    misspelt = await ada.post(DRAFTS, json={"tariff": broken["tariff"], "template": "plane"})
     unknown = await draft(ada, tariff=broken["tariff"], body=ENERGY | {"holiday_calendar": "XX-9"})
 
     refused = [await act(ada, "submit", one) for one in (broken, blocked, unknown)]
@@ -132,6 +134,8 @@ async def test_what_is_wrong_may_be_written_but_not_submitted(
     assert broken["problem"]["field"] == "elements[0].price_components[0].price"
     assert broken["problem"]["value"] == "dear"
     assert [one["severity"] for one in blocked["findings"]].count("block") == 1
+    assert (template["problem"], "elements" in template["body"]) == (None, True)
+    assert misspelt.status_code == 422
     assert [one.status_code for one in refused] == [422, 422, 422]
     errors = [one.json()["errors"][0] for one in refused]
     assert errors[0]["field"] == "elements[0].price_components[0].price"

@@ -2,6 +2,7 @@
 
 import pytest
 
+from holdfast.domain.tariff.templates import BY_KEY
 from holdfast.services.tariff_drafts import create_draft
 from holdfast.store.database import Sessions
 from holdfast.store.tables import TariffVersion
@@ -16,7 +17,6 @@ from tests.web.test_browser import (
     pytestmark,
     visitor,
 )
-from web.dashboard.tariff_templates import BY_KEY
 
 __all__ = ["browser", "origin", "pytestmark", "visitor"]
 

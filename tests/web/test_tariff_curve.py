@@ -10,10 +10,10 @@ import pytest
 
 from holdfast.domain.pricing.context import PriceContext, SpotCurve
 from holdfast.domain.tariff.form import tariff_from_json
+from holdfast.domain.tariff.templates import BY_KEY
 from holdfast.domain.tariff.version import TariffVersion
 from holdfast.services.estimates import Imagined
 from web.dashboard.tariff_curve import price_steps, unit_text, week_curve, with_old
-from web.dashboard.tariff_templates import BY_KEY
 from web.dashboard.tariff_what_if import Asked, midnight, read_imagined, week_of
 
 MONDAY = date(2026, 10, 19)

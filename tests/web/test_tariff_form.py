@@ -7,6 +7,7 @@ import pytest
 from holdfast.domain.finding import Finding, Severity
 from holdfast.domain.tariff.canonical import tariff_to_json
 from holdfast.domain.tariff.form import tariff_from_json
+from holdfast.domain.tariff.templates import TEMPLATES
 from holdfast.domain.tariff.version import TariffInvalid
 from web.dashboard.tariff_form import (
     body_of,
@@ -19,7 +20,6 @@ from web.dashboard.tariff_form import (
 from web.dashboard.tariff_problems import findings_said, place_of, problems_of, slot_of
 from web.dashboard.tariff_quantities import duration_s, duration_text, plain
 from web.dashboard.tariff_rows import change_rows
-from web.dashboard.tariff_templates import TEMPLATES
 
 EVERYTHING: dict[str, Any] = {
     "elements": [

@@ -4,6 +4,7 @@ from uuid import UUID
 
 from starlette.responses import Response
 
+from holdfast.domain.tariff.templates import BY_KEY
 from holdfast.services import audit
 from holdfast.services.refusal import Invalid, NotFound
 from holdfast.services.tariff_assignments import Scope, assign_tariff, end_assignment
@@ -18,7 +19,6 @@ from holdfast.services.tariff_versions import end_version, get_version
 from holdfast.services.tariffs import get_tariff, retire_tariff
 from holdfast.store.tables import TariffVersion
 from web.dashboard.tariff_editor import draft_path, find_draft
-from web.dashboard.tariff_templates import BY_KEY
 from web.live_page import uuid_or_none
 from web.visit import REASON_LENGTH_MAX, Visit, back_to
 

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from starlette.responses import Response
 
+from holdfast.domain.tariff.templates import TEMPLATES
 from holdfast.services.scope import owned
 from holdfast.services.slices import SliceAsked
 from holdfast.services.tariff_drafts import list_drafts
@@ -24,7 +25,6 @@ from web.dashboard.actors import key_names
 from web.dashboard.tariff_decisions import tariff_id_of
 from web.dashboard.tariff_places import Applies, applies
 from web.dashboard.tariff_states import DRAFT, VERSION
-from web.dashboard.tariff_templates import TEMPLATES
 from web.dashboard.tariffs import price_of
 from web.visit import Visit
 from web.wording import Badge, badge

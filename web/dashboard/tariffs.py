@@ -13,6 +13,7 @@ from holdfast.domain.pricing.compiled_tariff import compile_tariff
 from holdfast.domain.pricing.context import PriceContext
 from holdfast.domain.tariff.display import shown_price
 from holdfast.domain.tariff.form import tariff_from_json
+from holdfast.domain.tariff.templates import BY_KEY, TEMPLATES
 from holdfast.domain.tariff.version import TariffInvalid
 from holdfast.services import audit
 from holdfast.services.price_words.price_text import PriceText, price_text
@@ -27,7 +28,6 @@ from holdfast.store.tables.tariffs import TariffVersionEnd
 from web.dashboard.lists import Listed
 from web.dashboard.tariff_places import Applies, applies
 from web.dashboard.tariff_states import NO_VERSION, VERSION
-from web.dashboard.tariff_templates import BY_KEY, TEMPLATES
 from web.live_page import bounded, uuid_or_none
 from web.visit import Visit, back_to
 from web.wording import RETIRED, Badge
