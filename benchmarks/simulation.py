@@ -88,76 +88,60 @@ class Speed:
 
 async def fill(db: AsyncSession, organization_id: UUID, count: int, now: datetime) -> UUID:
     """A site, a station, a tariff and so many ended sessions; returns the tariff's id."""
-    site = Site(
-        organization_id=organization_id, name="Hof", time_zone="Europe/Berlin", currency="EUR"
-    )
-    tariff = Tariff(organization_id=organization_id, name="Day and night", currency="EUR")
+    owner = {"organization_id": organization_id}
+    site = Site(**owner, name="Hof", time_zone="Europe/Berlin", currency="EUR")
+    tariff = Tariff(**owner, name="Day and night", currency="EUR")
     db.add_all([site, tariff])
     await db.flush()
-    station = Station(
-        organization_id=organization_id,
-        site_id=site.id,
-        identity="CP-1",
-        registration="accepted",
-    )
+    station = Station(**owner, site_id=site.id, identity="CP-1", registration="accepted")
+    valid_from = now - timedelta(days=100)
     version = TariffVersion(
-        organization_id=organization_id,
-        tariff_id=tariff.id,
-        number=1,
-        valid_from=now - timedelta(days=100),
-        body=BEFORE,
+        **owner, tariff_id=tariff.id, number=1, valid_from=valid_from, body=BEFORE
     )
     db.add_all([station, version])
     await db.flush()
-    owner = {"organization_id": organization_id, "station_id": station.id, "evse": 1}
-    sessions = []
+    terms = {"zone": "Europe/Berlin", "calibration_law": False, "groups": []}
     for number in range(count):
         began = now - timedelta(days=1 + number % 60, minutes=7 * number % 1_440)
         energy_wh = 4_000 + number * 37 % 40_000
-        sessions.append(
-            {
-                **owner,
-                "site_id": site.id,
-                "started_at": began,
-                "ended_at": began + LENGTH,
-                "meter_start_mwh": 0,
-                "meter_stop_mwh": energy_wh * 1_000,
-                "energy_wh": energy_wh,
-                "tariff_version_id": version.id,
-                "price_terms": {
-                    "zone": "Europe/Berlin",
-                    "calibration_law": False,
-                    "groups": [],
-                },
-            }
+        session = Session(
+            **owner,
+            station_id=station.id,
+            site_id=site.id,
+            evse=1,
+            started_at=began,
+            ended_at=began + LENGTH,
+            meter_start_mwh=0,
+            meter_stop_mwh=energy_wh * 1_000,
+            energy_wh=energy_wh,
+            tariff_version_id=version.id,
+            price_terms=terms,
         )
-    rows = await db.execute(
-        insert(Session).returning(
-            Session.id, Session.started_at, Session.energy_wh, sort_by_parameter_order=True
-        ),
-        sessions,
-    )
-    for session_id, started_at, energy_wh in rows:
-        began = started_at or now
-        await db.execute(
-            insert(MeterValue),
-            [
-                {
-                    **owner,
-                    "session_id": session_id,
-                    "received_at": began,
-                    "sampled_at": began + LENGTH * step / (SAMPLES + 6),
-                    "energy_mwh": energy_wh * 1_000 * step // (SAMPLES - 1),
-                    "power_w": energy_wh // 2,
-                    "samples": [],
-                }
-                for step in range(SAMPLES)
-            ],
-        )
-        state = {"session_id": session_id, "organization_id": organization_id}
-        idle = {**state, "at": began + LENGTH * 5 / 6, "state": "suspended_ev"}
-        await db.execute(insert(SessionState), [idle])
+        db.add(session)
+        await db.flush()
+        await measure(db, session, began)
     return tariff.id
+
+
+async def measure(db: AsyncSession, session: Session, began: datetime) -> None:
+    """Its samples; the last sixth of its time it stood there."""
+    owner = {"organization_id": session.organization_id, "session_id": session.id}
+    samples = [
+        {
+            **owner,
+            "station_id": session.station_id,
+            "evse": 1,
+            "received_at": began,
+            "sampled_at": began + LENGTH * step / (SAMPLES + 6),
+            "energy_mwh": session.energy_wh * 1_000 * step // (SAMPLES - 1),
+            "power_w": session.energy_wh // 2,
+            "samples": [],
+        }
+        for step in range(SAMPLES)
+    ]
+    await db.execute(insert(MeterValue), samples)
+    idle = {**owner, "at": began + LENGTH * 5 / 6, "state": "suspended_ev"}
+    await db.execute(insert(SessionState), [idle])
 
 
 async def simulated(db_sessions: Sessions, organization_id: UUID, tariff_id: UUID) -> Tally:

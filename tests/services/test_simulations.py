@@ -181,37 +181,42 @@ async def test_every_session_costs_what_the_one_pricing_function_says_once(
 
     async with db_sessions.begin() as db:
         tally = tally_of(await get_simulation(db, made.organization_id, simulation.id))
-        before = [await price(db, await db.get_one(Session, each)) for each in ids]
-        version = await db.get_one(TariffVersion, made.tariff_version_id)
-        new = TariffVersion(
-            organization_id=made.organization_id,
-            tariff_id=version.tariff_id,
-            number=2,
-            valid_from=BEGAN,
-            body={**EVENING, "id": "evening", "currency": "EUR"},
-        )
-        db.add(new)
-        await db.flush()
-        after = []
-        for each in ids:
-            session = await db.get_one(Session, each)
-            session.tariff_version_id = new.id
-            after.append(await price(db, session))
-        assert tally.total.sessions == 25
-        assert tally.total.before_gross == sum(each.incl.amount_minor for each in before)
-        assert tally.total.after_gross == sum(each.incl.amount_minor for each in after)
-        assert tally.total.after_net == sum(each.excl.amount_minor for each in after if each.excl)
-        assert tally.total.before_gross == sum(50 * number for number in range(1, 26))
-        assert tally.dearer + tally.cheaper + tally.equal == 25
-        assert len(tally.days) == 15
-        assert tally.hours[17][0] + sum(tally.hours[day * 24 + 17][0] for day in range(1, 7)) == 25
-        changes = {
-            each: new.incl.amount_minor - old.incl.amount_minor
-            for each, old, new in zip(ids, before, after, strict=True)
-        }
-        kept = {UUID(one["session"]): one["difference"] for one in tally.most_dearer}
-        assert kept == {each: change for each, change in changes.items() if change > 0}
-        assert sum(tally.histogram) == 25
+        await same_as_settled(db, made, ids, tally)
+
+
+async def same_as_settled(db: AsyncSession, made: Network, ids: list[UUID], tally: Tally) -> None:
+    """Each session priced by its own, as it was and with the version that was simulated."""
+    before = [await price(db, await db.get_one(Session, each)) for each in ids]
+    version = await db.get_one(TariffVersion, made.tariff_version_id)
+    new = TariffVersion(
+        organization_id=made.organization_id,
+        tariff_id=version.tariff_id,
+        number=2,
+        valid_from=BEGAN,
+        body={**EVENING, "id": "evening", "currency": "EUR"},
+    )
+    db.add(new)
+    await db.flush()
+    after = []
+    for each in ids:
+        session = await db.get_one(Session, each)
+        session.tariff_version_id = new.id
+        after.append(await price(db, session))
+    assert tally.total.sessions == 25
+    assert tally.total.before_gross == sum(each.incl.amount_minor for each in before)
+    assert tally.total.after_gross == sum(each.incl.amount_minor for each in after)
+    assert tally.total.after_net == sum(each.excl.amount_minor for each in after if each.excl)
+    assert tally.total.before_gross == sum(50 * number for number in range(1, 26))
+    assert tally.dearer + tally.cheaper + tally.equal == 25
+    assert len(tally.days) == 15
+    assert tally.hours[17][0] + sum(tally.hours[day * 24 + 17][0] for day in range(1, 7)) == 25
+    changes = {
+        each: new.incl.amount_minor - old.incl.amount_minor
+        for each, old, new in zip(ids, before, after, strict=True)
+    }
+    kept = {UUID(one["session"]): one["difference"] for one in tally.most_dearer}
+    assert kept == {each: change for each, change in changes.items() if change > 0}
+    assert sum(tally.histogram) == 25
 
 
 async def test_a_scope_is_a_place_an_audience_and_a_number_and_never_anothers(
@@ -246,6 +251,22 @@ async def test_a_scope_is_a_place_an_audience_and_a_number_and_never_anothers(
         assert counts == {"tariff": 6, "place": 8, "site": 5, "account": 2, "few": 2}
         with pytest.raises(TooMany, match="under way"):
             await begun(db, made, EVENING)
+
+
+async def test_what_is_wrong_or_anothers_begins_nothing_and_what_is_cancelled_ends(
+    db_sessions: Sessions, made: Network
+) -> None:
+    payer, _ = await account(db_sessions, made, billing="invoice")
+    async with db_sessions.begin() as db:
+        other = (
+            await db.execute(
+                insert(Organization).values(slug="rival", name="Rival").returning(Organization.id)
+            )
+        ).scalar_one()
+    theirs = await network(db_sessions, other)
+    async with db_sessions.begin() as db:
+        await sessions(db, made, 2)
+        await begun(db, made, EVENING)
         simulation = (await db.scalars(select(TariffSimulation).limit(1))).one()
         with pytest.raises(NotFound):
             await get_simulation(db, other, simulation.id)

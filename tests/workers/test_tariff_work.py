@@ -69,15 +69,11 @@ async def row_of(db_sessions: Sessions, simulation_id: UUID) -> TariffSimulation
         return await db.get_one(TariffSimulation, simulation_id)
 
 
-async def test_a_simulation_and_a_feed_run_by_themselves_and_survive_temporals_loss(
-    worker_settings: Settings,
-    db_sessions: Sessions,
-    made: Network,
-    temporal: Client,
-    tmp_path: Path,
-) -> None:
-    now = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
-    (tmp_path / "DE-LU.csv").write_text(
+async def untold(
+    db_sessions: Sessions, made: Network, folder: Path, now: datetime
+) -> tuple[UUID, UUID]:
+    """A simulation and a feed with its file, of which Temporal never hears by itself."""
+    (folder / "DE-LU.csv").write_text(
         "starts_at,price_per_kwh\n"
         + "".join(f"{(now + timedelta(hours=n)).isoformat()},0.1\n" for n in range(-2, 3))
     )
@@ -96,7 +92,18 @@ async def test_a_simulation_and_a_feed_run_by_themselves_and_survive_temporals_l
         known = [item.workflow_id async for item in startables(db)]
         assert simulation_workflow_id(simulation_id) in known
         assert spot_feed_workflow_id(feed.id) in known
+    return simulation_id, feed.id
 
+
+async def test_a_simulation_and_a_feed_run_by_themselves_and_survive_temporals_loss(
+    worker_settings: Settings,
+    db_sessions: Sessions,
+    made: Network,
+    temporal: Client,
+    tmp_path: Path,
+) -> None:
+    now = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+    simulation_id, feed_id = await untold(db_sessions, made, tmp_path, now)
     settings = worker_settings.model_copy(update={"spot_prices_dir": str(tmp_path)})
     async with serving(settings):
         counts = await rebuild(settings)
@@ -107,7 +114,7 @@ async def test_a_simulation_and_a_feed_run_by_themselves_and_survive_temporals_l
 
         async def read() -> bool:
             async with db_sessions() as db:
-                return (await db.get_one(SpotFeed, feed.id)).read_at is not None
+                return (await db.get_one(SpotFeed, feed_id)).read_at is not None
 
         await until(over, "the simulation is done")
         await until(read, "the file is read")
@@ -120,7 +127,7 @@ async def test_a_simulation_and_a_feed_run_by_themselves_and_survive_temporals_l
                 db, made.organization_id, "DE-LU", now=datetime.now(UTC), actor="key:1"
             )
         for workflow_id in (
-            spot_feed_workflow_id(feed.id),
+            spot_feed_workflow_id(feed_id),
             simulation_workflow_id(simulation_id),
         ):
             await temporal.get_workflow_handle(workflow_id).result(
@@ -133,4 +140,4 @@ async def test_a_simulation_and_a_feed_run_by_themselves_and_survive_temporals_l
     assert (tally.total.before_gross, tally.total.after_gross) == (450 * 500, 450 * 600)
     async with db_sessions() as db:
         assert await startable_of(db, simulation_workflow_id(simulation_id)) is None
-        assert await startable_of(db, spot_feed_workflow_id(feed.id)) is None
+        assert await startable_of(db, spot_feed_workflow_id(feed_id)) is None
