@@ -199,11 +199,15 @@ class _Texts:
             exact = quantity * numerator, denominator
             return decimal_places(self._whole(exact), self.decimals), ratio_text(*exact)
         digits, decimals = quantity * known[0], known[1]
-        if decimals > self.decimals:
-            stated = without_decimals(digits, decimals - self.decimals, self._mode)
+        text = decimal_places(digits, decimals)
+        dropped = decimals - self.decimals
+        if dropped > 0:
+            stated = without_decimals(digits, dropped, self._mode)
         else:
             stated = digits * 10 ** (self.decimals - decimals)
-        return decimal_places(stated, self.decimals), decimal_text_of(digits, decimals)
+        if decimals:
+            text = text.rstrip("0").rstrip(".")
+        return decimal_places(stated, self.decimals), text
 
     def _whole(self, exact: Ratio) -> int:
         return whole(exact[0] * self._power, exact[1], self._mode)

@@ -47,7 +47,8 @@ class SessionWalk:
         for number, period in enumerate(periods):
             at, used_us = following, period.used_s * _SECOND_US
             self.days.append(at.day)
-            energy_mwh += max(period.energy_mwh, 0)
+            if period.energy_mwh > 0:
+                energy_mwh += period.energy_mwh
             # Seconds are rounded, so of the last period nothing is said of its last one.
             ended_us, next_us = starts_us[number] + used_us - _SECOND_US, None
             if number + 1 < len(starts):
@@ -55,11 +56,14 @@ class SessionWalk:
                 following = local_instant(
                     starts[number + 1], next_us // _SECOND_US, energy_mwh, self._zone
                 )
-                self.odd.check_order(number + 1, used_us, next_us - starts_us[number])
+                gone_us = next_us - starts_us[number]
+                if gone_us != used_us:
+                    self.odd.check_order(number + 1, used_us, gone_us)
                 ended_us = min(ended_us + _SECOND_US, next_us) if used_us else next_us
             tariff = self._tariff_of(number, period)
             if tariff is None:
                 continue
+            self.used[tariff.tariff.id] = tariff
             place = Place(number, period, tariff, at)
             self.bill.add(place)
             if period.energy_mwh < 0 or tariff.by_measurement:
@@ -80,10 +84,10 @@ class SessionWalk:
             detail = f"period {number} names none of the session's tariffs: the first one counts"
             self.odd.add("tariff_unnamed", detail)
         if found is None:
-            detail = f"period {number} has tariff {period.tariff_id!r}, which is not there"
+            named = period.tariff_id or ""
+            detail = f"period {number} has tariff {named[:64]!r}, which is not there"
             self.odd.add("tariff_missing", detail, Severity.BLOCK)
             return None
-        self.used[found.tariff.id] = found
         return found
 
     def _look_at_quantities(self, place: Place) -> None:

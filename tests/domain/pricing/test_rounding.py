@@ -9,7 +9,7 @@ from holdfast.domain.pricing.breakdown import price_to_json
 from holdfast.domain.pricing.context import PriceContext, RoundedPer, Rounding, RoundingMode
 from holdfast.domain.pricing.priced_session import AdjustmentReason, PricedSession
 from holdfast.domain.pricing.rounding import whole, without_decimals
-from holdfast.domain.tariff.version import TaxIncluded
+from holdfast.domain.tariff.version import Reservation, Restrictions, TaxIncluded
 from tests.domain.pricing.sessions import HOUR, adjustments, limit, period, priced
 from tests.domain.tariffs import BERLIN, charging, element, energy, flat, tariff
 
@@ -101,6 +101,17 @@ def test_periods_are_rounded_with_all_that_they_cost() -> None:
     assert adjustments(result) == [
         (AdjustmentReason.ROUNDING, Fraction("0.006"), Fraction("0.006"))
     ]
+
+
+def test_reserved_time_is_a_line_of_its_own() -> None:
+    held = element(charging("0.005"), when=Restrictions(reservation=Reservation.RESERVATION))
+    both = tariff(held, element(charging("0.005")))
+
+    result = priced(
+        both, period(time_s=3_600, reservation_s=3_600), context=rounding(per=RoundedPer.LINE)
+    )
+
+    assert stated(result) == ("0.02", "0.02")
 
 
 def test_rounding_that_changes_nothing_is_no_adjustment() -> None:

@@ -100,6 +100,10 @@ def test_a_fee_has_no_blocks() -> None:
     assert net(priced(tariff(element(flat("1"))), period("1"))) == 1
 
 
+def test_of_two_components_of_one_kind_in_an_element_the_first_counts() -> None:
+    assert net(priced(tariff(element(kwh("1", 1), kwh("9", 5_000))), period("1"))) == 1
+
+
 def test_grace_is_neither_charging_nor_parking() -> None:
     both = tariff(element(hours("60", 60), stood("60", 60)))
     session = [
