@@ -10,6 +10,7 @@ from temporalio.service import RPCError
 
 from cli.environment import STATE_DIR, known_settings
 from holdfast.adapters.temporal import connect
+from holdfast.contracts.catalogue import STANDING
 from holdfast.services.verify import ALWAYS, QUIESCENT, find_breaches
 from holdfast.settings import Settings
 from holdfast.store.database import open_engine, open_sessions
@@ -18,12 +19,14 @@ CONNECT_TIMEOUT_S = 5.0
 
 
 async def running_workflows(settings: Settings) -> int:
-    """How many workflows Temporal has open, by its own count."""
+    """How many workflows Temporal has open, by its own count; standing ones are not work."""
     client = await asyncio.wait_for(
         connect(settings),
         CONNECT_TIMEOUT_S,
     )
-    counted = await client.count_workflows("ExecutionStatus = 'Running'")
+    query = "ExecutionStatus = 'Running'"
+    query += "".join(f" AND WorkflowType != '{name}'" for name in STANDING)
+    counted = await client.count_workflows(query)
     return counted.count
 
 

@@ -34,13 +34,18 @@ class UnknownName(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkflowContract:
-    """The type's name, its queue, its input, and its signals by name."""
+    """The type's name, its queue, its input, and its signals by name.
+
+    A `standing` one runs for as long as what it looks after is in use: that it runs does not mean
+    that there is work left.
+    """
 
     name: str
     prefix: str  # of its ids
     queue: str
     start: type[Message]
     signals: Mapping[str, type[Message]]
+    standing: bool = False
 
 
 _ALL = (
@@ -118,6 +123,7 @@ _ALL = (
             tariff_publications.PUBLICATION_CHANGED: tariff_publications.EventSignal,
             tariff_publications.OPERATOR_DECIDED: tariff_publications.PublicationDecision,
         },
+        standing=True,
     ),
     WorkflowContract(
         name=tariff_simulations.WORKFLOW,
@@ -131,10 +137,12 @@ _ALL = (
         prefix="spot-",
         queue=TARIFFS_QUEUE,
         start=spot_feeds.StartSpotFeed,
+        standing=True,
         signals={spot_feeds.FEED_CHANGED: spot_feeds.EventSignal},
     ),
 )
 BY_NAME: Mapping[str, WorkflowContract] = {contract.name: contract for contract in _ALL}
+STANDING = tuple(contract.name for contract in _ALL if contract.standing)
 
 
 def workflow_contract(name: str) -> WorkflowContract:

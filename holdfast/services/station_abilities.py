@@ -23,13 +23,13 @@ SAYS_YES = frozenset({"true", "1"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Abilities:
-    """`california` None: an OCPP 1.6 station that was never asked."""
+    """`california`: an OCPP 1.6 display of prices and costs."""
 
     protocol: str | None
     tariffs: bool = False
     messages: bool = False
     costs: bool = False
-    california: bool | None = False
+    california: bool = False
 
 
 async def abilities_of(db: AsyncSession, stations: Sequence[Station]) -> dict[UUID, Abilities]:
@@ -88,7 +88,7 @@ def judged(protocol: str | None, said: dict[tuple[str, str, str], str]) -> Abili
     if protocol == V16:
         key = next((value for (_, name, _), value in said.items() if name == SUPPORTED_KEY.lower()),
                    None)  # fmt: skip
-        return Abilities(protocol=protocol, california=None if key is None else key in SAYS_YES)
+        return Abilities(protocol=protocol, california=key in SAYS_YES)
     if protocol not in (V201, V21):
         return Abilities(protocol=protocol)
     tariffs = _switch(said, TARIFF_CONTROLLER.lower(), "tariff")

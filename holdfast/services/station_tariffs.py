@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
-from uuid import UUID, uuid5
+from uuid import UUID
 
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -25,9 +25,9 @@ from holdfast.services import shown_prices
 from holdfast.services.orders import place_order
 from holdfast.services.publications import SYSTEM, ensure
 from holdfast.services.shown_prices import Showing, Slot
-from holdfast.services.station_abilities import V16, Abilities
+from holdfast.services.station_abilities import Abilities
 from holdfast.services.station_prices import PlacePrice, Prices
-from holdfast.store.tables import Order, Organization, ShownPrice, Station, TariffVersion
+from holdfast.store.tables import Organization, ShownPrice, Station, TariffVersion
 
 ASKED_FOR = timedelta(days=30)
 """How long an order waits for its station; after that the daily look asks again."""
@@ -168,8 +168,6 @@ class Round:
         lock = func.hashtextextended(f"shown_prices:{station.id}", 0)
         await self.db.execute(select(func.pg_advisory_xact_lock(lock)))
         orders = 0
-        if abilities.protocol == V16 and abilities.california is None:
-            orders += await self._ask_for_support(station)
         rows = await shown_prices.open_rows(self.db, self.organization.id, station.id)
         prices = [] if station.retired_at else await self.prices.of_station(self.db, station)
         for wanted in wanted_of(station, abilities, prices):
@@ -229,23 +227,6 @@ class Round:
             requested_by=SYSTEM,
         )
         return order.id
-
-    async def _ask_for_support(self, station: Station) -> int:
-        """Once in a station's life: whether it displays prices. The next look sees the answer."""
-        order_id = uuid5(station.id, california.SUPPORTED_KEY)
-        if await self.db.get(Order, order_id) is not None:
-            return 0
-        await place_order(
-            self.db,
-            organization=self.organization,
-            station=station,
-            kind="read_configuration",
-            payload={"names": [california.SUPPORTED_KEY]},
-            not_after=self.now + ASKED_FOR,
-            requested_by=SYSTEM,
-            order_id=order_id,
-        )
-        return 1
 
     async def _publication(self, version_id: UUID) -> UUID:
         """Of a version that applies: it is live, or goes live again."""

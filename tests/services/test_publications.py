@@ -327,14 +327,12 @@ async def test_a_display_shows_one_text_or_one_for_each_evse(
     assert await town.tell(publication) == 0  # the same version, whatever chose it
 
 
-async def test_an_ocpp_1_6_station_is_asked_once_whether_it_displays_prices(
+async def test_an_ocpp_1_6_station_that_displays_prices_gets_a_default_price(
     db_sessions: Sessions, organization: UUID
 ) -> None:
     town = await Town.of(db_sessions, organization, "ocpp1.6", per_kwh("0.50"))
     publication = await town.begin()
-    assert (await town.tell(publication), await town.tell(publication)) == (1, 0)
-    (question,) = await town.orders("read_configuration")
-    assert question.payload == {"names": ["CustomDisplayCostAndPrice"]}
+    assert await town.tell(publication) == 0
 
     await town.says(("", "CustomDisplayCostAndPrice", "true"))
     assert await town.tell(publication) == 1
