@@ -1,6 +1,6 @@
 """The price over a week, for a chart and for the table that says the same in words.
 
-Prices are those of a session that starts at each instant, asked of the pricing function. The chart
+Prices are those of a session that starts at each instant (`pricing.rates`). The chart
 takes binary floating point, since it draws; what is read as text is exact.
 """
 
@@ -11,37 +11,30 @@ from datetime import UTC, date, datetime, time, timedelta
 from fractions import Fraction
 from zoneinfo import ZoneInfo
 
-from holdfast.domain.pricing.boundaries import boundaries_of, clock_instants, spot_instants
-from holdfast.domain.pricing.charging_period import ChargingPeriod
-from holdfast.domain.pricing.compiled_tariff import CompiledTariff, compile_tariff
-from holdfast.domain.pricing.context import PriceContext, SpotCurve
-from holdfast.domain.pricing.price import price_compiled
-from holdfast.domain.pricing.priced_session import PricedSession
+from holdfast.domain.pricing.boundaries import boundaries_of
+from holdfast.domain.pricing.compiled_tariff import compile_tariff
+from holdfast.domain.pricing.context import PriceContext
+from holdfast.domain.pricing.rates import UnitPrice, rate_steps
 from holdfast.domain.tariff.version import DimensionType, TariffVersion
 
 DAYS = 7
-MWH_PER_KWH = 1_000_000
-HOUR_S = 3_600
 SHOWN_DECIMALS = 4
+FREE = UnitPrice(net=Fraction(0), gross=Fraction(0), vat=None)
 DAY_NAMES = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-
-
-@dataclass(frozen=True, slots=True)
-class UnitPrice:
-    """Of one kWh or hour, in major units. `net` is None where nobody knows it; free is zero."""
-
-    net: Fraction | None
-    gross: Fraction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PriceStep:
-    """The prices from an instant on, until the next step."""
+    """The prices from an instant on, until the next step; what has no price is free.
+
+    `estimated`: a market was silent, and the tariff's fallback stands in.
+    """
 
     at: datetime
     energy: UnitPrice
     time: UnitPrice
     parking: UnitPrice
+    estimated: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,60 +76,26 @@ def with_old(
 def price_steps(
     tariff: TariffVersion, context: PriceContext, monday: date
 ) -> tuple[PriceStep, ...]:
-    """The prices of the week, one step per change. They can change at the tariff's boundaries only.
-
-    What depends on the rest of a session (blocks, allowances, caps) is left out: it is one price
-    per unit that is asked for.
-    """
-    bare = _per_unit(tariff)
-    compiled = compile_tariff(bare)
+    """The prices of the week, one step per change of a price."""
     zone = ZoneInfo(context.zone)
-    at, ends = _midnight(monday, zone), _midnight(monday + timedelta(days=DAYS), zone)
-    edges = boundaries_of(bare, context.user_groups)
-    instants = {
-        at,
-        *clock_instants(edges.clocks, at, ends, zone),
-        *spot_instants(edges.feeds, context, at, ends),
-    }
+    begins, ends = _midnight(monday, zone), _midnight(monday + timedelta(days=DAYS), zone)
     steps: list[PriceStep] = []
-    for instant in sorted(instants):
-        step = _step(compiled, context, instant)
-        if not steps or replace(steps[-1], at=instant) != step:
-            steps.append(step)
+    for rates in rate_steps(compile_tariff(tariff), context, begins, ends):
+        step = PriceStep(
+            at=rates.from_at,
+            energy=rates.prices.get(DimensionType.ENERGY, FREE),
+            time=rates.prices.get(DimensionType.TIME, FREE),
+            parking=rates.prices.get(DimensionType.PARKING_TIME, FREE),
+            estimated=any(price.estimated for price in rates.prices.values()),
+        )
+        if not steps or _amounts(steps[-1]) != _amounts(step):
+            steps.append(step)  # else only what the price was made of has changed
     return tuple(steps)
 
 
-def _per_unit(tariff: TariffVersion) -> TariffVersion:
-    elements = tuple(
-        replace(
-            element,
-            price_components=tuple(
-                replace(component, step_size=1) for component in element.price_components
-            ),
-        )
-        for element in tariff.elements
-    )
-    return replace(
-        tariff, elements=elements, allowances=(), daily_cap=None, min_price=None, max_price=None
-    )
-
-
-def _step(compiled: CompiledTariff, context: PriceContext, at: datetime) -> PriceStep:
-    """The prices of a session that starts then: of its first kWh, and of its first hour."""
-    period = ChargingPeriod(started_at=at, energy_mwh=MWH_PER_KWH, time_s=HOUR_S)
-    charged = price_compiled(compiled, [period], context)
-    stood = price_compiled(compiled, [ChargingPeriod(started_at=at, parking_s=HOUR_S)], context)
-
-    def of(priced: PricedSession, kind: DimensionType) -> UnitPrice:
-        total = priced.total(kind)
-        return UnitPrice(net=total.excl, gross=total.incl)
-
-    return PriceStep(
-        at=at,
-        energy=of(charged, DimensionType.ENERGY),
-        time=of(charged, DimensionType.TIME),
-        parking=of(stood, DimensionType.PARKING_TIME),
-    )
+def _amounts(step: PriceStep) -> tuple[object, ...]:
+    prices = (step.energy, step.time, step.parking)
+    return (step.estimated, *((price.net, price.gross) for price in prices))
 
 
 def drawn(
@@ -160,7 +119,7 @@ def drawn(
         series=json.dumps(series, separators=(",", ":")),
         rows=tuple(_row(step, zone) for step in steps),
         timed=any(step.time.gross for step in steps),
-        notes=_notes(tariff, context, starts_at, ends_at),
+        notes=_notes(tariff, context, steps),
     )
 
 
@@ -186,7 +145,7 @@ def unit_text(price: Fraction) -> str:
 
 
 def _notes(
-    tariff: TariffVersion, context: PriceContext, starts_at: datetime, ends_at: datetime
+    tariff: TariffVersion, context: PriceContext, steps: Sequence[PriceStep]
 ) -> tuple[str, ...]:
     """What the curve does not show, so that nobody takes it for all."""
     notes = []
@@ -195,23 +154,12 @@ def _notes(
         notes.append("Prices change in the course of a session; shown is how one begins.")
     if edges.powers_mw or edges.currents_ua:
         notes.append("Some prices depend on the power; shown is what counts without any.")
-    for feed in edges.feeds:
-        curve = context.spot.get(feed)
-        if curve is None or not _covers(curve, starts_at, ends_at):
-            notes.append(
-                f"The market {feed} has no price for some of this week: the fallback is shown."
-            )
+    if any(step.estimated for step in steps):
+        notes.append(
+            f"The market {', '.join(edges.feeds)} has no price for some of this week: "
+            "the fallback is shown."
+        )
     return tuple(notes)
-
-
-def _covers(curve: SpotCurve, starts_at: datetime, ends_at: datetime) -> bool:
-    """Whether the market has a price for each hour of the week."""
-    instant = starts_at
-    while instant < ends_at:
-        if curve.at(instant) is None:
-            return False
-        instant += timedelta(seconds=HOUR_S)
-    return True
 
 
 def _midnight(day: date, zone: ZoneInfo) -> datetime:
