@@ -61,6 +61,7 @@ PROVIDER = {
     "PaymentNotFound": "it does not know the payment",
 }
 REVIEWS = {
+    "spot_prices_differ": "A market's prices are not what the feed said first",
     "certificate": "A station's certificate request failed",
     "certificate_approval": "A station's certificate request waits for approval",
     "password_rotation": "A station did not come with its new password",

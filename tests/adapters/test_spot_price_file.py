@@ -120,6 +120,15 @@ def test_numbers_of_a_json_file_are_the_decimals_that_were_written(tmp_path: Pat
     assert "zone" in found.problems[0]
 
 
+def test_the_files_of_the_how_to_can_be_read_as_they_are(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs/howto/spot-prices.md").read_text(encoding="utf-8")
+    for kind, name, prices in (("text", "A.csv", 2), ("json", "B.json", 1)):
+        block = page.partition(f"```{kind}\n")[2].partition("```")[0]
+        found = reading(tmp_path, block, name=name)
+
+        assert (len(found.intervals), found.problems, found.currency) == (prices, (), "EUR")
+
+
 @pytest.mark.parametrize(
     ("name", "text", "said"),
     [

@@ -165,6 +165,41 @@ async def test_a_feed_is_added_shown_with_its_problem_and_retired(
     ]
 
 
+async def test_neither_leads_to_another_organization(
+    sign_in: SignIn, db_sessions: Sessions, network: Network, tariff: UUID
+) -> None:
+    await feed(db_sessions, network.organization_id)
+    browser = await sign_in()
+    today = datetime.now(UTC).date()
+    async with db_sessions.begin() as db:
+        draft = (await db.scalars(select(t.TariffDraft))).one()
+        other = t.Organization(slug="other", name="Other")
+        db.add(other)
+        await db.flush()
+    begun = await browser.send(
+        f"/tariffs/{tariff}/simulations",
+        **{
+            "subject": f"draft:{draft.id}",
+            "from": (today - timedelta(days=9)).isoformat(),
+            "to": today.isoformat(),
+        },
+    )
+    where = begun.headers["location"]
+    rival = await sign_in(organization_id=other.id)
+
+    for path in (
+        where,
+        f"{where}/figures",
+        f"/tariffs/{tariff}/simulations",
+        "/tariffs/market/DE-LU/prices",
+    ):
+        assert (await browser.client.get(path)).status_code == 200, path
+        assert (await rival.client.get(path)).status_code == 404, path
+    assert not list((await rival.page("/tariffs/market")).all("a", class_="name"))
+    for form in (f"{where}/cancel", "/tariffs/market/DE-LU/retire"):
+        assert (await rival.send(form)).status_code == 404, form
+
+
 @in_a_browser[0]
 @in_a_browser[1]
 @in_a_browser[2]

@@ -1,0 +1,130 @@
+"""Market prices and simulations by the API: exact texts, limits, one's own, audited."""
+
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import httpx
+import pytest
+from sqlalchemy import select
+
+from holdfast.services import simulation_portions
+from holdfast.store.database import Sessions
+from holdfast.store.tables import AuditEntry
+from tests.activities.rows import network, session
+from tests.api.conftest import Clients
+
+V1 = "/api/v1"
+FEED = {"key": "DE-LU", "name": "Day ahead", "currency": "EUR", "source": "api"}
+AT = "2026-11-22T10:00:00Z"
+
+
+def price(starts_at: str, ends_at: str, text: str) -> dict[str, str]:
+    return {"starts_at": starts_at, "ends_at": ends_at, "price": text}
+
+
+async def test_prices_are_written_and_read_as_exact_texts(
+    client: httpx.AsyncClient, db_sessions: Sessions
+) -> None:
+    made = await client.post(f"{V1}/spot-feeds", json=FEED)
+    hours = [
+        price(AT, "2026-11-22T11:00:00Z", "0.091370"),
+        price("2026-11-22T11:00:00Z", "2026-11-22T11:15:00Z", "-0.000000000001"),
+    ]
+    first = await client.put(f"{V1}/spot-feeds/DE-LU/prices", json={"prices": hours})
+    other = [price(AT, "2026-11-22T11:00:00Z", "0.1")]
+    again = await client.put(f"{V1}/spot-feeds/DE-LU/prices", json={"prices": hours})
+    otherwise = await client.put(f"{V1}/spot-feeds/DE-LU/prices", json={"prices": other})
+    read = await client.get(f"{V1}/spot-feeds/DE-LU/prices", params={"from": AT})
+    feed = (await client.get(f"{V1}/spot-feeds/DE-LU")).json()
+
+    assert made.status_code == 201
+    assert first.json() == {"written": 2, "known": 0, "differing": 0}
+    assert again.json() == {"written": 0, "known": 2, "differing": 0}
+    assert otherwise.json() == {"written": 0, "known": 0, "differing": 1}
+    assert [one["price"] for one in read.json()["items"]] == ["0.09137", "-0.000000000001"]
+    assert "said first" in feed["problem"]
+    async with db_sessions() as db:
+        actions = list(await db.scalars(select(AuditEntry.action)))
+    assert actions.count("spot_feed.prices") == 3
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("POST /spot-feeds", {**FEED, "key": "../x"}),
+        ("POST /spot-feeds", {**FEED, "currency": "XYZ"}),
+        ("POST /spot-feeds", {**FEED, "time_zone": "Mars/Base"}),
+        ("PUT /spot-feeds/DE-LU/prices", {"prices": []}),
+        ("PUT /spot-feeds/DE-LU/prices", {"prices": [price(AT, "2026-11-22T12:00:00Z", "1")]}),
+        ("PUT /spot-feeds/DE-LU/prices", {"prices": [price(AT, "2026-11-22T11:00:00Z", "NaN")]}),
+        ("PUT /spot-feeds/DE-LU/prices", {"prices": [price(AT, "2026-11-22T11:00:00Z", "1e9")]}),
+        (
+            "PUT /spot-feeds/DE-LU/prices",
+            {
+                "prices": [
+                    price(AT, "2026-11-22T11:00:00Z", "1"),
+                    price("2026-11-22T10:15:00Z", "2026-11-22T10:30:00Z", "1"),
+                ]
+            },
+        ),
+    ],
+)
+async def test_what_is_no_feed_or_no_price_is_refused(
+    client: httpx.AsyncClient, path: str, body: dict[str, object]
+) -> None:
+    await client.post(f"{V1}/spot-feeds", json=FEED)
+    method, _, where = path.partition(" ")
+
+    answer = await client.request(method, V1 + where, json=body)
+
+    assert answer.status_code == 422, answer.text
+
+
+async def test_a_simulation_is_begun_read_with_its_figures_and_nobody_elses(
+    client: httpx.AsyncClient,
+    clients: Clients,
+    db_sessions: Sessions,
+    organization: UUID,
+    other_organization: UUID,
+) -> None:
+    made = await network(db_sessions, organization)
+    now = datetime.now(UTC)
+    for _ in range(2):
+        await session(db_sessions, made, tariff_version_id=made.tariff_version_id)
+    tariff = (await client.get(f"{V1}/tariffs")).json()["items"][0]["id"]
+    body = {"elements": [{"price_components": [{"type": "ENERGY", "price": "0.75"}]}]}
+
+    begun = await client.post(f"{V1}/tariff-simulations", json={"tariff": tariff, "body": body})
+    where = f"{V1}/tariff-simulations/{begun.json()['id']}"
+    async with db_sessions.begin() as db:
+        simulation_id = UUID(begun.json()["id"])
+        await simulation_portions.begin(db, simulation_id)
+        await simulation_portions.advance(db, simulation_id)
+    found = (await client.get(where)).json()
+    both = await client.post(
+        f"{V1}/tariff-simulations",
+        json={"tariff": tariff, "body": body, "version": str(made.tariff_version_id)},
+    )
+    ahead = await client.post(
+        f"{V1}/tariff-simulations",
+        json={
+            "tariff": tariff,
+            "body": body,
+            "scope": {"from": (now + timedelta(days=1)).isoformat()},
+        },
+    )
+
+    assert begun.status_code == 202
+    assert (found["state"], found["sessions_done"], found["difference"]) == ("done", 2, "10.00")
+    assert sum(bar["sessions"] for bar in found["histogram"]) == 2
+    assert [len(day) for day in found["hours"]] == [24] * 7
+    assert (both.status_code, ahead.status_code) == (422, 422)
+    assert (await client.post(f"{where}/cancel")).status_code == 409
+    async with clients.as_role(other_organization) as rival:
+        assert (await rival.get(where)).status_code == 404
+        assert (await rival.get(f"{V1}/tariff-simulations")).json()["items"] == []
+    async with clients.as_role(organization, "read-only") as reader:
+        refused = await reader.post(
+            f"{V1}/tariff-simulations", json={"tariff": tariff, "body": body}
+        )
+        assert refused.status_code == 403
