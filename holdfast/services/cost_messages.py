@@ -42,7 +42,7 @@ from holdfast.store.tables import (
 
 TOLD_MAX = 50  # in one round
 TELL_EVERY = timedelta(minutes=1)
-FINAL_WITHIN = timedelta(minutes=10)
+FINAL_WITHIN = timedelta(minutes=1)
 WH_PER_KWH = 1_000
 
 Said = tuple[OrderKind, Mapping[str, Any]]
@@ -152,19 +152,21 @@ async def tell_final(db: AsyncSession, now: datetime) -> int:
     """Tell what settled sessions cost in the end, once; their running costs are forgotten."""
     rows = (
         await db.execute(
-            select(RunningCost, Session, Station, Settlement)
+            select(RunningCost, Session, Station, Settlement, StationConnection.boot_id)
             .join(Session, Session.id == RunningCost.session_id)
             .join(Station, Station.id == Session.station_id)
             .join(Settlement, Settlement.session_id == Session.id)
+            .outerjoin(StationConnection, StationConnection.station_id == Station.id)
             .order_by(RunningCost.session_id)
             .limit(TOLD_MAX)
             .with_for_update(of=RunningCost, skip_locked=True)
         )
     ).all()
-    abilities = await _abilities(db, [station for _, _, station, _ in rows])
+    abilities = await _abilities(db, [row[2] for row in rows])
     orders = 0
-    for cost, session, station, settlement in rows:
-        if cost.tellable:
+    for cost, session, station, settlement, boot_id in rows:
+        # A driver who is gone when the station comes back has nothing of it.
+        if cost.tellable and boot_id is not None:
             able = abilities[station.id]
             orders += await _finally(db, session, station, settlement, able, now)
     over = [cost.session_id for cost, *_ in rows]

@@ -9,10 +9,11 @@ from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import insert, text, update
+from temporalio.client import Client
 from typer.testing import CliRunner
 
 from cli.main import app
-from cli.verify import settled_report
+from cli.verify import running_workflows, settled_report
 from holdfast.services.verify import ALWAYS, crossings
 from holdfast.settings import Settings
 from holdfast.store.database import Sessions
@@ -219,3 +220,23 @@ async def test_quiescent_also_asks_temporal_and_says_when_it_is_away(settings: S
 
     assert [breach["invariant"] for breach in report["broken"]] == ["no_running_workflow"]
     assert report["broken"][0]["promise"].startswith("Temporal did not answer")
+
+
+async def test_a_workflow_that_looks_after_a_price_is_no_work_that_is_left(
+    settings: Settings, temporal_server: str, temporal: Client
+) -> None:
+    there = settings.model_copy(update={"temporal_address": temporal_server})
+    before = await running_workflows(there)
+    handles = [
+        await temporal.start_workflow(name, id=f"{name}-{uuid4()}", task_queue="nobody")
+        for name in ("TariffPublication", "StationOrder")
+    ]
+    try:
+        async with asyncio.timeout(10):
+            while await running_workflows(there) == before:  # noqa: ASYNC110 - another process
+                await asyncio.sleep(0.1)
+        await asyncio.sleep(0.2)
+        assert await running_workflows(there) == before + 1
+    finally:
+        for handle in handles:
+            await handle.terminate()
