@@ -1,6 +1,7 @@
 """A session's price as it was, and as it would have been; and what both depend on besides it."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from uuid import UUID
@@ -75,7 +76,9 @@ async def frozen_contexts(
     )
     written = {session_id: {"context": form} for session_id, form in recorded if form}
     for row in wanted:
-        found[row.id] = await context_of(db, row, recorded=written.get(row.id))
+        # What cannot be looked up cannot be priced either: it is counted when that is tried.
+        with suppress(*UNPRICEABLE):
+            found[row.id] = await context_of(db, row, recorded=written.get(row.id))
     return found
 
 
@@ -109,7 +112,8 @@ def price_all(
     for case in cases:
         try:
             tally.add(_twice(case, tariff, earlier if counted else None))
-        except UNPRICEABLE as error:
+        except Exception as error:
+            # One odd session is a line of the result, whatever is odd about it, and not its end.
             tally.add_unpriced(case.session_id, type(error).__name__)
     if counted and cases:
         monthly = any(each.per is AllowancePer.MONTH for each in tariff.tariff.allowances)

@@ -175,6 +175,8 @@ async def cancel_simulation(
     if simulation.state not in OPEN_STATES:
         raise Conflict(f"the simulation has ended: {simulation.state}")
     simulation.state, simulation.ended_at = "cancelled", now
+    # What drivers had is of no use any more.
+    simulation.result = {**simulation.result, "earlier": {}}
     await db.flush()
     await _audit(db, simulation, actor, "cancel", {"sessions_done": simulation.sessions_done})
     await notify(db, ["simulations"])
