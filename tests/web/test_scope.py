@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 from sqlalchemy import func, insert, select
+from starlette.routing import Route
 
 from holdfast.store import tables as t
 from holdfast.store.database import Sessions
@@ -12,6 +13,7 @@ from tests.web.network import Network, build
 from tests.web.test_forms import FORMS
 from tests.web.test_pages import PAGES
 from web.app import page_routes
+from web.dashboard.tariff_routes import tariff_routes
 
 
 @pytest.fixture
@@ -59,8 +61,25 @@ async def test_no_address_leads_to_another_organization(
         "/stations/OTH-01/meter-keys",
     ):
         assert (await browser.client.get(path)).status_code == 404
-    # A page that is added must be walked here too.
-    assert len(page_routes()) == len(PAGES) + 14
+    # A page that is added must be walked here too; "/tariffs" is among the tariff routes.
+    assert len(page_routes()) == len(PAGES) - 1 + 14
+
+
+async def test_no_tariff_page_leads_to_another_organization(
+    sign_in: SignIn, network: Network, foreign: Network, db_sessions: Sessions
+) -> None:
+    browser = await sign_in()
+    async with db_sessions() as db:
+        version = await db.get_one(t.TariffVersion, foreign.tariff_version)
+    named = {"draft": foreign.review, "key": "DE-LU", "identity": "OTH-01", "evse": 1}
+    ids = {"sessions": foreign.settled, "tariffs": version.tariff_id}
+
+    for route in tariff_routes():
+        assert isinstance(route, Route)
+        if "GET" in (route.methods or ()) and "{" in route.path:
+            own_id = ids.get(route.path.split("/")[1], foreign.review)
+            path = route.path.format_map({**named, "id": own_id, "number": 1})
+            assert (await browser.client.get(path)).status_code == 404, path
 
 
 async def test_no_form_reaches_another_organization(
