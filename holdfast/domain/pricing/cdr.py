@@ -23,6 +23,9 @@ from holdfast.domain.tariff.version import TariffInvalid, TariffVersion
 
 TARIFFS_MAX = 100
 DIMENSIONS_MAX = 50
+HOURS_MAX = 100_000
+"""Of one kind in a period: eleven years, so that its end is still an instant."""
+
 NAMES_SAID_MAX = 5
 COSTS = (
     "total_cost",
@@ -62,7 +65,8 @@ _CDR = frozenset(
     }
 )
 _PERIOD = frozenset({"start_date_time", "dimensions", "tariff_id"})
-_PRICED = ("ENERGY", "TIME", "PARKING_TIME", "RESERVATION_TIME")
+_HOURS = ("TIME", "PARKING_TIME", "RESERVATION_TIME")
+_PRICED = ("ENERGY", *_HOURS)
 _LEAST = ("MIN_CURRENT", "MIN_POWER")
 _MOST = ("MAX_CURRENT", "MAX_POWER")
 _SHOWN_ONLY = ("CURRENT", "ENERGY_EXPORT", "ENERGY_IMPORT", "POWER", "STATE_OF_CHARGE")
@@ -246,6 +250,8 @@ def _volumes(
                 _notice(findings, "unknown_value", detail)
             continue
         volume = number(item.get("volume"), f"{place}.volume", "use a number such as 12.5")
+        if kind in _HOURS and abs(volume) > HOURS_MAX:
+            raise RecordInvalid(f"{place}.volume", volume, f"use at most {HOURS_MAX} hours")
         if volume < 0 and not credit and kind != "ENERGY":
             raise RecordInvalid(f"{place}.volume", volume, "use 0 or more")
         if volume < 0 and credit:

@@ -80,9 +80,9 @@ def _cuts(record: Record, tariff: TariffVersion, span: _Span) -> set[datetime]:
     found |= set(spot_instants(edges.feeds, context, started_at, ended_at))
     found |= {span.session_started_at + s * _SECOND for s in edges.durations_s}
     if period.energy_mwh > 0:
-        took = ended_at - started_at
+        took_us = (ended_at - started_at) // _TICK  # a span times an energy has too many days
         found |= {
-            started_at + took * (edge - span.energy_mwh) / period.energy_mwh
+            started_at + took_us * (edge - span.energy_mwh) // period.energy_mwh * _TICK
             for edge in edges.energies_mwh
             if span.energy_mwh < edge < span.energy_mwh + period.energy_mwh
         }

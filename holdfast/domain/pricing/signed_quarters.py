@@ -83,7 +83,7 @@ def _cut(quarter: datetime, reading: SignedPoint, curve: EnergyCurve) -> Cut:
 
 def _quarter(at: datetime) -> datetime | None:
     """The quarter hour that a reading was taken for."""
-    quarter = _EPOCH + round((at - _EPOCH) / QUARTER) * QUARTER
+    quarter = _EPOCH + (at - _EPOCH + QUARTER // 2) // QUARTER * QUARTER
     return quarter if abs(at - quarter) <= ALIGNED_WITHIN else None
 
 

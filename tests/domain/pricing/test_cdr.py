@@ -209,6 +209,8 @@ def test_a_context_that_is_wrong_is_refused_by_its_place(context: object, field:
         ("cdr/charging_periods/0/dimensions/0", 4, "cdr.charging_periods[0].dimensions[0]"),
         ("cdr/charging_periods/0/dimensions/0/volume", True,
          "cdr.charging_periods[0].dimensions[0].volume"),
+        ("cdr/charging_periods/1/dimensions/0/volume", 1_000_000_000,
+         "cdr.charging_periods[1].dimensions[0].volume"),
         ("cdr/total_energy", "much", "cdr.total_energy"),
         ("cdr/total_cost", 5, "cdr.total_cost"),
         ("cdr/total_cost", {"before_taxes": 1, "taxes": [{"amount": "x"}]},

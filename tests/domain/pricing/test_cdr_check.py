@@ -146,6 +146,20 @@ def test_thresholds_of_energy_and_time_are_edges_too() -> None:
     assert checked(beyond) == ()
 
 
+def test_a_month_of_charging_past_a_threshold_of_energy_is_cut_like_any_other_period() -> None:
+    month = changed("tariff/elements/1/restrictions", {"max_kwh": 50})
+    month["cdr"]["start_date_time"] = "2026-02-04T12:00:00Z"
+    month["cdr"]["charging_periods"][0] = {
+        "start_date_time": "2026-02-04T12:00:00Z",
+        "dimensions": [{"type": "ENERGY", "volume": 80}],
+    }
+
+    found = {item.code: item.detail for item in checked(month)}
+
+    # 30 of the 80 kWh cost 0.60 instead of 0.50, with 20 % tax: 3.60 more.
+    assert "costs 52.80 EUR, cut at every change about 56.40 EUR" in found["price_changes_inside"]
+
+
 def test_periods_that_give_no_times_say_nothing_of_the_duration() -> None:
     silent = changed("cdr/charging_periods/0/dimensions", [{"type": "ENERGY", "volume": 8}])
 
