@@ -145,9 +145,9 @@ PLANTED = (
     Planted(
         "a period is matched by the energy at its end",
         "session_walk",
-        "            at = local_instant(started_at, began_at, energy_mwh, self._zone)",
-        "            at = local_instant("
-        "started_at, began_at, energy_mwh + period.energy_mwh, self._zone)",
+        "            if period.energy_mwh > 0:\n                energy_mwh += period.energy_mwh\n",
+        "            if following_energy := sum(p.energy_mwh for p in periods[: number + 2]):\n"
+        "                energy_mwh = following_energy\n",
     ),
     Planted(
         "the tariff of a period is always the first",
@@ -202,14 +202,14 @@ PLANTED = (
     Planted(
         "tax is added where none applies",
         "rate",
-        "    if form is TaxIncluded.NOT_APPLICABLE:\n        vat_n = 0\n",
-        "",
+        "vat = None if form is TaxIncluded.NOT_APPLICABLE else component.vat",
+        "vat = component.vat",
     ),
     Planted(
         "decimals of a rate of tax are cut",
         "rate",
-        "int(component.vat.scaleb(VAT_DECIMALS_MAX))",
-        "int(component.vat) * 10**VAT_DECIMALS_MAX",
+        "int(vat.scaleb(VAT_DECIMALS_MAX))",
+        "int(vat) * 10**VAT_DECIMALS_MAX",
     ),
     # Markets
     Planted(
@@ -282,15 +282,15 @@ PLANTED = (
     Planted(
         "limits that differ are mixed",
         "adjustments",
-        "    if any(pick(other.tariff) != first for other in billed.tariffs[1:]):\n",
-        "    if False:\n",
+        "any(pick(other.tariff) != first for other in billed.tariffs[1:])",
+        "False",
     ),
     # Rounding
     Planted(
         "a half is rounded down",
         "rounding",
-        "size += doubled >= denominator",
-        "size += doubled > denominator",
+        "return (2 * digits + unit) // (2 * unit)",
+        "return (2 * digits + unit - 1) // (2 * unit)",
     ),
     Planted(
         "a half of a credit goes the other way",
