@@ -3,6 +3,7 @@
 import asyncio
 import os
 import socket
+import traceback
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -270,6 +271,16 @@ class WorkersApp:
             except (SQLAlchemyError, psycopg.Error, OSError) as error:
                 log.warning("periodic job failed", error=type(error).__name__)
                 rest_s = min(pause_s, FAILED_PAUSE_S)
+            except Exception as error:
+                # A row that a job cannot bear must not end the process, and all others with it.
+                # The text of an error may name a driver: its kind and place are enough.
+                place = traceback.extract_tb(error.__traceback__)[-1]
+                log.error(
+                    "periodic job crashed",
+                    job=getattr(job, "__qualname__", ""),
+                    error=type(error).__name__,
+                    place=f"{place.name}:{place.lineno}",
+                )
             await self._rest(rest_s)
 
     async def _wake(self) -> bool:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from holdfast.services import cost_messages, running_costs
 from holdfast.services.outbox import notify
@@ -33,18 +34,25 @@ class RunningCosts:
         now = datetime.now(UTC)
         self._forget(now)
         async with self._sessions.begin() as db:
-            lock = func.pg_try_advisory_xact_lock(func.hashtextextended(LOCK, 0))
-            if not await db.scalar(select(lock)):
+            if not await self._mine(db):
                 return False
             done = await running_costs.cost_due(db, now, left_out=list(self._left_out))
-            told = await cost_messages.tell_due(db, now) + await cost_messages.tell_final(db, now)
-            if told:
-                await notify(db, ["orders", "outbox"])
         for session_id in done.unpriceable:
             self._left_out[session_id] = now + LEFT_OUT_FOR
+        # By themselves: what goes wrong with telling one station loses no price that is known.
+        async with self._sessions.begin() as db:
+            if await self._mine(db):
+                told = await cost_messages.tell_final(db, now)
+                told += await cost_messages.tell_due(db, now)
+                if told:
+                    await notify(db, ["orders", "outbox"])
         # The relay and the wakes share this process: a long queue must not keep them waiting.
         await asyncio.sleep(0)
         return done.sessions == running_costs.BATCH
+
+    async def _mine(self, db: AsyncSession) -> bool:
+        lock = func.pg_try_advisory_xact_lock(func.hashtextextended(LOCK, 0))
+        return bool(await db.scalar(select(lock)))
 
     def _forget(self, now: datetime) -> None:
         """Sessions that could not be priced are tried again; a person may have mended them."""

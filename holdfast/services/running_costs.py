@@ -6,25 +6,33 @@ that it displays costs and has nothing to say itself is told by an order, now an
 for any of it.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
+import structlog
 from sqlalchemy import and_, or_, select
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from holdfast.domain.pricing.breakdown import price_to_json
+from holdfast.domain.pricing.compiled_tariff import CompiledTariff
 from holdfast.domain.pricing.course_price import price_course
+from holdfast.domain.pricing.periods import SessionCourse
 from holdfast.domain.pricing.priced_session import PricedSession
+from holdfast.domain.tariff.version import TariffInvalid
 from holdfast.services.compiled_tariffs import compiled_version
 from holdfast.services.outbox import notify
 from holdfast.services.price_terms import context_of
-from holdfast.services.session_course import session_courses
+from holdfast.services.session_course import TooManySessions, session_course, session_courses
 from holdfast.services.session_price import UNPRICEABLE
 from holdfast.services.station_abilities import display_currencies
 from holdfast.store.tables import RunningCost, Session
+
+log = structlog.get_logger()
 
 BATCH = 100
 MOVED_AFTER = timedelta(seconds=20)
@@ -76,27 +84,51 @@ async def _due(db: AsyncSession, now: datetime, left_out: Collection[UUID]) -> S
 
 async def _cost(db: AsyncSession, sessions: Sequence[Session], now: datetime) -> set[UUID]:
     """Of one organization. Returns those that cannot be priced: settling them asks a person."""
-    tariffs = {
-        version_id: await compiled_version(db, version_id)
-        for version_id in {one.tariff_version_id for one in sessions}
-        if version_id is not None
-    }
-    current = any(tariff.by_current for tariff in tariffs.values())
-    courses = await session_courses(db, sessions, now, current=current)
-    currencies = await display_currencies(db, sessions)
-    unpriceable: set[UUID] = set()
-    for session in sessions:
-        version_id = session.tariff_version_id
-        if version_id is None:
-            continue
+    tariffs = await _tariffs(db, sessions)
+    priceable = [one for one in sessions if one.tariff_version_id in tariffs]
+    unpriceable = {one.id for one in sessions} - {one.id for one in priceable}
+    courses = await _courses(db, priceable, tariffs, now)
+    currencies = await display_currencies(db, priceable)
+    for session in priceable:
         try:
             context = await context_of(db, session, until_at=now)
-            found = price_course(tariffs[version_id], courses[session.id], context)
-        except UNPRICEABLE:
+            found = price_course(tariffs[session.tariff_version_id], courses[session.id], context)
+        except SQLAlchemyError:
+            raise
+        except Exception as error:
+            # Whatever is odd about one, all others of all organizations are waiting behind it.
+            if not isinstance(error, UNPRICEABLE):
+                log.error("no running cost", session=str(session.id), kind=type(error).__name__)
             unpriceable.add(session.id)
             continue
         await _write(db, session, found.priced, currencies.get(session.station_id), now)
     return unpriceable
+
+
+async def _tariffs(
+    db: AsyncSession, sessions: Sequence[Session]
+) -> dict[UUID | None, CompiledTariff]:
+    """By version, those that can be read."""
+    tariffs: dict[UUID | None, CompiledTariff] = {}
+    for version_id in {one.tariff_version_id for one in sessions}:
+        if version_id is not None:
+            with suppress(TariffInvalid):
+                tariffs[version_id] = await compiled_version(db, version_id)
+    return tariffs
+
+
+async def _courses(
+    db: AsyncSession,
+    sessions: Sequence[Session],
+    tariffs: Mapping[UUID | None, CompiledTariff],
+    now: datetime,
+) -> dict[UUID, SessionCourse]:
+    """All at once; one by one where together they have more samples than are loaded at once."""
+    current = any(tariff.by_current for tariff in tariffs.values())
+    try:
+        return await session_courses(db, sessions, now, current=current)
+    except TooManySessions:
+        return {one.id: await session_course(db, one, now, current=current) for one in sessions}
 
 
 async def _write(

@@ -5,9 +5,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
+import pytest
 from sqlalchemy import delete, select, update
 
-from holdfast.services import cost_messages, running_costs
+from holdfast.services import cost_messages, running_costs, session_course
 from holdfast.store.database import Sessions
 from holdfast.store.tables import (
     Order,
@@ -17,6 +18,7 @@ from holdfast.store.tables import (
     Station,
     StationConnection,
     StationVariable,
+    TariffVersion,
 )
 from tests.activities.rows import Network, network, session
 
@@ -190,3 +192,31 @@ async def test_an_ocpp_1_6_display_hears_of_the_driver_s_price_the_cost_and_the_
     (final,) = await orders(db_sessions)
     assert final.payload["message_id"] == "FinalCost"
     assert json.loads(final.payload["data"])["cost"] == 0
+
+
+async def test_one_odd_session_keeps_no_other_from_its_price(
+    db_sessions: Sessions, organization: UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither a version that cannot be read, nor more samples than are loaded at once."""
+    made = await town(db_sessions, organization, "ocpp2.0.1")
+    good = [await running(db_sessions, made, transaction_id=f"T-{number}") for number in range(3)]
+    async with db_sessions.begin() as db:
+        version = await db.get_one(TariffVersion, made.tariff_version_id)
+        odd = TariffVersion(
+            organization_id=organization,
+            tariff_id=version.tariff_id,
+            number=2,
+            valid_from=version.valid_from + timedelta(days=1),
+            body={**version.body, "elements": "none"},
+        )
+        db.add(odd)
+    bad = await running(db_sessions, made, transaction_id="T-9", tariff_version_id=odd.id)
+    monkeypatch.setattr(session_course, "READINGS_MAX", 1)
+
+    async with db_sessions.begin() as db:
+        done = await running_costs.cost_due(db, datetime.now(UTC))
+
+    assert (done.sessions, done.unpriceable) == (4, {bad})
+    async with db_sessions() as db:
+        costs = (await db.scalars(select(RunningCost))).all()
+    assert {cost.session_id for cost in costs} == set(good)
