@@ -59,7 +59,7 @@ def price_command(file: File) -> None:
     try:
         record = read_record(read_json(file))
     except RecordInvalid as problem:
-        refuse(file, str(problem))
+        refuse(file, complaint(problem))
     typer.echo(json.dumps(priced_json(record), indent=2))
 
 
@@ -93,7 +93,7 @@ def lint_command(
     try:
         findings = linted(read_json(file), place)
     except TariffInvalid as problem:
-        refuse(file, str(problem))
+        refuse(file, complaint(problem))
     shown = {"findings": [finding.to_json() for finding in findings]}
     typer.echo(json.dumps(shown, indent=2))
     if any(finding.severity is Severity.BLOCK for finding in findings):
@@ -206,6 +206,13 @@ def read_json(file: str) -> object:
         refuse(file, "is not JSON that can be read: too deeply nested")
     except (ValueError, ArithmeticError) as problem:
         refuse(file, f"is not JSON: {str(problem)[:200]}")
+
+
+def complaint(problem: RecordInvalid | TariffInvalid) -> str:
+    """The field, its value, what would be right: a field that is not there has no value."""
+    if problem.value is None:
+        return f"{problem.field} is missing: {problem.expected}"
+    return str(problem)
 
 
 def refuse(file: str, reason: str) -> NoReturn:

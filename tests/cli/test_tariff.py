@@ -178,7 +178,7 @@ def test_without_a_tariff_nothing_is_known_of_the_cost() -> None:
         ('{"cdr": NaN}', "NaN is no number"),
         ("9" * 5_000, "is not JSON"),
         ("[]", "record is '[]': use a JSON object"),
-        ({}, "cdr is 'None'"),
+        ({}, "cdr is missing: use a CDR"),
         (changed("time_zone", "Berlin"), "time_zone is 'Berlin': use the site's IANA zone"),
         (changed("time_zone", "../../etc/passwd"), "IANA"),
         (changed("time_zone", None), "IANA"),
