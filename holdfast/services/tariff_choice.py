@@ -6,16 +6,18 @@ the same audience by where: the EVSE, the station, the site, the organization. T
 tariff has a version in force at the instant wins; `domain.tariff.life` says what in force means.
 
 An assignment holds from when it was made until it was ended, so an instant of the past is answered
-with what held then.
+with what held then. Before the first assignment of all, that one counts back, if its tariff was in
+force: a station tells sessions of before it was known, or by a slow clock.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, false, or_, select, true
+from sqlalchemy import ColumnElement, Select, and_, false, or_, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
@@ -132,14 +134,16 @@ async def choose(
     driver: Driver,
     at: datetime,
 ) -> Choice | None:
-    """The version that applies; None where nothing is assigned that has one. One query."""
-    considered = await consider(
-        db,
+    """The version that applies; None where nothing is assigned that has one. One query, a second
+    where nothing held at the instant."""
+    asked = (
         belongs(TariffAssignment, organization_id)
         & of_place(site_id, station_id, evse)
-        & of_audience(driver),
-        at,
+        & of_audience(driver)
     )
+    considered = await consider(db, asked, at)
+    if all(item.lost is not None for item in considered):
+        considered = (*considered, *await _made_later(db, asked, at))
     winner = next((item for item in considered if item.lost is None), None)
     if winner is None or winner.version is None:
         return None
@@ -178,17 +182,38 @@ async def consider(
     db: AsyncSession, condition: ColumnElement[bool], at: datetime
 ) -> tuple[Considered, ...]:
     """Assignments that hold at `at`, each with its version in force, in order of precedence."""
+    found = _with_versions(condition & holds(at), at).order_by(TariffAssignment.id.desc())
+    rows = (await db.execute(found)).all()
+    return _judged(sorted(rows, key=lambda row: rank(row[0])), at)
+
+
+async def _made_later(
+    db: AsyncSession, condition: ColumnElement[bool], at: datetime
+) -> tuple[Considered, ...]:
+    """Assignments that were made after an instant, the first first, if none was made before it:
+    one that was ended left nothing behind on purpose."""
+    before = await db.scalar(
+        select(TariffAssignment.id).where(condition, TariffAssignment.created_at <= at).limit(1)
+    )
+    if before is not None:
+        return ()
+    found = _with_versions(condition & (TariffAssignment.created_at > at), at)
+    rows = (await db.execute(found.order_by(TariffAssignment.created_at))).all()
+    return _judged(rows, at, why_not="another one was made before it")
+
+
+def _with_versions(
+    condition: ColumnElement[bool], at: datetime
+) -> Select[TariffAssignment, Tariff, TariffVersion]:
+    """Assignments with their tariff and its version in force."""
     newest = aliased(TariffVersion, _newest_version(at).lateral())
-    rows = await db.execute(
+    return (
         select(TariffAssignment, Tariff, newest)
         .join(Tariff, Tariff.id == TariffAssignment.tariff_id)
         .outerjoin(newest, true())
-        .where(condition, holds(at))
-        .order_by(TariffAssignment.id.desc())
+        .where(condition)
         .limit(CONSIDERED_MAX)
     )
-    ranked = sorted(rows.all(), key=lambda row: rank(row[0]))
-    return _judged(ranked, at)
 
 
 def holds(at: datetime) -> ColumnElement[bool]:
@@ -273,7 +298,10 @@ def _newest_version(at: datetime) -> Any:
     )
 
 
-def _judged(rows: list[Any], at: datetime) -> tuple[Considered, ...]:
+def _judged(
+    rows: Sequence[Any], at: datetime, why_not: str | None = None
+) -> tuple[Considered, ...]:
+    """`why_not`: what those after the winner lost by, if not by who and where."""
     winner: Considered | None = None
     judged: list[Considered] = []
     for assignment, tariff, version in rows:
@@ -283,7 +311,7 @@ def _judged(rows: list[Any], at: datetime) -> tuple[Considered, ...]:
         elif version is None:
             lost = "its tariff has no version in force then"
         elif winner is not None:
-            lost = _why_it_lost(winner, audience_of(assignment))
+            lost = why_not or _why_it_lost(winner, audience_of(assignment))
         item = Considered(
             assignment=assignment,
             tariff=tariff,

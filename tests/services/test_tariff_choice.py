@@ -203,13 +203,33 @@ async def test_the_past_is_answered_with_what_held_then(db_sessions: Sessions) -
         second = await here.assigned("second", Scope(), now=T0 + 2 * HOUR)
         await tariff_assignments.end_assignment(db, here.organization_id, second, now=T0 + 4 * HOUR)
 
-        names = [await here.name(Driver(), at=T0 + hours * HOUR) for hours in (-1, 0, 1, 2, 3, 4)]
+        names = [await here.name(Driver(), at=T0 + hours * HOUR) for hours in (0, 1, 2, 3, 4)]
 
-        assert names == [None, "first", "first", "second", "second", None]
+        assert names == ["first", "first", "second", "second", None]
         with pytest.raises(NotFound):
             await tariff_assignments.end_assignment(
                 db, here.organization_id, second, now=T0 + 5 * HOUR
             )
+
+
+async def test_the_first_assignment_of_all_counts_back_as_far_as_its_version(
+    db_sessions: Sessions,
+) -> None:
+    async with db_sessions.begin() as db:
+        here = await network(db, "acme", "CP-1")
+        assert await here.name(Driver()) is None
+        ended = await here.assigned("first", Scope())
+        await here.assigned("closer", Scope(site_id=here.site_id), now=T0 + HOUR / 4)
+
+        early = T0 - HOUR / 2
+        assert await here.name(Driver(), at=early) == "first"
+        assert await here.name(Driver(), at=T0 - 2 * HOUR) is None  # its version was not in force
+        choice = await here.choice(Driver(), at=early)
+        assert choice is not None
+        assert [item.lost for item in choice.reasons] == [None, "another one was made before it"]
+
+        await tariff_assignments.end_assignment(db, here.organization_id, ended, now=T0 + HOUR / 8)
+        assert await here.name(Driver(), at=T0 + HOUR / 5) is None  # ended, and nothing after it
 
 
 async def test_a_scope_that_would_apply_nowhere_is_refused(db_sessions: Sessions) -> None:
