@@ -6,7 +6,7 @@ Unknown fields and enum values are findings; a known field with an impossible va
 """
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime, timedelta
+from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
 
@@ -19,7 +19,7 @@ from holdfast.domain.pricing.price_inputs import context_from_json, entries, ins
 from holdfast.domain.pricing.priced_session import PricedSession
 from holdfast.domain.pricing.record import Record, RecordInvalid, StatedCdr, StatedCost
 from holdfast.domain.tariff.foreign import ForeignTariff, foreign_tariff
-from holdfast.domain.tariff.version import TariffInvalid, TariffVersion
+from holdfast.domain.tariff.version import TariffInvalid
 
 TARIFFS_MAX = 100
 DIMENSIONS_MAX = 50
@@ -70,7 +70,6 @@ _PRICED = ("ENERGY", *_HOURS)
 _LEAST = ("MIN_CURRENT", "MIN_POWER")
 _MOST = ("MAX_CURRENT", "MAX_POWER")
 _SHOWN_ONLY = ("CURRENT", "ENERGY_EXPORT", "ENERGY_IMPORT", "POWER", "STATE_OF_CHARGE")
-_SECOND = timedelta(seconds=1)
 
 
 def read_record(value: object) -> Record:
@@ -153,44 +152,18 @@ def _record(value: Mapping[str, object], cdr: Mapping[str, object]) -> Record:
         stated.started_at,
         ad_hoc=isinstance(token, Mapping) and token.get("type") == "AD_HOC_USER",
     )
-    periods = chosen.periods
-    if any(_by_duration(tariff) for tariff in chosen.tariffs):
-        periods = _from_the_start(periods, stated.started_at)
+    # A CDR of a reservation alone has no charging session that could have started then.
+    if not all(period.reserves_only for period in chosen.periods):
+        first = chosen.periods[0].started_at
+        context = replace(context, session_started_at=min(stated.started_at, first))
     return Record(
         tariffs=chosen.tariffs,
-        periods=periods,
+        periods=chosen.periods,
         context=context,
         stated=stated,
         credit=credit,
         findings=(*findings, *chosen.findings),
     )
-
-
-def _by_duration(tariff: TariffVersion) -> bool:
-    return any(
-        limits.min_duration is not None or limits.max_duration is not None
-        for element in tariff.elements
-        if (limits := element.restrictions) is not None
-    )
-
-
-def _from_the_start(
-    periods: tuple[ChargingPeriod, ...], started_at: datetime
-) -> tuple[ChargingPeriod, ...]:
-    """Durations count from the start of the session, not from a first period that is later.
-
-    The stretch until then is one in which nothing was used. A CDR of a reservation alone has no
-    charging session that could start then.
-    """
-    if all(period.reserves_only for period in periods):
-        return periods
-    if periods[0].started_at - started_at < _SECOND:
-        return periods
-    waited_s = (periods[0].started_at - started_at) // _SECOND
-    waiting = ChargingPeriod(
-        started_at=started_at, grace_s=waited_s, tariff_id=periods[0].tariff_id
-    )
-    return (waiting, *periods)
 
 
 def _periods(value: object, findings: list[Finding], *, credit: bool) -> list[ChargingPeriod]:

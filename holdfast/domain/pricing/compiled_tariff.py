@@ -5,7 +5,7 @@ change while it lasts (the driver's groups, whether its reservation expired) pic
 before the first period, so that no period asks for it again.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
@@ -16,6 +16,7 @@ from holdfast.domain.tariff.version import (
     AllowancePer,
     DimensionType,
     Reservation,
+    Restrictions,
     TariffElement,
     TariffVersion,
     TaxIncluded,
@@ -30,6 +31,7 @@ GROUPS_KEPT_MAX = 256
 
 Walk = tuple[tuple[Conditions | None, Rate], ...]
 Walks = dict[DimensionType, Walk]
+_Found = dict[Reservation | None, dict[DimensionType, list[tuple[Conditions | None, Rate]]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +72,23 @@ class CompiledTariff:
     by_market: bool
     """Whether a price follows a market."""
 
-    by_current: bool
-    by_power: bool
+    kinds_by_current: frozenset[DimensionType]
+    kinds_by_power: frozenset[DimensionType]
+    """What has a price that depends on current, or on power."""
+
     _by_groups: dict[frozenset[str], "CompiledTariff"] = field(
         default_factory=dict, compare=False, repr=False
     )
+
+    @property
+    def by_current(self) -> bool:
+        """Whether anything depends on current."""
+        return bool(self.kinds_by_current)
+
+    @property
+    def by_power(self) -> bool:
+        """Whether anything depends on power."""
+        return bool(self.kinds_by_power)
 
     @property
     def by_measurement(self) -> bool:
@@ -125,7 +139,7 @@ def find_rate(walk: Walk, at: Instant, period: ChargingPeriod) -> Rate | None:
 
 def _compiled(tariff: TariffVersion, groups: frozenset[str]) -> CompiledTariff:
     holidays = frozenset(day.toordinal() for day in tariff.holidays)
-    found: dict[Reservation | None, dict[DimensionType, list[tuple[Conditions | None, Rate]]]] = {
+    found: _Found = {
         context: {kind: [] for kind in DimensionType} for context in (None, *Reservation)
     }
     seen: list[Conditions] = []
@@ -153,7 +167,6 @@ def _compiled(tariff: TariffVersion, groups: frozenset[str]) -> CompiledTariff:
         for component in element.price_components
     )
     edges = _edges(seen)
-    limits = [conditions.measured for conditions in seen if conditions.measured is not None]
     return CompiledTariff(
         tariff=tariff,
         walks={kind: tuple(walk) for kind, walk in charging.items()},
@@ -172,8 +185,8 @@ def _compiled(tariff: TariffVersion, groups: frozenset[str]) -> CompiledTariff:
         by_edge=by_day or by_market or any((edges.clock_s, edges.elapsed_s, edges.energy_mwh)),
         by_day=by_day,
         by_market=by_market,
-        by_current=any(_set(rule.min_current, rule.max_current) for rule in limits),
-        by_power=any(_set(rule.min_power, rule.max_power) for rule in limits),
+        kinds_by_current=_limited(found, lambda rule: (rule.min_current, rule.max_current)),
+        kinds_by_power=_limited(found, lambda rule: (rule.min_power, rule.max_power)),
     )
 
 
@@ -193,5 +206,15 @@ def _edges(conditions: Iterable[Conditions]) -> Edges:
     return Edges(tuple(sorted(clock)), tuple(sorted(elapsed)), tuple(sorted(energy)))
 
 
-def _set(*limits: Decimal | None) -> bool:
-    return any(limit is not None for limit in limits)
+def _limited(
+    found: _Found, limits: Callable[[Restrictions], tuple[Decimal | None, Decimal | None]]
+) -> frozenset[DimensionType]:
+    return frozenset(
+        kind
+        for walks in found.values()
+        for kind, walk in walks.items()
+        for conditions, _ in walk
+        if conditions is not None
+        and conditions.measured is not None
+        and limits(conditions.measured) != (None, None)
+    )

@@ -100,6 +100,13 @@ class SpotCurve:
             return None
         return self.prices[number]
 
+    def changes_after(self, instant: datetime) -> datetime | None:
+        """Until when nothing changes of what the curve says; None: it says nothing of later."""
+        number = bisect_right(self.starts, instant)
+        if number < len(self.starts):
+            return self.starts[number]
+        return self.ends_at if instant < self.ends_at else None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Earlier:
@@ -121,6 +128,7 @@ class PriceContext:
     """`zone`: the site's IANA zone. `user_groups`: keys of the driver's groups.
 
     `reservation_expired`: the reservation was not used. `spot`: market prices by feed.
+    `session_started_at` (aware): durations count from there, where no period starts before it.
     """
 
     zone: str
@@ -129,3 +137,4 @@ class PriceContext:
     spot: Mapping[str, SpotCurve] = field(default_factory=dict)
     earlier: Earlier = NOTHING_EARLIER
     rounding: Rounding = OUR_ROUNDING
+    session_started_at: datetime | None = None

@@ -32,12 +32,13 @@ def edges_inside(record: Record, priced: PricedSession) -> Iterator[Finding]:
     parts: list[ChargingPeriod] = []
     first: tuple[int, datetime] | None = None
     energy_mwh = 0
+    origin = record.context.session_started_at
     for number, period in enumerate(periods):
         last = number + 1 == len(periods)
         ended_at = record.stated.ended_at if last else periods[number + 1].started_at
         ended_at = period.started_at if ended_at is None else ended_at
         tariff = by_id.get(period.tariff_id or "", record.tariffs[0])
-        span = _Span(period, ended_at, energy_mwh, periods[0].started_at)
+        span = _Span(period, ended_at, energy_mwh, origin or periods[0].started_at)
         cuts = sorted(_cuts(record, tariff, span))
         energy_mwh += period.energy_mwh
         if len(parts) + len(cuts) + len(periods) - number > PERIODS_MAX:

@@ -12,6 +12,7 @@ from holdfast.domain.pricing.compiled_tariff import CompiledTariff
 from holdfast.domain.pricing.conditions import Instant, local_instant
 from holdfast.domain.pricing.context import PriceContext
 from holdfast.domain.pricing.oddities import Oddities
+from holdfast.domain.tariff.version import DimensionType
 
 _MICROSECOND = timedelta(microseconds=1)
 _SECOND_US = 1_000_000
@@ -38,12 +39,15 @@ class SessionWalk:
         self._zone = zone if any(one.by_clock for one in tariffs) else None
 
     def walk(self, periods: Sequence[ChargingPeriod]) -> None:
-        """Energy and seconds count from the first period on, also where it is a reservation's."""
+        """Energy and seconds count from the first period on, also where it is a reservation's, or
+        from the session's start, where that is earlier."""
         if not periods:
             return
         starts = [period.started_at.astimezone(UTC) for period in periods]
-        starts_us = [(start - starts[0]) // _MICROSECOND for start in starts]
-        energy_mwh, following = 0, local_instant(starts[0], 0, 0, self._zone)
+        origin = min(starts[0], self._context.session_started_at or starts[0]).astimezone(UTC)
+        starts_us = [(start - origin) // _MICROSECOND for start in starts]
+        energy_mwh = 0
+        following = local_instant(starts[0], starts_us[0] // _SECOND_US, 0, self._zone)
         for number, period in enumerate(periods):
             at, used_us = following, period.used_s * _SECOND_US
             self.days.append(at.day)
@@ -65,14 +69,15 @@ class SessionWalk:
                 continue
             self.used[tariff.tariff.id] = tariff
             place = Place(number, period, tariff, at)
+            fee_open = not self.bill.charging.flat_billed
             self.bill.add(place)
             if period.energy_mwh < 0 or tariff.by_measurement:
-                self._look_at_quantities(place)
+                self._look_at_quantities(place, fee_open=fee_open)
             # A period that was made to keep its price says so itself.
             if tariff.by_edge and not period.boundary_moved:
                 end = following
                 if ended_us != next_us:
-                    ended_at = starts[0] + ended_us * _MICROSECOND
+                    ended_at = origin + ended_us * _MICROSECOND
                     end = local_instant(ended_at, ended_us // _SECOND_US, energy_mwh, self._zone)
                 self._look_for_edges(place, end)
 
@@ -90,15 +95,20 @@ class SessionWalk:
             return None
         return found
 
-    def _look_at_quantities(self, place: Place) -> None:
+    def _look_at_quantities(self, place: Place, *, fee_open: bool) -> None:
         number, period, tariff, _ = place
         if period.energy_mwh < 0:
             detail = f"in period {number} the car gave energy back, which has no price"
             self.odd.add("energy_negative", detail)
-        if tariff.by_current and period.min_current_a is None and period.max_current_a is None:
+        if not tariff.by_measurement:
+            return
+        used = _used_kinds(period, fee_open=fee_open)
+        blind = period.min_current_a is None and period.max_current_a is None
+        if blind and not used.isdisjoint(tariff.kinds_by_current):
             detail = f"period {number} has no measured current, so no limit on it matched"
             self.odd.add("not_measured", detail)
-        if tariff.by_power and period.min_power_kw is None and period.max_power_kw is None:
+        blind = period.min_power_kw is None and period.max_power_kw is None
+        if blind and not used.isdisjoint(tariff.kinds_by_power):
             detail = f"period {number} has no measured power, so no limit on it matched"
             self.odd.add("not_measured", detail)
 
@@ -108,3 +118,15 @@ class SessionWalk:
             number = place.number
             detail = f"period {number} runs past a change of its price, and is priced by its start"
             self.odd.add("boundary_crossed", detail)
+
+
+def _used_kinds(period: ChargingPeriod, *, fee_open: bool) -> set[DimensionType]:
+    """What of a period may have a price. A car that charges may take energy at any moment."""
+    used = {DimensionType.FLAT} if fee_open else set()
+    if period.energy_mwh > 0 or period.time_s:
+        used.add(DimensionType.ENERGY)
+    if period.time_s or period.reservation_s:
+        used.add(DimensionType.TIME)
+    if period.parking_s:
+        used.add(DimensionType.PARKING_TIME)
+    return used

@@ -1,61 +1,16 @@
-"""A partner's CDR: what is read of it, which tariff prices which period, what it costs."""
+"""A partner's CDR: what is read of it, what it costs."""
 
-import json
 from datetime import UTC, datetime
 from decimal import Decimal
 from fractions import Fraction
-from typing import Any
 
 import pytest
 
 from holdfast.domain.finding import Severity
 from holdfast.domain.pricing.cdr import price_record, read_record, session_costs
-from holdfast.domain.pricing.record import Record, RecordInvalid
+from holdfast.domain.pricing.record import RecordInvalid
 from holdfast.domain.tariff.version import AllowancePer, DimensionType
-
-
-def cheap(id_: str, price: object, **more: object) -> dict[str, Any]:
-    component = {"type": "ENERGY", "price": price, "step_size": 1}
-    return {"id": id_, "currency": "EUR", "elements": [{"price_components": [component]}], **more}
-
-
-RECORD: dict[str, Any] = {
-    "time_zone": "Europe/Berlin",
-    "tariff": cheap("T1", 0.5),
-    "cdr": {
-        "start_date_time": "2026-03-04T12:00:00Z",
-        "end_date_time": "2026-03-04T13:00:00Z",
-        "charging_periods": [
-            {
-                "start_date_time": "2026-03-04T12:00:00Z",
-                "dimensions": [{"type": "ENERGY", "volume": 8}, {"type": "TIME", "volume": 0.6667}],
-            },
-            {
-                "start_date_time": "2026-03-04T12:40:00Z",
-                "dimensions": [{"type": "PARKING_TIME", "volume": 0.3333}],
-            },
-        ],
-    },
-}
-
-
-def changed(path: str, value: object) -> dict[str, Any]:
-    data: dict[str, Any] = json.loads(json.dumps(RECORD))
-    place: Any = data
-    *steps, last = [int(step) if step.isdigit() else step for step in path.split("/")]
-    for step in steps:
-        place = place[step]
-    place[last] = value
-    return data
-
-
-def total(record: Record) -> Fraction | None:
-    priced = price_record(record)
-    return None if priced is None else session_costs(record, priced)["total_cost"][1]
-
-
-def found(record: Record) -> dict[str, Severity]:
-    return {item.code: item.severity for item in record.findings}
+from tests.domain.pricing.records import RECORD, changed, cheap, found, total
 
 
 def test_hours_become_whole_seconds_before_anything_else() -> None:
@@ -226,101 +181,6 @@ def test_a_cdr_that_is_wrong_is_refused_by_its_place(path: str, value: object, f
     assert refusal.value.field == field
 
 
-def test_tariffs_in_two_currencies_are_no_tariffs_of_one_session() -> None:
-    record = changed("tariffs", [cheap("A", 1), {**cheap("B", 1), "currency": "SEK"}])
-    record["cdr"]["charging_periods"][0]["tariff_id"] = "A"
-    record["cdr"]["charging_periods"][1]["tariff_id"] = "B"
-
-    with pytest.raises(RecordInvalid, match="currenc"):
-        read_record(record)
-
-
-def test_a_period_is_priced_by_the_tariff_that_it_names() -> None:
-    record = changed("tariffs", [cheap("A", 1), cheap("B", 2)])
-    record["cdr"]["charging_periods"][0]["tariff_id"] = "b"
-
-    read = read_record(record)
-
-    assert total(read) == 16
-    assert read.tariffs[0].id == "B"
-
-
-def test_a_tariff_that_is_not_there_blocks() -> None:
-    record = changed("cdr/charging_periods/0/tariff_id", "T9")
-
-    read = read_record(record)
-
-    assert found(read) == {"missing_tariff": Severity.BLOCK}
-    assert total(read) == 4
-
-
-def test_without_any_tariff_there_is_no_price() -> None:
-    record = changed("context", {})
-    del record["tariff"]
-
-    read = read_record(record)
-
-    assert price_record(read) is None
-    assert found(read) == {"missing_tariff": Severity.BLOCK}
-
-
-def test_a_tariff_of_which_no_element_can_be_judged_gives_no_price() -> None:
-    record = changed("tariff/elements/0/restrictions", {"min_soc": 20})
-
-    read = read_record(record)
-
-    assert price_record(read) is None
-    assert found(read) == {
-        "unknown_restriction": Severity.BLOCK,
-        "missing_tariff": Severity.BLOCK,
-    }
-
-
-def test_a_cdr_without_tariffs_beside_it_has_those_that_it_embeds() -> None:
-    record = changed("cdr/tariffs", [cheap("T1", 2)])
-    del record["tariff"]
-
-    assert total(read_record(record)) == 16
-
-
-@pytest.mark.parametrize(
-    ("tariffs", "price", "codes"),
-    [
-        ([cheap("A", 1, end_date_time="2026-01-01T00:00:00Z"), cheap("A", 2)], 2, set()),
-        ([cheap("A", 2), cheap("A", 1, start_date_time="2027-01-01T00:00:00Z")], 2, set()),
-        ([cheap("A", 1), cheap("A", 2, start_date_time="2026-01-01T00:00:00Z")], 2, set()),
-        ([cheap("A", 1, type="AD_HOC_PAYMENT"), cheap("B", 2, type="REGULAR")], 2, set()),
-        ([cheap("A", 1, type="AD_HOC_PAYMENT"), cheap("B", 2)], 2, set()),
-        ([cheap("A", 1, type="PROFILE_FAST"), cheap("B", 2, type="PROFILE_CHEAP")], 1,
-         {"tariff_ambiguous"}),
-        ([cheap("A", 1), cheap("B", 2)], 1, {"tariff_ambiguous"}),
-        ([cheap("A", 3, end_date_time="2026-01-01T00:00:00Z")], 3, {"tariff_not_valid"}),
-    ],
-)  # fmt: skip
-def test_without_an_id_validity_at_the_start_and_type_choose_the_tariff(
-    tariffs: list[dict[str, Any]], price: int, codes: set[str]
-) -> None:
-    read = read_record(changed("tariffs", tariffs))
-
-    assert total(read) == 8 * price
-    assert set(found(read)) == codes
-
-
-def test_a_driver_without_a_contract_pays_ad_hoc() -> None:
-    record = changed("tariffs", [cheap("A", 1), cheap("B", 2, type="AD_HOC_PAYMENT")])
-    record["cdr"]["cdr_token"] = {"type": "AD_HOC_USER"}
-
-    assert total(read_record(record)) == 16
-
-
-def test_findings_of_a_tariff_that_prices_nothing_are_left_out() -> None:
-    record = changed("tariffs", [cheap("A", 1), {**cheap("B", 2), "mood": "bad"}])
-    for period in record["cdr"]["charging_periods"]:
-        period["tariff_id"] = "A"
-
-    assert found(read_record(record)) == {}
-
-
 def test_a_credit_takes_back_the_total_and_repeats_the_rest() -> None:
     record = changed("cdr/credit", True)
 
@@ -360,10 +220,31 @@ def test_durations_count_from_the_start_of_the_session() -> None:
     read = read_record(record)
 
     assert total(read) == 8
-    assert read.periods[0].grace_s == 3_600
+    assert len(read.periods) == 2
     for period in record["cdr"]["charging_periods"]:
         period["dimensions"] = [{"type": "RESERVATION_TIME", "volume": 0.5}]
-    assert len(read_record(record).periods) == 2
+    assert read_record(record).context.session_started_at is None
+
+
+def test_a_fee_is_that_of_the_first_period_and_not_of_a_start_without_one() -> None:
+    record = changed("cdr/start_date_time", "2026-03-04T11:00:00Z")
+    fee = {"price_components": [{"type": "FLAT", "price": 5}]}
+    record["tariff"]["elements"] = [
+        fee | {"restrictions": {"max_duration": 60}},
+        fee | {"restrictions": {"end_time": "12:30"}},
+        {"price_components": [{"type": "FLAT", "price": 2}]},
+    ]
+
+    assert total(read_record(record)) == 2
+
+
+def test_the_durations_of_a_session_that_starts_late_count_from_the_first_period() -> None:
+    record = changed("cdr/start_date_time", "2026-03-04T12:30:00Z")
+    record["tariff"]["elements"] = [
+        {**cheap("", 1)["elements"][0], "restrictions": {"max_duration": 60}}
+    ]
+
+    assert total(read_record(record)) == 8
 
 
 def test_both_forms_of_a_stated_cost_are_read() -> None:

@@ -8,12 +8,13 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from holdfast.domain.pricing.charging_period import ChargingPeriod
 from holdfast.domain.pricing.compiled_tariff import compile_tariff
 from holdfast.domain.pricing.context import PriceContext
 from holdfast.domain.pricing.price import price_compiled
-from holdfast.domain.tariff.version import DayOfWeek, Restrictions
+from holdfast.domain.tariff.version import DayOfWeek, Restrictions, TariffVersion
 from tests.domain.pricing.sessions import HOUR, codes, net, period, priced
-from tests.domain.tariffs import BERLIN, NOON, element, energy, flat, tariff
+from tests.domain.tariffs import BERLIN, NOON, charging, element, energy, flat, parking, tariff
 
 ZONE = ZoneInfo("Europe/Berlin")
 SECOND = timedelta(seconds=1)
@@ -174,6 +175,22 @@ def test_a_measured_limit_takes_the_least_for_its_minimum_and_the_greatest_for_i
     assert matches({"min": 16}, None, 16)
     assert matches({"max": 16}, 15, None)
     assert not matches({"min": 0}, None, None)
+
+
+def test_what_was_not_measured_and_priced_nothing_is_no_finding() -> None:
+    fast = Restrictions(min_current=Decimal(32), min_power=Decimal(22))
+    by_time = tariff(element(charging("6"), when=fast), element(charging("3"), parking("1")))
+    fast_fee = tariff(element(flat("1"), when=fast), element(flat("2")))
+    measured = replace(period(time_s=60), max_current_a=Decimal(9), min_power_kw=Decimal(2))
+    later = timedelta(seconds=60)
+
+    def found(asked: TariffVersion, *periods: ChargingPeriod) -> set[str]:
+        return codes(priced(asked, *periods))
+
+    assert found(by_time, measured, period(after=later, parking_s=60)) == set()
+    assert found(by_time, period(time_s=60)) == {"not_measured"}
+    assert found(fast_fee, period(parking_s=60)) == {"not_measured"}
+    assert found(fast_fee, measured, period(after=later, time_s=60)) == set()
 
 
 def test_what_was_not_measured_matches_no_limit_and_is_said_once() -> None:
