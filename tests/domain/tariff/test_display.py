@@ -1,5 +1,6 @@
 """What a driver is shown: AFIR's order, the price now, what comes next, what is not simple."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -272,9 +273,13 @@ def test_limits_and_a_cap_come_with_the_side_of_tax_that_the_tariff_states() -> 
     assert shown(element(energy("0"))).free
 
 
+# What is measured is not known before the session; how that is shown has tests of its own.
+unmeasured = restrictions.map(lambda rule: replace(rule, min_current=None, max_power=None))
+
+
 @settings(max_examples=25, deadline=None)
 @given(
-    tariffs(st.none() | restrictions, st.just(1)),
+    tariffs(st.none() | unmeasured, st.just(1)),
     st.integers(0, 14 * 96).map(lambda quarters: NOON + quarters * timedelta(minutes=15)),
 )
 def test_the_price_shown_now_is_the_price_that_is_billed(
