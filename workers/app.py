@@ -36,7 +36,7 @@ from holdfast.services.station_certificates import ask_for_renewals
 from holdfast.settings import Settings
 from holdfast.store.database import Sessions, open_engine, open_sessions
 from holdfast.telemetry import new_registry
-from workers import running_costs, upkeep, wakes
+from workers import price_looks, running_costs, upkeep, wakes
 from workers.relay import Relay, RelayMetrics
 from workers.role import Role
 from workers.tariff_role import tariff_role
@@ -222,6 +222,8 @@ class WorkersApp:
                 group.create_task(self._every(upkeep.EVERY_S, self._keep_up), name="upkeep")
                 costs = running_costs.RunningCosts(self._sessions)
                 group.create_task(self._every(running_costs.EVERY_S, costs.round), name="costs")
+                looks = price_looks.PriceLooks(self._sessions)
+                group.create_task(self._every(price_looks.EVERY_S, looks.round), name="looks")
                 for role in self._roles:
                     group.create_task(self._work(role), name=role.queue)
                 await self._stopping.wait()

@@ -2,8 +2,9 @@
 pages, keeps them told while it applies, and ends when another price does.
 
 What each place shows is in the ledger's rows. A station that is away has its order waiting; that
-is looked at now and then, and every place once a day, so that stations which are new, moved or
-mended come to their price without anybody thinking of it.
+is looked at now and then, and every place once a day, so that what was missed or mended comes to
+its price without anybody thinking of it. Stations that are new, moved or came back empty do not
+wait for that: the workers find them (`workers/price_looks.py`).
 """
 
 from datetime import datetime, timedelta

@@ -144,6 +144,20 @@ async def ensure(db: AsyncSession, version: TariffVersion) -> Publication:
     return publication
 
 
+async def look_again(db: AsyncSession, version_ids: Iterable[UUID]) -> None:
+    """Something became known of these versions that their publications should see now."""
+    publications = await db.scalars(
+        select(Publication).where(
+            Publication.version_id.in_(sorted(set(version_ids))),
+            Publication.state.in_(OPEN_STATES),
+            # Where a person was asked already, one refusal more is seen with the next look.
+            Publication.attention.is_(None),
+        )
+    )
+    for publication in publications.all():
+        await _tell_changed(db, publication)
+
+
 async def _tell_changed(db: AsyncSession, publication: Publication) -> None:
     event_id = (await db.execute(select(func.uuidv7()))).scalar_one()
     await tell(

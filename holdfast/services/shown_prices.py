@@ -20,6 +20,10 @@ from holdfast.services.slices import Slice, SliceAsked, take_rows
 from holdfast.store.tables import ShownPrice, Station, Tariff, TariffVersion
 
 DETAIL_LENGTH_MAX = 1_000
+FIRST = "first"
+DESCRIBED = frozenset({"description"})
+"""Of a tariff at a station: words beside its prices. Its id stands for one content for ever (OCPP
+2.1 I08), so that other words alone are no other tariff."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,17 +109,19 @@ async def write(
     slot = showing.slot
     place = "" if slot.station_id is None else f"{slot.station_id}:{slot.evse or 0}"
     prefix = f"{showing.version_id}:{slot.channel}:{place}"
+    # The row before names this one: counting them all would take ever longer.
     before = await db.scalar(
-        select(func.count())
-        .select_from(ShownPrice)
+        select(ShownPrice.id)
         .where(belongs(ShownPrice, organization_id), _slot_is(slot))
+        .order_by(ShownPrice.id.desc())
+        .limit(1)
     )
     state = "unsupported" if showing.impossible else "asked" if order_id else "shown"
     written = await db.scalars(
         insert(ShownPrice)
         .values(
             organization_id=organization_id,
-            key=f"{prefix}:{before or 0}",
+            key=f"{prefix}:{before or FIRST}",
             version_id=showing.version_id,
             publication_id=publication_id,
             channel=slot.channel,
@@ -137,9 +143,13 @@ async def write(
 
 def is_same(row: ShownPrice, showing: Showing) -> bool:
     """Whether the row already is what is to be shown."""
-    if row.version_id != showing.version_id or row.content != dict(showing.content):
+    if row.version_id != showing.version_id or _priced(row.content) != _priced(showing.content):
         return False
     return (row.state == "unsupported") == (showing.impossible is not None)
+
+
+def _priced(content: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in content.items() if name not in DESCRIBED}
 
 
 def end_row(row: ShownPrice, now: datetime) -> None:
@@ -160,7 +170,8 @@ _ANSWERED = text(
     "detail = CASE WHEN o.state = 'accepted' THEN p.detail ELSE left(concat_ws('; ', "
     "o.state || coalesce(': ' || (o.answer ->> 'status'), ''), p.detail), 1000) END "
     "FROM orders o WHERE o.id = p.order_id AND p.version_id = ANY(:versions) "
-    "AND p.state = 'asked' AND p.until_at IS NULL AND o.state NOT IN ('waiting', 'sent')"
+    "AND p.state = 'asked' AND p.until_at IS NULL AND o.state NOT IN ('waiting', 'sent') "
+    "RETURNING p.version_id, p.state"
 )
 _REPLACED = text(
     "UPDATE shown_prices p SET until_at = n.shown_at FROM shown_prices n "
@@ -181,12 +192,30 @@ _CLEARED = text(
 )
 
 
-async def note_answers(db: AsyncSession, version_ids: Sequence[UUID], now: datetime) -> None:
-    """Write down what stations answered about these versions since."""
+# Both ways through the index of what is not answered yet.
+_WITH_ANSWERS = text(
+    "SELECT p.version_id FROM shown_prices p JOIN orders o ON o.id = p.order_id "
+    "WHERE p.state = 'asked' AND p.until_at IS NULL AND o.state NOT IN ('waiting', 'sent') "
+    "UNION SELECT p.version_id FROM shown_prices p JOIN orders o ON o.id = p.clearing_order_id "
+    "WHERE p.clearing_order_id IS NOT NULL AND p.until_at IS NULL "
+    "AND o.state NOT IN ('waiting', 'sent') LIMIT :most"
+)
+
+
+async def answered_versions(db: AsyncSession, most: int) -> list[UUID]:
+    """Versions of which stations answered something that is not written down yet."""
+    return list((await db.scalars(_WITH_ANSWERS, {"most": most})).all())
+
+
+async def note_answers(
+    db: AsyncSession, version_ids: Sequence[UUID], now: datetime
+) -> frozenset[UUID]:
+    """Write down what stations answered about these versions since; which of them were refused."""
     values = {"versions": list(version_ids), "now": now}
-    await db.execute(_ANSWERED, values)
+    answered = (await db.execute(_ANSWERED, values)).all()
     await db.execute(_REPLACED, {"versions": list(version_ids)})
     await db.execute(_CLEARED, values)
+    return frozenset(version_id for version_id, state in answered if state == "refused")
 
 
 async def count_open(

@@ -22,6 +22,9 @@ from holdfast.store.tables import Evse, Site, Station, TariffVersion
 
 UTC_ZONE = "UTC"
 MARKET_AHEAD = timedelta(days=1)
+MARKET_LATE = timedelta(minutes=15)
+"""After so long it is looked whether a market said meanwhile what it had not said."""
+
 LANGUAGE_FALLBACK = "en"
 PUBLIC = Driver(ad_hoc=True)
 """A display speaks to whoever comes: what applies ad hoc, else to everybody."""
@@ -29,13 +32,17 @@ PUBLIC = Driver(ad_hoc=True)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlacePrice:
-    """A version at an EVSE (None: the station names none), in values and in words."""
+    """A version at an EVSE (None: the station names none), in values and in words.
+
+    `changes_at`: when a market's price changes, and with it the words; None where none is in it.
+    """
 
     evse: int | None
     version: TariffVersion
     compiled: CompiledTariff
     shown: ShownPrice
     words: PriceText
+    changes_at: datetime | None = None
 
 
 @dataclass(slots=True)
@@ -45,7 +52,9 @@ class Prices:
 
     at: datetime
     _compiled: dict[UUID, CompiledTariff] = field(default_factory=dict)
-    _worded: dict[tuple[UUID, str, str], tuple[ShownPrice, PriceText]] = field(default_factory=dict)
+    _worded: dict[tuple[UUID, str, str], tuple[ShownPrice, PriceText, datetime | None]] = field(
+        default_factory=dict
+    )
 
     async def of_station(self, db: AsyncSession, station: Station) -> list[PlacePrice]:
         """By EVSE, ascending; an EVSE at which nothing applies is left out.
@@ -88,24 +97,46 @@ class Prices:
         reader = local_reader(None if site is None else site.country)
         compiled, key = self.compiled(version), (version.id, zone, reader.tag)
         if key not in self._worded:
-            context = PriceContext(zone=zone, spot=await self._market(db, version, compiled))
-            shown = shown_price(compiled, context, self.at)
-            self._worded[key] = (shown, price_text(shown, reader))
-        shown, words = self._worded[key]
-        return PlacePrice(evse=evse, version=version, compiled=compiled, shown=shown, words=words)
+            feeds = _feeds(compiled)
+            market = await self._market(db, version, feeds)
+            shown = shown_price(compiled, PriceContext(zone=zone, spot=market), self.at)
+            changes_at = min(
+                (_changes_at(market.get(feed), self.at) for feed in feeds), default=None
+            )
+            self._worded[key] = (shown, price_text(shown, reader), changes_at)
+        shown, words, changes_at = self._worded[key]
+        return PlacePrice(
+            evse=evse,
+            version=version,
+            compiled=compiled,
+            shown=shown,
+            words=words,
+            changes_at=changes_at,
+        )
 
     async def _market(
-        self, db: AsyncSession, version: TariffVersion, compiled: CompiledTariff
+        self, db: AsyncSession, version: TariffVersion, feeds: frozenset[str]
     ) -> Mapping[str, SpotCurve]:
-        feeds = {
-            component.spot.feed
-            for element in compiled.tariff.elements
-            for component in element.price_components
-            if component.spot is not None
-        }
         if not feeds:
             return {}
         return await curves(db, version.organization_id, feeds, self.at, self.at + MARKET_AHEAD)
+
+
+def _feeds(compiled: CompiledTariff) -> frozenset[str]:
+    return frozenset(
+        component.spot.feed
+        for element in compiled.tariff.elements
+        for component in element.price_components
+        if component.spot is not None
+    )
+
+
+def _changes_at(curve: SpotCurve | None, at: datetime) -> datetime:
+    later = None if curve is None else curve.changes_after(at)
+    if curve is not None and curve.at(at) is not None and later is not None:
+        return later
+    # A fallback is shown: the market may speak at any time.
+    return min(later or at + MARKET_LATE, at + MARKET_LATE)
 
 
 def local_reader(country: str | None) -> Reader:

@@ -9,7 +9,7 @@ One function looks at one station whatever happened (a version, an assignment, a
 it compares what applies with what the ledger says, and a repeat does nothing.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -23,14 +23,24 @@ from holdfast.domain.tariff import california
 from holdfast.domain.tariff.station_tariff import Words, station_tariff
 from holdfast.services import shown_prices
 from holdfast.services.orders import place_order
+from holdfast.services.price_looks import note_look
 from holdfast.services.publications import SYSTEM, ensure
 from holdfast.services.shown_prices import Showing, Slot
 from holdfast.services.station_abilities import Abilities
 from holdfast.services.station_prices import PlacePrice, Prices
-from holdfast.store.tables import Organization, ShownPrice, Station, TariffVersion
+from holdfast.store.tables import (
+    Organization,
+    ShownPrice,
+    Station,
+    StationConnection,
+    TariffVersion,
+)
 
 ASKED_FOR = timedelta(days=30)
 """How long an order waits for its station; after that the daily look asks again."""
+
+AGAIN_AFTER = timedelta(hours=1)
+"""A station that booted is told once more, at most so often."""
 
 MESSAGE_ID = 1_600_001
 """Of the price on a display; each EVSE's follows. The same for ever, so that it is replaced."""
@@ -149,6 +159,32 @@ def _default_price(station: Station, prices: list[PlacePrice]) -> list[Wanted]:
     return [Wanted(showing=showing, kind="configure", payload={"variables": content})]
 
 
+@dataclass(slots=True, kw_only=True)
+class Look:
+    """What one look at a station finds besides prices. `due_at`: when it is looked at next."""
+
+    station: Station
+    awake_since: datetime | None
+    due_at: datetime | None = None
+
+    def due(self, instants: Iterable[datetime | None]) -> None:
+        """The soonest of these and of those before."""
+        known = [at for at in (self.due_at, *instants) if at is not None]
+        self.due_at = min(known, default=None)
+
+    def is_forgotten(self, row: ShownPrice, now: datetime) -> bool:
+        """Whether the station may have lost what it confirmed: it booted since, and a memory that
+        was wiped says nothing of it. Told again it changes nothing. Never more often than now and
+        then: some stations boot all day."""
+        told = row.state == "shown" and row.order_id is not None
+        if not told or self.awake_since is None or row.shown_at is None:
+            return False
+        if row.shown_at >= self.awake_since:
+            return False
+        self.due([row.asked_at + AGAIN_AFTER])
+        return row.asked_at + AGAIN_AFTER <= now
+
+
 @dataclass(slots=True)
 class Round:
     """One look at several stations of an organization, in the caller's transaction."""
@@ -170,18 +206,30 @@ class Round:
         orders = 0
         rows = await shown_prices.open_rows(self.db, self.organization.id, station.id)
         prices = [] if station.retired_at else await self.prices.of_station(self.db, station)
+        look = Look(station=station, awake_since=await self._awake_since(station))
+        look.due([price.changes_at for price in prices])
         for wanted in wanted_of(station, abilities, prices):
-            orders += await self._show(station, wanted, rows.pop(wanted.showing.slot, []))
+            orders += await self._show(look, wanted, rows.pop(wanted.showing.slot, []))
         for left in rows.values():
             for row in left:
                 orders += await self._take_down(station, row)
+        await note_look(self.db, station, self.now, due_at=look.due_at)
         await self.db.flush()
         return orders
 
-    async def _show(self, station: Station, wanted: Wanted, rows: list[ShownPrice]) -> int:
-        last = rows[-1] if rows else None
+    async def _awake_since(self, station: Station) -> datetime | None:
+        """Since when it remembers for certain: its boot, or the connection that it booted on (a
+        boot notification that was asked for is no boot)."""
+        connection = await self.db.get(StationConnection, station.id)
+        if station.booted_at is None or connection is None or connection.connected_at is None:
+            return None
+        return min(station.booted_at, connection.connected_at)
+
+    async def _show(self, look: Look, wanted: Wanted, rows: list[ShownPrice]) -> int:
+        station, last = look.station, rows[-1] if rows else None
         cleared = last is not None and last.clearing_order_id is not None
-        if last is not None and not cleared and shown_prices.is_same(last, wanted.showing):
+        same = last is not None and not cleared and shown_prices.is_same(last, wanted.showing)
+        if last is not None and same and not (wanted.kind and look.is_forgotten(last, self.now)):
             return 0
         order_id, orders, impossible = None, 0, wanted.showing.impossible is not None
         if wanted.kind is not None and not impossible:

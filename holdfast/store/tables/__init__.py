@@ -40,7 +40,12 @@ from holdfast.store.tables.stations import (
 )
 from holdfast.store.tables.table import Table
 from holdfast.store.tables.tariff_drafts import TariffDraft, TariffSimulation
-from holdfast.store.tables.tariff_publications import Publication, RunningCost, ShownPrice
+from holdfast.store.tables.tariff_publications import (
+    Publication,
+    RunningCost,
+    ShownPrice,
+    StationPriceLook,
+)
 from holdfast.store.tables.tariffs import (
     Tariff,
     TariffAssignment,
@@ -108,6 +113,7 @@ __all__ = [
     "StationEvent",
     "StationInventory",
     "StationMonitor",
+    "StationPriceLook",
     "StationReport",
     "StationSetting",
     "StationVariable",

@@ -105,3 +105,19 @@ class RunningCost(Table):
     tellable: Mapped[bool] = mapped_column(server_default=text("true"))  # in the display's currency
     told_minor: Mapped[int | None]
     told_at: Mapped[datetime | None]
+
+
+class StationPriceLook(Table):
+    """What a station was when its prices were last compared with what applies: where it differs
+    now, or `due_at` is over, it is looked at again (`services.price_looks`)."""
+
+    __tablename__ = "station_price_looks"
+
+    station_id: Mapped[UUID] = mapped_column(ForeignKey("stations.id"), primary_key=True)
+    organization_id: Mapped[UUID] = mapped_column(ForeignKey("organizations.id"))
+    looked_at: Mapped[datetime]
+    booted_at: Mapped[datetime | None]
+    variables_at: Mapped[datetime | None]  # the last change of those that say what it can show
+    site_id: Mapped[UUID | None]
+    evses: Mapped[int]
+    due_at: Mapped[datetime | None]  # the words change, or it is told once more

@@ -298,6 +298,26 @@ def make_views_of_prices() -> None:
     )
     op.create_index("ix_running_costs_as_of", "running_costs", ["as_of"], unique=False)
     op.create_table(
+        "station_price_looks",
+        sa.Column("station_id", sa.Uuid(), nullable=False),
+        sa.Column("organization_id", sa.Uuid(), nullable=False),
+        sa.Column("looked_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("booted_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("variables_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("site_id", sa.Uuid(), nullable=True),
+        sa.Column("evses", sa.BigInteger(), nullable=False),
+        sa.Column("due_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["organization_id"],
+            ["organizations.id"],
+            name=op.f("fk_station_price_looks_organization_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["station_id"], ["stations.id"], name=op.f("fk_station_price_looks_station_id")
+        ),
+        sa.PrimaryKeyConstraint("station_id", name=op.f("pk_station_price_looks")),
+    )
+    op.create_table(
         "shown_prices",
         sa.Column("id", sa.Uuid(), server_default=sa.text("uuidv7()"), nullable=False),
         sa.Column("organization_id", sa.Uuid(), nullable=False),
@@ -500,6 +520,7 @@ def downgrade() -> None:
     op.drop_constraint(op.f("fk_accounts_user_group_id"), "accounts", type_="foreignkey")
     op.drop_column("accounts", "user_group_id")
     op.drop_table("shown_prices")
+    op.drop_table("station_price_looks")
     op.drop_table("running_costs")
     op.drop_table("tariff_simulations")
     op.drop_table("tariff_version_ends")

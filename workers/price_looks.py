@@ -1,0 +1,76 @@
+"""Every few seconds: stations that are due come to their price, answers come into the ledger.
+
+One replica at a time; a round is bounded, and what is left over is due in the next one.
+"""
+
+import asyncio
+from datetime import UTC, datetime
+from uuid import UUID
+
+import structlog
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from holdfast.domain.pricing.price import UnknownZone
+from holdfast.domain.tariff.version import TariffInvalid
+from holdfast.services import price_looks, publications, shown_prices
+from holdfast.services.outbox import notify
+from holdfast.services.station_abilities import abilities_of
+from holdfast.services.station_prices import Prices
+from holdfast.services.station_tariffs import Round
+from holdfast.store.database import Sessions
+from holdfast.store.tables import Organization, Station
+
+EVERY_S = 10.0
+BATCH = 25
+VERSIONS_MAX = 100
+LOCK = "price_looks"
+
+log = structlog.get_logger()
+
+
+class PriceLooks:
+    """The rounds of one process."""
+
+    def __init__(self, db_sessions: Sessions) -> None:
+        self._sessions = db_sessions
+
+    async def round(self, now: datetime | None = None) -> bool:
+        """Note answers, look at who is due. True: there is more to do."""
+        now = now or datetime.now(UTC)
+        async with self._sessions.begin() as db:
+            lock = func.pg_try_advisory_xact_lock(func.hashtextextended(LOCK, 0))
+            if not await db.scalar(select(lock)):
+                return False
+            answered = await shown_prices.answered_versions(db, VERSIONS_MAX)
+            if answered:
+                await publications.look_again(
+                    db, await shown_prices.note_answers(db, answered, now)
+                )
+            due = await price_looks.due_stations(db, now, BATCH)
+            prices, orders = Prices(now), 0
+            # In the order in which a publication goes through them: neither waits on the other.
+            for station_id in sorted(due):
+                orders += await self._look(db, station_id, prices)
+            if answered or orders:
+                await notify(db, ["tariffs", "orders", "outbox"])
+        # The relay and the wakes share this process: a long queue must not keep them waiting.
+        await asyncio.sleep(0)
+        return len(due) == BATCH
+
+    async def _look(self, db: AsyncSession, station_id: UUID, prices: Prices) -> int:
+        """One that cannot be priced leaves the others alone."""
+        station = await db.get_one(Station, station_id)
+        try:
+            async with db.begin_nested():
+                organization = await db.get_one(Organization, station.organization_id)
+                abilities = await abilities_of(db, [station])
+                looked = Round(db, organization, prices.at, prices)
+                return await looked.bring_up_to_date(station, abilities[station.id])
+        except (TariffInvalid, UnknownZone) as error:
+            log.warning("prices not shown", station=str(station_id), error=type(error).__name__)
+        await db.refresh(station)
+        await price_looks.note_look(
+            db, station, prices.at, due_at=prices.at + price_looks.AGAIN_AFTER_FAILURE
+        )
+        return 0
