@@ -1,11 +1,14 @@
 """The types of what comes in and goes out: bounded texts, strict bodies."""
 
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
+import orjson
 from fastapi import Path
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+
+from holdfast.domain.pricing.price_inputs import YEAR_MAX, YEAR_MIN
 
 IDENTITY_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.:*=+|@~-]{0,47}$"
 WAIT_MAX_S = 60.0
@@ -38,6 +41,23 @@ def utc(instant: datetime) -> datetime:
         raise ValueError("not a time of our calendar in UTC") from None
 
 
+def of_prices(instant: datetime) -> datetime:
+    """One at which a price can be asked for: clocks, holidays and waits reach no further."""
+    if not YEAR_MIN < instant.year < YEAR_MAX:
+        raise ValueError(f"use a time after {YEAR_MIN} and before {YEAR_MAX}")
+    return instant
+
+
+def written(body: dict[str, Any]) -> dict[str, Any]:
+    """What JSON can spell and nobody can keep or answer: half a surrogate pair, a huge number."""
+    try:
+        orjson.dumps(body)
+    except TypeError:
+        raise ValueError("use texts, and numbers of at most 64 bits") from None
+    return body
+
+
+TariffBody = Annotated[dict[str, Any], AfterValidator(written)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(printable)]
 Line = Annotated[str, StringConstraints(max_length=500), AfterValidator(printable)]
 Reason = Annotated[
@@ -48,6 +68,7 @@ Reason = Annotated[
 ]
 Query = Annotated[str, StringConstraints(min_length=1, max_length=100), AfterValidator(printable)]
 Instant = Annotated[AwareDatetime, AfterValidator(utc)]
+PriceInstant = Annotated[Instant, AfterValidator(of_prices)]
 Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
 EvseNumber = Annotated[int, Field(ge=1, le=1_000)]
 ConnectorNumber = Annotated[int, Field(ge=1, le=100)]

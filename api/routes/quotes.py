@@ -7,7 +7,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Query
 from pydantic import Field, StringConstraints
 
-from api.routes.fields import EvseNumber, Instant, Output, TokenUid
+from api.routes.fields import EvseNumber, Output, PriceInstant, TokenUid
 from holdfast.domain.pricing.amount_text import exact_text
 from holdfast.domain.pricing.price import UnknownZone
 from holdfast.domain.tariff.shown import ShownChange, ShownLine, ShownPrice, UnitPrice
@@ -33,7 +33,7 @@ def asked_quote(
     token: Annotated[TokenUid | None, Query(description="Its uid, in any case.")] = None,
     account: UUID | None = None,
     ad_hoc: Annotated[bool, Query(description="Whoever pays without a contract.")] = False,
-    at: Annotated[Instant | None, Query(description="Now, where it is left out.")] = None,
+    at: Annotated[PriceInstant | None, Query(description="Now, where it is left out.")] = None,
     energy_wh: Annotated[
         int | None, Query(ge=0, le=ENERGY_WH_MAX, description="Of a session to estimate.")
     ] = None,

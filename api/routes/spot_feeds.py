@@ -8,7 +8,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 from pydantic import Field, StringConstraints, field_serializer
 
-from api.routes.fields import Currency, Input, Instant, Line, Name, Output
+from api.routes.fields import Currency, Input, Line, Name, Output, PriceInstant
 from holdfast.contracts.ports import SpotInterval
 from holdfast.domain.tariff.version import NAME_LENGTH_MAX
 from holdfast.http.database import Db
@@ -60,8 +60,8 @@ class NewFeed(Input):
 class PriceForm(Input):
     """The market's price per kWh for an hour, a half or a quarter of one; below zero it pays."""
 
-    starts_at: Instant
-    ends_at: Instant
+    starts_at: PriceInstant
+    ends_at: PriceInstant
     price: Annotated[Decimal, Field(ge=-1_000, le=1_000, max_digits=16, decimal_places=12)]
 
 
@@ -159,9 +159,11 @@ async def list_prices(
     key: Key,
     db: Db,
     reader: Reader,
-    from_at: Annotated[Instant | None, Query(alias="from", description="Now by default.")] = None,
+    from_at: Annotated[
+        PriceInstant | None, Query(alias="from", description="Now by default.")
+    ] = None,
     until_at: Annotated[
-        Instant | None, Query(alias="to", description="Two days after `from` by default.")
+        PriceInstant | None, Query(alias="to", description="Two days after `from` by default.")
     ] = None,
 ) -> Page[SpotPriceShown]:
     """What the feed said of a span, all on one page, oldest first. A hole has no price."""

@@ -1,13 +1,13 @@
 """The prices of a body from an instant on, for charts: those of a session that starts then."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, Self
+from typing import Annotated, Self
 from uuid import UUID
 
 from fastapi import APIRouter
 from pydantic import Field, model_validator
 
-from api.routes.fields import Currency, Input, Instant, Line, Output
+from api.routes.fields import Currency, Input, Line, Output, PriceInstant, TariffBody
 from holdfast.domain.pricing.amount_text import exact_text
 from holdfast.domain.pricing.boundaries import boundaries_of
 from holdfast.domain.pricing.compiled_tariff import compile_tariff
@@ -36,10 +36,10 @@ PER = {
 class PreviewForm(Input):
     """A body as in a draft, of a tariff or in a currency, in the zone of a site or a named one."""
 
-    body: Annotated[dict[str, Any], Field(description="As in `POST /tariff-drafts`.")]
+    body: Annotated[TariffBody, Field(description="As in `POST /tariff-drafts`.")]
     tariff: UUID | None = None
     currency: Currency | None = None
-    from_at: Annotated[Instant | None, Field(description="Now, where it is left out.")] = None
+    from_at: Annotated[PriceInstant | None, Field(description="Now, where it is left out.")] = None
     days: Annotated[int, Field(ge=1, le=DAYS_MAX)] = 7
     site: Annotated[UUID | None, Field(description="Whose clock counts.")] = None
     time_zone: Annotated[Line | None, Field(description="Where there is no site.")] = None

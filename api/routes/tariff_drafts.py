@@ -8,7 +8,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 from pydantic import Field, StringConstraints, model_validator
 
-from api.routes.fields import Input, Instant, Output
+from api.routes.fields import Input, Output, PriceInstant
 from api.routes.tariff_findings import (
     TariffFindingShown,
     TariffProblemShown,
@@ -87,7 +87,7 @@ class NewDraft(Input):
     template: Annotated[
         Literal[tuple(BY_KEY)] | None, Field(description="Prices to type over.")  # type: ignore[valid-type]
     ] = None
-    valid_from: Instant | None = None
+    valid_from: PriceInstant | None = None
     note: Annotated[Note | None, Field(description="Why, for the reviewer.")] = None
 
     @model_validator(mode="after")
@@ -104,7 +104,7 @@ class DraftChangeForm(Input):
 
     revision: Revision
     body: Body | None = None
-    valid_from: Instant | None = None
+    valid_from: PriceInstant | None = None
     note: Note | None = None
 
 

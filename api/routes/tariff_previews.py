@@ -7,7 +7,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Response
 from pydantic import Field, StringConstraints, model_validator
 
-from api.routes.fields import Currency, Input, Line, Output
+from api.routes.fields import Currency, Input, Line, Output, TariffBody
 from api.routes.tariff_findings import (
     TariffFindingShown,
     TariffProblemShown,
@@ -38,7 +38,7 @@ Groups = Annotated[list[Line], Query(max_length=50, description="Keys of the dri
 class LintForm(Input):
     """A body as in a draft, and of which tariff (judged where it is assigned) or currency."""
 
-    body: Annotated[dict[str, Any], Field(description="As in `POST /tariff-drafts`.")]
+    body: Annotated[TariffBody, Field(description="As in `POST /tariff-drafts`.")]
     tariff: UUID | None = None
     currency: Currency | None = None
 

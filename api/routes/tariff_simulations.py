@@ -8,7 +8,7 @@ from uuid import UUID
 from fastapi import APIRouter
 from pydantic import Field
 
-from api.routes.fields import Input, Instant, Line, Output
+from api.routes.fields import Input, Line, Output, PriceInstant, TariffBody
 from holdfast.domain.currency import Currency
 from holdfast.domain.money import Money
 from holdfast.domain.simulation_tally import bar_ranges
@@ -35,8 +35,8 @@ class ScopeForm(Input):
     most one of `account`, `user_group` (its key) and `ad_hoc`. The newest `sessions_max` are taken.
     """
 
-    from_at: Annotated[Instant | None, Field(alias="from")] = None
-    until_at: Annotated[Instant | None, Field(alias="to")] = None
+    from_at: Annotated[PriceInstant | None, Field(alias="from")] = None
+    until_at: Annotated[PriceInstant | None, Field(alias="to")] = None
     sessions: Literal["tariff", "place"] = "tariff"
     site: UUID | None = None
     station: Annotated[Line | None, Field(description="Its OCPP identity.")] = None
@@ -53,7 +53,7 @@ class SimulationForm(Input):
     draft: UUID | None = None
     version: UUID | None = None
     body: Annotated[
-        dict[str, Any] | None, Field(description="A tariff as a draft has it, kept nowhere else.")
+        TariffBody | None, Field(description="A tariff as a draft has it, kept nowhere else.")
     ] = None
     scope: ScopeForm = ScopeForm()
 

@@ -7,7 +7,7 @@ from uuid import UUID
 from fastapi import APIRouter, Path
 from pydantic import Field
 
-from api.routes.fields import Input, Instant, Line, Output
+from api.routes.fields import Input, Line, Output, PriceInstant
 from api.routes.tariff_findings import TariffFindingShown, shown_findings
 from holdfast.domain.tariff.life import VersionState
 from holdfast.domain.tariff.version import ELEMENTS_MAX, IDLE_GRACE_S_MAX
@@ -33,7 +33,7 @@ class VersionForm(Input):
     `holiday` of an element's restrictions means; they are written out when the version is made.
     """
 
-    valid_from: Annotated[Instant | None, Field(description="Null: at once.")] = None
+    valid_from: Annotated[PriceInstant | None, Field(description="Null: at once.")] = None
     elements: Annotated[
         list[dict[str, Any]],
         Field(
@@ -84,7 +84,7 @@ class VersionMade(VersionShown):
 class VersionEndForm(Input):
     """When it ends; null: at once. One that is not in force yet is withdrawn at once."""
 
-    ends_at: Instant | None = None
+    ends_at: PriceInstant | None = None
     reason: Annotated[Line | None, Field(description="Why; kept in the audit log.")] = None
 
 

@@ -8,7 +8,7 @@ from uuid import UUID
 from fastapi import APIRouter
 from pydantic import Field
 
-from api.routes.fields import Currency, Input, Instant, Line, Name, Output
+from api.routes.fields import Currency, Input, Line, Name, Output, PriceInstant
 from api.routes.tariff_versions import VersionForm, VersionMade, publish
 from holdfast.domain.pricing.context import PriceContext
 from holdfast.domain.pricing.price import UnknownZone
@@ -78,7 +78,7 @@ class TariffMade(TariffShown):
 class EstimateForm(Input):
     """A session that charges evenly for `charging_s`, and then stands there for `idle_s`."""
 
-    started_at: Instant | None = None
+    started_at: PriceInstant | None = None
     energy_wh: Annotated[int, Field(ge=0, le=ENERGY_WH_MAX)]
     charging_s: Annotated[int, Field(ge=0, le=DURATION_S_MAX)]
     idle_s: Annotated[int, Field(ge=0, le=DURATION_S_MAX)] = 0

@@ -9,6 +9,7 @@ from uuid import UUID
 from sqlalchemy import Select, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from holdfast.domain.pricing.price_inputs import YEAR_MIN
 from holdfast.services.refusal import Invalid
 from holdfast.services.scope import belongs, find, owned
 from holdfast.services.stations import find_station
@@ -102,6 +103,8 @@ async def check_scope(
 
 def _check_values(scope: SimulationScope) -> None:
     """What needs no row to be seen. Raises Invalid."""
+    if scope.from_at.year <= YEAR_MIN:
+        raise Invalid("from", scope.from_at.isoformat(), f"use a time after {YEAR_MIN}")
     if not scope.from_at < scope.until_at:
         raise Invalid("from", scope.from_at.isoformat(), "use a time before `to`, in the past")
     if scope.until_at - scope.from_at > timedelta(days=DAYS_MAX):

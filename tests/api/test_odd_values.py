@@ -1,6 +1,9 @@
 """Values that JSON can spell and we cannot store or say: the client's mistake, never ours."""
 
 import json
+from collections.abc import Callable
+from typing import Any
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -28,3 +31,49 @@ async def test_what_json_can_spell_and_we_cannot_keep_is_refused(
     assert 400 <= answer.status_code < 500, answer.text
     assert answer.headers["content-type"] == "application/problem+json"
     assert json.loads(answer.text)["status"] == answer.status_code
+
+
+BODY = {"elements": [{"price_components": [{"type": "ENERGY", "price": "0.50"}]}]}
+MAKERS: dict[str, Callable[[Any], Any]] = {
+    "/api/v1/tariffs/lint": lambda of: {"currency": "EUR", "body": of},
+    "/api/v1/tariffs/preview": lambda of: {"currency": "EUR", "body": of},
+    "/api/v1/tariff-simulations": lambda of: {"tariff": str(uuid4()), "body": of},
+}
+
+
+async def test_a_price_that_nobody_can_store_is_refused_wherever_one_is_asked_for(
+    client: httpx.AsyncClient,
+) -> None:
+    for path, make in MAKERS.items():
+        for odd in ({**BODY, "type": "\ud800"}, {**BODY, "idle_grace_s": 2**70}):
+            answer = await client.post(path, content=json.dumps(make(odd)), headers=JSON)
+            assert answer.status_code == 422, (path, answer.text)
+
+
+async def test_prices_of_the_first_and_the_last_days_of_the_calendar_are_not_asked_for(
+    client: httpx.AsyncClient,
+) -> None:
+    tariff = (await client.post("/api/v1/tariffs", json={"name": "T", "currency": "EUR"})).json()
+    feed = {"key": "M", "name": "Market", "currency": "EUR", "source": "api"}
+    assert (await client.post("/api/v1/spot-feeds", json=feed)).status_code == 201
+    station = {"identity": "CP-1"}
+    assert (await client.post("/api/v1/stations", json=station)).status_code == 201
+    prices = "/api/v1/spot-feeds/M/prices"
+    for at in ("0001-01-01T00:00:00Z", "9999-12-31T23:00:00Z"):
+        hour = {"starts_at": at, "ends_at": at.replace("0:00:00Z", "0:15:00Z"), "price": "1"}
+        answers = [
+            await client.get("/api/v1/quotes", params={"station": "CP-1", "at": at}),
+            await client.get(prices, params={"from": at}),
+            await client.put(prices, json={"prices": [hour]}),
+            await client.post(
+                "/api/v1/tariffs/preview", json={"currency": "EUR", "body": BODY, "from_at": at}
+            ),
+            await client.post(
+                "/api/v1/tariff-drafts", json={"tariff": tariff["id"], "valid_from": at}
+            ),
+            await client.post(
+                "/api/v1/tariff-simulations",
+                json={"tariff": tariff["id"], "body": BODY, "scope": {"from": at, "to": at}},
+            ),
+        ]
+        assert {answer.status_code for answer in answers} == {422}, at

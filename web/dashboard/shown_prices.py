@@ -206,6 +206,6 @@ def _instant(written: str | None) -> datetime | None:
     """As the field of a form writes it, in UTC; what is no instant filters nothing."""
     try:
         at = datetime.fromisoformat(written or "")
-    except ValueError:
+        return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    except (ValueError, OverflowError):
         return None
-    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
