@@ -146,11 +146,14 @@ def _record(value: Mapping[str, object], cdr: Mapping[str, object]) -> Record:
     credit = cdr.get("credit") is True
     stated = _stated(cdr)
     token = cdr.get("cdr_token")
+    known = tariffs_of(value)
+    periods = _periods(cdr.get("charging_periods"), findings, credit=credit)
     chosen = chosen_tariffs(
-        tariffs_of(value),
-        _periods(cdr.get("charging_periods"), findings, credit=credit),
+        known,
+        periods,
         stated.started_at,
         ad_hoc=isinstance(token, Mapping) and token.get("type") == "AD_HOC_USER",
+        embedded=_embedded(cdr, {period.tariff_id for period in periods}, known),
     )
     # A CDR of a reservation alone has no charging session that could have started then.
     if not all(period.reserves_only for period in chosen.periods):
@@ -164,6 +167,16 @@ def _record(value: Mapping[str, object], cdr: Mapping[str, object]) -> Record:
         credit=credit,
         findings=(*findings, *chosen.findings),
     )
+
+
+def _embedded(
+    cdr: Mapping[str, object], named: set[str | None], known: list[ForeignTariff]
+) -> list[ForeignTariff]:
+    """The CDR's own tariffs that its periods name and that did not come beside it."""
+    wanted = {name.casefold() for name in named if name} - {item.id.casefold() for item in known}
+    if not wanted:
+        return []
+    return [item for item in tariffs_of({"cdr": cdr}) if item.id.casefold() in wanted]
 
 
 def _periods(value: object, findings: list[Finding], *, credit: bool) -> list[ChargingPeriod]:

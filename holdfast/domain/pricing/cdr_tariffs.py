@@ -29,15 +29,23 @@ def chosen_tariffs(
     started_at: datetime,
     *,
     ad_hoc: bool,
+    embedded: Sequence[ForeignTariff] = (),
 ) -> ChosenTariffs:
-    """`ad_hoc`: the driver has no contract, which decides between tariffs of two types."""
+    """`ad_hoc`: the driver has no contract, which decides between tariffs of two types.
+
+    `embedded`: those that count only for a period that names one, and none of `known`.
+    """
     findings: dict[Finding, None] = {}
+    some_named = any(period.tariff_id is not None for period in periods)
     chosen: dict[str, TariffVersion] = {}
     used: set[int] = set()
     named: list[ChargingPeriod] = []
     for number, period in enumerate(periods):
         place = f"cdr.charging_periods[{number}]"
-        tariff, noticed = _of_period(known, period.tariff_id, started_at, ad_hoc=ad_hoc)
+        offered = _offered(known, embedded, period.tariff_id)
+        tariff, noticed = _of_period(offered, period.tariff_id, started_at, ad_hoc=ad_hoc)
+        if some_named and period.tariff_id is None and tariff is not None and not noticed:
+            noticed.append(_unnamed(tariff))
         for code, detail, severity in noticed:
             # One sentence for all periods with the same trouble, with the first one's place.
             if not any(code == item.code for item in findings):
@@ -53,7 +61,8 @@ def chosen_tariffs(
         if tariff is not None and tariff.version is not None:
             used.add(id(tariff))
             chosen[tariff.version.id] = tariff.version
-    read = [finding for item in known if id(item) in used or not used for finding in item.findings]
+    counted = [item for item in (*known, *embedded) if id(item) in used] or known
+    read = [finding for item in counted for finding in item.findings]
     if not known:
         findings[_missing("the record has no tariff")] = None
     elif not chosen:
@@ -66,6 +75,24 @@ def chosen_tariffs(
 _Noticed = list[tuple[str, str, Severity]]
 
 
+def _offered(
+    known: Sequence[ForeignTariff], embedded: Sequence[ForeignTariff], tariff_id: str | None
+) -> Sequence[ForeignTariff]:
+    if tariff_id is None or _with_id(known, tariff_id):
+        return known
+    return _with_id(embedded, tariff_id) or known
+
+
+def _with_id(tariffs: Sequence[ForeignTariff], tariff_id: str) -> list[ForeignTariff]:
+    return [item for item in tariffs if item.id.casefold() == tariff_id.casefold()]
+
+
+def _unnamed(tariff: ForeignTariff) -> tuple[str, str, Severity]:
+    """By the letter of mod_cdrs no tariff is relevant then; most who leave it out mean another."""
+    detail = f"names no tariff, though others do: priced by {tariff.id[:80]!r}"
+    return "tariff_unnamed", detail, Severity.REVIEW
+
+
 def _of_period(
     known: Sequence[ForeignTariff], tariff_id: str | None, at: datetime, *, ad_hoc: bool
 ) -> tuple[ForeignTariff | None, _Noticed]:
@@ -75,7 +102,7 @@ def _of_period(
     noticed: _Noticed = []
     candidates = usable
     if tariff_id is not None:
-        candidates = [item for item in usable if item.id.casefold() == tariff_id.casefold()]
+        candidates = _with_id(usable, tariff_id)
         if not candidates:
             detail = f"tariff {tariff_id[:80]!r} is not in the record: priced by another one"
             noticed.append(("missing_tariff", detail, Severity.BLOCK))

@@ -130,8 +130,12 @@ def _require_fit(tariffs: Sequence[CompiledTariff]) -> None:
 
 def _tax_findings(sums: Sequence[RateSum]) -> list[Finding]:
     """Where a tariff says that tax is in its prices or comes on top, but not how much."""
-    stated = (TaxIncluded.YES, TaxIncluded.NO)
-    if any(one.quantity and one.rate.vat is None and one.rate.form in stated for one in sums):
-        detail = "a price has no rate of tax: no tax was added"
-        return [Finding(code="tax_unknown", detail=detail)]
-    return []
+    said = {
+        TaxIncluded.NO: "a price has no rate of tax: no tax was added",
+        TaxIncluded.YES: "a price includes tax at a rate that is not stated: what it is before tax"
+        " is not known",
+    }
+    forms = {one.rate.form for one in sums if one.quantity and one.rate.vat is None}
+    return [
+        Finding(code="tax_unknown", detail=detail) for form, detail in said.items() if form in forms
+    ]

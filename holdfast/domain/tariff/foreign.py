@@ -212,6 +212,15 @@ class _Reading:
             data["day_of_week"] = [*dict.fromkeys(member(DayOfWeek, day) for day in days)]
         if isinstance(data.get("reservation"), str):
             data["reservation"] = member(Reservation, str(data["reservation"]))
+        for name in ("start_time", "end_time"):
+            clock = data.get(name)
+            if isinstance(clock, str) and len(clock) == 8 and clock.endswith(":00"):
+                data[name] = clock[:5]
+                self.note(
+                    "odd_time",
+                    f"{path}.{name} is {clock}: its seconds count for nothing",
+                    Severity.NOTE,
+                )
         if data.get("end_time") == "24:00":
             data["end_time"] = "00:00"
             self.note("odd_time", f"{path}.end_time is 24:00, read as 00:00", Severity.NOTE)

@@ -1,5 +1,6 @@
 """Which of a CDR's tariffs prices which period."""
 
+from fractions import Fraction
 from typing import Any
 
 import pytest
@@ -29,8 +30,34 @@ def test_a_period_is_priced_by_the_tariff_that_it_names() -> None:
     assert read.tariffs[0].id == "B"
 
 
+def test_a_period_that_names_no_tariff_while_others_do_is_priced_and_reported() -> None:
+    record = changed("cdr/charging_periods/0/tariff_id", "T1")
+
+    read = read_record(record)
+
+    assert total(read) == 4
+    assert found(read) == {"tariff_unnamed": Severity.REVIEW}
+    record["cdr"]["charging_periods"][1]["tariff_id"] = "T1"
+    assert found(read_record(record)) == {}
+
+
+def test_a_tariff_that_only_the_cdr_has_counts_for_the_periods_that_name_it() -> None:
+    record = changed("cdr/tariffs", [cheap("T1", 9), cheap("Embedded", 2), cheap("Other", 3)])
+    for period in record["cdr"]["charging_periods"]:
+        period["dimensions"] = [{"type": "ENERGY", "volume": 1}]
+    record["cdr"]["charging_periods"][0]["tariff_id"] = "EMBEDDED"
+    record["cdr"]["charging_periods"][1]["tariff_id"] = "T1"
+
+    read = read_record(record)
+
+    assert total(read) == Fraction("2.5")
+    assert [tariff.id for tariff in read.tariffs] == ["Embedded", "T1"]
+    assert found(read) == {}
+
+
 def test_a_tariff_that_is_not_there_blocks() -> None:
     record = changed("cdr/charging_periods/0/tariff_id", "T9")
+    record["cdr"]["charging_periods"][1]["tariff_id"] = "T1"
 
     read = read_record(record)
 

@@ -120,7 +120,9 @@ def test_a_rate_of_tax_that_nobody_gave_is_a_finding(
 ) -> None:
     stated = tariff(element(energy("1", vat)), tax_included=form)
 
-    assert codes(priced(stated, period("1"))) == found
+    result = priced(stated, period("1"))
+    assert codes(result) == found
+    assert ("before tax is not known" in str(result.findings)) is (result.exact_excl is None)
     assert codes(priced(stated, period())) == set()
 
 

@@ -72,6 +72,7 @@ def test_a_sound_tariff_is_read_without_findings() -> None:
         ("elements/0/price_components/0/type", "SESSION_TIME", "unknown_dimension",
          Severity.BLOCK, 1),
         ("elements/0/restrictions/end_time", "24:00", "odd_time", Severity.NOTE, 2),
+        ("elements/0/restrictions/start_time", "08:00:00", "odd_time", Severity.NOTE, 2),
         ("elements/0/price_components", [], "no_component", Severity.NOTE, 1),
         ("elements/0/price_components/0/price", "0.40336134", "finer_than_we_count",
          Severity.REVIEW, 2),
