@@ -89,7 +89,8 @@ class Settings(BaseModel):
     public_url: str | None = Field(
         None,
         pattern=r"^https?://[^\s/?#]+(/[^\s?#]*)?$",
-        description="where others reach the API; named in certificates, for OCSP and CRL",
+        description="where others reach the API and pages; named in certificates (OCSP, CRL) "
+        "and in QR codes of price pages",
     )
     admin_host: str = Field("127.0.0.1", description="address of health and metrics")
     admin_port: int = Field(9610, ge=0, le=65535, description="port of health and metrics")

@@ -5,6 +5,7 @@ from starlette.routing import BaseRoute, Route
 from holdfast.http.permissions import Permission
 from web.dashboard import (
     market,
+    price_code,
     quote,
     receipt,
     shown_prices,
@@ -30,6 +31,11 @@ def tariff_routes() -> list[BaseRoute]:
         Route("/tariffs", visited(tariffs.show_tariffs), methods=["GET"]),
         Route("/tariffs/quote", visited(quote.show_quote), methods=["GET"]),
         Route("/sessions/{id}/receipt", visited(receipt.show_receipt, menu=False), methods=["GET"]),
+        Route(
+            "/stations/{identity}/evses/{evse}/qr.svg",
+            visited(price_code.show_code, menu=False),
+            methods=["GET"],
+        ),
         Route("/tariffs/market", visited(market.show_market), methods=["GET"]),
         Route(
             "/tariffs/market/{key}/prices",
