@@ -48,6 +48,8 @@ SPOT_RECORDED_MAX = 5_000
 """Market prices that a settlement keeps: seven weeks of quarter hours. Beyond, they are looked up
 again: what a feed said once stays."""
 
+SPOT_LEFT_OUT = "spot_left_out"
+
 LONGEST = timedelta(days=31)
 """A session that started longer before a span than this counts for nothing in it."""
 
@@ -102,20 +104,33 @@ async def context_of(
     zone = terms.zone if known is None else str(known["time_zone"])
     days = local_days(session, zone, until_at)
     if known is not None and known["local_days"][0] <= days[0] <= days[1] <= known["local_days"][1]:
-        return context_from_json(known)
+        context = context_from_json(known)
+        if not known.get(SPOT_LEFT_OUT):
+            return context
+        return await _with_market(db, session, context, tuple(known["local_days"]))
     context = PriceContext(zone=zone, user_groups=terms.groups)
     if session.tariff_version_id is None:
         return context
+    context = await _with_market(db, session, context, days)
     tariff = await compiled_version(db, session.tariff_version_id)
-    feeds = boundaries_of(tariff.tariff, context.user_groups).feeds
-    if feeds:
-        midnights = _midnight(days[0], zone), _midnight(days[1], zone, 1)
-        spot = await curves(db, session.organization_id, feeds, *midnights)
-        context = replace(context, spot=spot)
     if counts_days(tariff):
         earlier = await earlier_sessions(db, session, _midnight(_counted_from(tariff, days), zone))
         context = replace(context, earlier=earlier)
     return context
+
+
+async def _with_market(
+    db: AsyncSession, session: Session, context: PriceContext, days: tuple[str, str]
+) -> PriceContext:
+    """With the market's prices of those local days, where the tariff asks for them."""
+    if session.tariff_version_id is None:
+        return context
+    tariff = await compiled_version(db, session.tariff_version_id)
+    feeds = boundaries_of(tariff.tariff, context.user_groups).feeds
+    if not feeds:
+        return context
+    midnights = _midnight(days[0], context.zone), _midnight(days[1], context.zone, 1)
+    return replace(context, spot=await curves(db, session.organization_id, feeds, *midnights))
 
 
 def record_of(
@@ -127,10 +142,12 @@ def record_of(
 ) -> dict[str, Any]:
     """The context that a session was priced with, how much was known of its course, and what it
     used on which day: for its settlement's breakdown."""
-    if sum(len(curve.starts) for curve in context.spot.values()) > SPOT_RECORDED_MAX:
+    left_out = sum(len(curve.starts) for curve in context.spot.values()) > SPOT_RECORDED_MAX
+    if left_out:
         context = replace(context, spot={})
     return {
         **context_to_json(context),
+        **({SPOT_LEFT_OUT: True} if left_out else {}),
         "local_days": list(local_days(session, context.zone, until_at)),
         "days": totals_to_json(day_totals(priced, context.zone)),
         "known": known_of(course),

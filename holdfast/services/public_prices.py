@@ -169,12 +169,13 @@ async def note_page(
 ) -> None:
     """Into the ledger: this version is what the page shows from now on. A repeat changes nothing.
 
-    One writer per charge point at a time; who comes second while it is written leaves it to them.
+    One writer per station at a time, the publications among them; who comes second while it is
+    written leaves it to them.
     """
     slot = Slot(channel=CHANNEL, station_id=point.station_id, evse=point.evse)
     if not await _is_new(db, point, price.version_id):
         return
-    key = f"page:{point.station_id}:{point.evse}"
+    key = f"shown_prices:{point.station_id}"
     lock = text("SELECT pg_try_advisory_xact_lock(hashtextextended(:key, 0))")
     if not await db.scalar(lock, {"key": key}) or not await _is_new(db, point, price.version_id):
         return

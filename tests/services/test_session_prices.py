@@ -1,6 +1,7 @@
 """Sessions priced from rows: by frozen terms, by what the driver had before, in any order."""
 
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -8,13 +9,24 @@ import pytest
 from sqlalchemy import insert, update
 
 from holdfast.contracts.late_truth import LateOrder
+from holdfast.contracts.ports import SpotInterval
 from holdfast.contracts.sessions import SessionOrder
+from holdfast.services import price_terms
 from holdfast.services.price_terms import context_of
 from holdfast.services.session_price import bill_session
+from holdfast.services.spot_prices import write_prices
 from holdfast.services.verify import find_breaches
 from holdfast.settings import Settings
 from holdfast.store.database import Sessions
-from holdfast.store.tables import Account, Session, Settlement, SignedReading, Site, UserGroup
+from holdfast.store.tables import (
+    Account,
+    Session,
+    Settlement,
+    SignedReading,
+    Site,
+    SpotFeed,
+    UserGroup,
+)
 from tests.activities.rows import account, decided, row_of
 from tests.services.priced_place import (
     MINUTE,
@@ -227,3 +239,31 @@ async def test_a_settled_price_that_does_not_repeat_is_a_breach(place: Place) ->
 
     found = {breach.invariant.name: breach.examples for breach in breaches}
     assert found["price_repeats"] == (str(wrong),)
+
+
+@pytest.mark.parametrize("most", [0, 5_000])
+async def test_a_repricing_knows_the_market_also_where_the_settlement_did_not_keep_it(
+    place: Place, monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    monkeypatch.setattr(price_terms, "SPOT_RECORDED_MAX", most)
+    spot = {"feed": "M", "fallback": "1.00"}
+    component = {"type": "ENERGY", "price": "0", "spot": spot}
+    await retariffed(place, elements=[{"price_components": [component]}])
+    async with place.db_sessions.begin() as db:
+        organization_id = place.made.organization_id
+        feed = SpotFeed(organization_id=organization_id, key="M", name="M", currency="EUR",
+                        time_zone="UTC", source="api")  # fmt: skip
+        db.add(feed)
+        await db.flush()
+        hour = SpotInterval(starts_at=NOON, ends_at=NOON + 60 * MINUTE, price=Decimal("0.20"))
+        await write_prices(db, feed, [hour])
+    account_id, token_id = await account(place.db_sessions, place.made, billing="invoice")
+    session_id = await place.session(account_id=account_id, token_id=token_id)
+    await place.sample(session_id, (60, 10_000, None))
+
+    settled = await place.settle(session_id)
+    result = await place.steps.reprice_session(LateOrder(session_id=session_id))
+
+    assert settled.amount_minor == 200
+    assert ("spot" in settled.breakdown["context"]) == (most > 0)
+    assert (result.difference_minor, result.review_opened) == (0, False)
