@@ -99,7 +99,11 @@ async def build(db: AsyncSession, organization_id: UUID, prefix: str, now: datet
             organization_id=organization_id,
             kind="late_truth",
             subject=f"session:{settled}",
-            details={"difference_minor": 120, "currency": "EUR"},
+            details={
+                "difference_minor": 120,
+                "currency": "EUR",
+                "what_the_station_said_of_it_afterwards": "the register went on counting for a while",
+            },
         ),
         tariff_version=version,
     )

@@ -199,6 +199,12 @@ async def test_every_page_is_clean_for_console_policy_and_axe(
             (card) => card.scrollWidth > card.clientWidth).map((card) => card.innerText)"""
         )
         assert cut == [], f"{path} cuts something off"
+        squeezed = await visitor.page.evaluate(
+            """() => [...document.querySelectorAll("dl.facts > dd")].filter(
+            (value) => value.offsetWidth < value.parentElement.clientWidth * 0.35)
+            .map((value) => value.innerText)"""
+        )
+        assert squeezed == [], f"{path} leaves values no room"
         await visitor.check()
         if found := await visitor.axe():
             problems[name] = found
