@@ -1,7 +1,7 @@
 """The pages as one ASGI app, which `api` mounts at the root of its port."""
 
 import structlog
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -100,6 +100,7 @@ def create_web(
         exception_handlers={
             HTTPException: show_http_error,
             Refusal: show_refusal,
+            IntegrityError: show_conflict,
             OperationalError: show_outage,
             InterfaceError: show_outage,
             PoolTimeout: show_outage,
@@ -299,6 +300,11 @@ async def show_refusal(request: Request, error: Exception) -> Response:
         return _problem(request, status, f"{words(error.field)} {said}: {error.expected}.")
     text = str(error)
     return _problem(request, status, text[:1].upper() + text[1:] + ".")
+
+
+async def show_conflict(request: Request, _error: Exception) -> Response:
+    """Two people wrote at once: the database kept the first."""
+    return _problem(request, 409, "Somebody else changed it at the same moment. Look again.")
 
 
 async def show_outage(request: Request, error: Exception) -> Response:

@@ -147,6 +147,8 @@ async def test_the_editor_keeps_what_was_typed_whatever_is_pressed(sign_in: Sign
         f"{editor.path}/edit", data=editor.fields | {"note": "a\0b"}, headers=HTMX
     )
     assert nul.status_code == 400
+    answer, _ = await editor.press("show", revision="9" * 5_000)
+    assert answer.status_code == 200
     await editor.press("to-json")
     assert '"price": "nonsense"' in editor.fields["json"]
     _, page = await editor.press("to-form", json="{ not json")

@@ -1,5 +1,6 @@
 """A draft as somebody has typed it: the form or the expert's JSON, and what belongs to it. Pure."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -22,6 +23,7 @@ from web.dashboard.tariff_problems import Said, problem_said
 
 NOTE_LENGTH_MAX = 2_000
 YEAR_MIN, YEAR_MAX = 2020, 2200
+REVISION = re.compile(r"[0-9]{1,9}")
 WHEN_SLOT = "said-when"
 
 Mode = Literal["form", "json"]
@@ -88,7 +90,7 @@ def read_typed(form: Mapping[str, str], *, zone: str) -> Typed:
         valid_from=form.get("valid_from", "").strip(),
         zone=known_zone(form.get("valid_zone", ""), zone),
         note=form.get("note", "").strip()[:NOTE_LENGTH_MAX],
-        revision=int(revision) if revision.isascii() and revision.isdigit() else 0,
+        revision=int(revision) if REVISION.fullmatch(revision) else 0,
     )
 
 
