@@ -1,6 +1,7 @@
 """The demo's prices: for everybody, for fleets, for whoever pays ad hoc, and a draft in review.
 
 Rows are written directly: they are there before anybody works with them, and so are their pasts.
+Their versions are published the normal way, from the day of the seed on.
 """
 
 from collections.abc import Mapping
@@ -14,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from holdfast.domain.tariff.canonical import tariff_to_json
 from holdfast.services import demo_network
+from holdfast.services.publications import begin
 from holdfast.services.tariff_bodies import read_body
 from holdfast.store.tables import (
     Account,
@@ -42,6 +44,7 @@ async def seed_tariffs(db: AsyncSession, organization_id: UUID, sites: Mapping[s
     fleets = await _fleets(db, organization_id)
     await _assign(db, organization_id, await _places(db, organization_id, sites, known, fleets))
     await _draft(db, organization_id, known[demo_network.AC_TARIFF])
+    await _publish(db, organization_id, [known[name] for name in demo_network.TARIFFS])
 
 
 async def _places(
@@ -136,6 +139,20 @@ async def _tariff(db: AsyncSession, organization_id: UUID, name: str, body: dict
         )
     )
     return tariff_id
+
+
+async def _publish(db: AsyncSession, organization_id: UUID, tariff_ids: list[UUID]) -> None:
+    """The normal way, so that the ledger fills; what was ever published is left alone."""
+    versions = await db.scalars(
+        select(TariffVersion)
+        .where(
+            TariffVersion.organization_id == organization_id,
+            TariffVersion.tariff_id.in_(tariff_ids),
+        )
+        .order_by(TariffVersion.id)
+    )
+    for version in versions.all():
+        await begin(db, version, DEMO)
 
 
 async def _fleets(db: AsyncSession, organization_id: UUID) -> UUID:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from sqlalchemy import func, select, update
 
 from holdfast.domain.finding import Severity
-from holdfast.services import api_keys, demo, demo_network
+from holdfast.services import api_keys, demo, demo_network, publication_steps
 from holdfast.services.passwords import hash_password, matches
 from holdfast.services.tariff_bodies import lint_body, lint_for
 from holdfast.services.tariff_choice import Driver, choose, driver_of, version_in_force
@@ -16,6 +16,10 @@ from holdfast.store.tables import (
     Connector,
     Evse,
     Organization,
+    OutboxRow,
+    Publication,
+    ReviewTask,
+    ShownPrice,
     Site,
     Station,
     Tariff,
@@ -31,6 +35,7 @@ SECRET = "a secret for tests only, forty characters"  # noqa: S105 - guards noth
 TABLES = (
     *(Organization, ApiKey, Site, Station, Evse, Connector),
     *(Tariff, TariffVersion, TariffAssignment, TariffDraft, UserGroup, Account, Token),
+    *(Publication, OutboxRow),
 )
 
 
@@ -66,7 +71,29 @@ async def test_the_demo_network_is_complete(db_sessions: Sessions) -> None:
         "user_groups": 1,
         "accounts": 21,
         "tokens": 32,
+        "tariff_publications": 10,
+        "outbox": 10,
     }
+
+
+async def test_the_demo_s_prices_go_live_the_normal_way_and_nobody_has_to_look_at_them(
+    db_sessions: Sessions,
+) -> None:
+    await seeded(db_sessions)
+    async with db_sessions.begin() as db:
+        for publication in (await db.scalars(select(Publication))).all():
+            await publication_steps.tell(db, publication.id, None, datetime.now(UTC))
+
+    async with db_sessions() as db:
+        rows = (await db.scalars(select(ShownPrice))).all()
+        states = set(await db.scalars(select(Publication.state)))
+        tasks = await db.scalar(select(func.count()).select_from(ReviewTask))
+
+    assert states == {"live"}
+    assert tasks == 0
+    assert {row.state for row in rows} == {"shown"}
+    assert sum(row.channel == "page" for row in rows) == 24
+    assert {row.language for row in rows if row.channel == "page"} == {"de-DE", "nl-NL", "pt-PT"}
 
 
 async def test_every_station_bills_the_vat_of_its_country(db_sessions: Sessions) -> None:
