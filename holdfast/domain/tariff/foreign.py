@@ -7,6 +7,7 @@ sets the element or component aside, with a finding that blocks settling. What i
 (a time of 25:99) is refused, as in a tariff of our own.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -16,7 +17,9 @@ from enum import StrEnum
 from holdfast.domain.finding import Finding, Severity
 from holdfast.domain.tariff.form import DESCRIPTIVE, PRICED, RESTRICTIONS, tariff_from_json
 from holdfast.domain.tariff.version import (
+    DURATION_S_MAX,
     PRICE_DECIMALS_MAX,
+    PRICE_MAX,
     VAT_DECIMALS_MAX,
     WRITTEN_ELEMENTS_MAX,
     DayOfWeek,
@@ -32,6 +35,8 @@ _COMPONENT = ("type", "price", "vat", "step_size", "spot")
 _ELEMENT = ("price_components", "restrictions")
 _LIMITS = ("min_price", "max_price", "daily_cap")
 _LIMIT = ("excl_vat", "incl_vat", "before_taxes", "after_taxes")
+_DURATIONS = ("min_duration", "max_duration")
+_WHOLE = re.compile(r"[0-9]{1,15}")
 _WIDE = Context(prec=60)
 _NOISE = Decimal("1e-12")
 """A float that was calculated is off by less; a price that was meant to be finer is off by more."""
@@ -68,11 +73,17 @@ def foreign_tariff(value: object, path: str = "tariff") -> ForeignTariff:
     data = reading.known(value, path, (*PRICED, *DESCRIPTIVE), Severity.NOTE)
     reading.choice(data, "type", TariffType, Severity.REVIEW, "so it fits any session")
     reading.choice(data, "tax_included", TaxIncluded, Severity.BLOCK, "prices are read before tax")
+    if isinstance(currency := data.get("currency"), str):
+        data["currency"] = currency.upper()
     for name in _LIMITS:
         written = data.get(name)
         if isinstance(written, Mapping):
             limit = reading.known(written, f"{path}.{name}", _LIMIT, Severity.REVIEW)
+            if name == "max_price":
+                reading.drop_endless(limit, f"{path}.{name}", _LIMIT, PRICE_MAX)
             data[name] = reading.rounded(limit, f"{path}.{name}", _LIMIT, PRICE_DECIMALS_MAX)
+            if not data[name] and not written.keys() - set(_LIMIT):
+                del data[name]
     elements = data.get("elements")
     if isinstance(elements, list) and 0 < len(elements) <= WRITTEN_ELEMENTS_MAX:
         data["elements"] = [
@@ -163,6 +174,8 @@ class _Reading:
             raise TariffInvalid(path, value, "use a JSON object")
         data = self.known(value, path, _ELEMENT, Severity.REVIEW)
         restrictions = data.get("restrictions")
+        if restrictions == []:
+            del data["restrictions"]  # how PHP writes an object without fields
         if isinstance(restrictions, Mapping):
             strange = [*_strange(restrictions)]
             if strange:
@@ -202,6 +215,7 @@ class _Reading:
                 )
                 return None
             data["type"] = known
+        _read_whole(data, ("step_size",))
         data = self.rounded(data, path, ("price",), PRICE_DECIMALS_MAX)
         return self.rounded(data, path, ("vat",), VAT_DECIMALS_MAX)
 
@@ -224,8 +238,22 @@ class _Reading:
         if data.get("end_time") == "24:00":
             data["end_time"] = "00:00"
             self.note("odd_time", f"{path}.end_time is 24:00, read as 00:00", Severity.NOTE)
+        _read_whole(data, _DURATIONS)
+        self.drop_endless(data, path, ("max_duration",), Decimal(DURATION_S_MAX))
+        self.drop_endless(data, path, ("max_kwh", "max_current", "max_power"), PRICE_MAX)
         quantities = tuple(name for name in data if name[4:] in ("kwh", "current", "power"))
         return self.rounded(data, path, quantities, PRICE_DECIMALS_MAX)
+
+    def drop_endless(
+        self, data: dict[str, object], path: str, names: tuple[str, ...], most: Decimal
+    ) -> None:
+        """An upper limit that nothing reaches is how some write that there is none."""
+        for name in names:
+            written = _number(data.get(name))
+            if written is not None and written > most:
+                del data[name]
+                detail = f"{path}.{name} is greater than {most}: read as no limit"
+                self.note("no_limit", detail, Severity.NOTE)
 
     def rounded(
         self, data: dict[str, object], path: str, names: tuple[str, ...], decimals: int
@@ -254,6 +282,14 @@ def member(kind: type[StrEnum], value: str) -> StrEnum | None:
         if known.value == value.upper():
             return known
     return None
+
+
+def _read_whole(data: dict[str, object], names: tuple[str, ...]) -> None:
+    """Whole numbers that are written as texts. What is none stays, to be refused by its place."""
+    for name in names:
+        written = data.get(name)
+        if isinstance(written, str) and _WHOLE.fullmatch(written):
+            data[name] = int(written)
 
 
 def _strange(restrictions: Mapping[str, object]) -> Iterator[str]:

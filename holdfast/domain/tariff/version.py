@@ -20,6 +20,7 @@ VAT_DECIMALS_MAX = 4
 VAT_MAX = Decimal(100)
 STEP_SIZE_MAX = 1_000_000
 IDLE_GRACE_S_MAX = 86_400
+DURATION_S_MAX = 366 * 86_400
 ELEMENTS_MAX = 100
 """More than this no person oversees: the bound of the tariffs that people write (`form`)."""
 
@@ -196,7 +197,7 @@ class Restrictions:
             ("max_duration", self.max_duration),
         ):
             if seconds is not None:
-                _require_whole(field, seconds, 366 * 86_400)
+                _require_whole(field, seconds, DURATION_S_MAX)
         if len(set(self.day_of_week)) != len(self.day_of_week):
             raise TariffInvalid("day_of_week", self.day_of_week, "name each day once")
         if len(self.user_groups) > USER_GROUPS_MAX:

@@ -73,6 +73,9 @@ def test_a_sound_tariff_is_read_without_findings() -> None:
          Severity.BLOCK, 1),
         ("elements/0/restrictions/end_time", "24:00", "odd_time", Severity.NOTE, 2),
         ("elements/0/restrictions/start_time", "08:00:00", "odd_time", Severity.NOTE, 2),
+        ("elements/0/restrictions/max_duration", 2**31 - 1, "no_limit", Severity.NOTE, 2),
+        ("elements/0/restrictions/max_kwh", "9999999", "no_limit", Severity.NOTE, 2),
+        ("max_price/incl_vat", 99_999_999, "no_limit", Severity.NOTE, 2),
         ("elements/0/price_components", [], "no_component", Severity.NOTE, 1),
         ("elements/0/price_components/0/price", "0.40336134", "finer_than_we_count",
          Severity.REVIEW, 2),
@@ -104,6 +107,39 @@ def test_null_is_no_value_and_case_is_no_matter() -> None:
     assert element.price_components[0].type is DimensionType.ENERGY
     assert element.restrictions is not None
     assert element.restrictions.day_of_week == (DayOfWeek.MONDAY,)
+
+
+def test_what_is_written_in_another_way_and_means_the_same_is_no_finding() -> None:
+    odd = changed("currency", "eur")
+    odd["elements"][0]["price_components"][0]["step_size"] = "60"
+    odd["elements"][0]["restrictions"] |= {"min_duration": "0", "max_duration": "3600"}
+    odd["elements"][1]["restrictions"] = []
+    odd["min_price"] = {}
+
+    read = foreign_tariff(odd)
+
+    assert read.findings == ()
+    assert read.version is not None
+    first, second = read.version.elements
+    assert first.restrictions is not None
+    assert (first.restrictions.min_duration, first.restrictions.max_duration) == (0, 3_600)
+    assert first.price_components[0].step_size == 60
+    assert (second.restrictions, read.version.min_price) == (None, None)
+    assert str(read.version.currency) == "EUR"
+
+
+def test_an_upper_limit_that_nothing_reaches_is_none() -> None:
+    endless = changed("max_price", {"excl_vat": 1e9, "incl_vat": "1e9"})
+    endless["elements"][0]["restrictions"] |= {"max_power": 1e9, "max_current": 10**30}
+
+    read = foreign_tariff(endless)
+
+    assert {item.code for item in read.findings} == {"no_limit"}
+    assert read.version is not None
+    assert read.version.max_price is None
+    limits = read.version.elements[0].restrictions
+    assert limits is not None
+    assert (limits.max_power, limits.max_current) == (None, None)
 
 
 def test_the_noise_of_a_binary_float_is_no_finding() -> None:
@@ -141,7 +177,11 @@ def test_a_tariff_of_which_nothing_is_left_has_no_version() -> None:
          "tariff.elements[0].price_components[0].price"),
         ("elements/0/price_components/0/step_size", Decimal("1E+999999999"),
          "tariff.elements[0].price_components[0].step_size"),
-        ("elements/0/restrictions", [], "tariff.elements[0].restrictions"),
+        ("elements/0/restrictions", ["MONDAY"], "tariff.elements[0].restrictions"),
+        ("elements/0/restrictions/min_kwh", 1_000_001, "tariff.elements[0].restrictions.min_kwh"),
+        ("elements/0/restrictions/min_duration", "soon",
+         "tariff.elements[0].restrictions.min_duration"),
+        ("max_price", {"per_day": 4}, "tariff.max_price.price limit"),
         ("elements/0/restrictions/start_time", "25:99",
          "tariff.elements[0].restrictions.start_time"),
         ("elements/0/restrictions/day_of_week", "MONDAY",
