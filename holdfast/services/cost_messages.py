@@ -44,6 +44,8 @@ TOLD_MAX = 50  # in one round
 TELL_EVERY = timedelta(minutes=1)
 FINAL_WITHIN = timedelta(minutes=1)
 WH_PER_KWH = 1_000
+NOT_OWED = ("free", "waived")
+"""Outcomes of which the driver pays nothing, whatever it would have cost."""
 
 Said = tuple[OrderKind, Mapping[str, Any]]
 
@@ -191,7 +193,7 @@ async def _finally(
     abilities: Abilities,
     now: datetime,
 ) -> int:
-    owed = 0 if settlement.outcome == "waived" else settlement.amount_minor
+    owed = 0 if settlement.outcome in NOT_OWED else settlement.amount_minor
     money = Money(owed, Currency.of(settlement.currency))
     number, until = _transaction(session), now + FINAL_WITHIN
     if abilities.california and number is not None:

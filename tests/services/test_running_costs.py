@@ -194,6 +194,44 @@ async def test_an_ocpp_1_6_display_hears_of_the_driver_s_price_the_cost_and_the_
     assert json.loads(final.payload["data"])["cost"] == 0
 
 
+async def test_who_charges_for_free_is_told_so_in_the_end(
+    db_sessions: Sessions, organization: UUID
+) -> None:
+    made = await town(
+        db_sessions, organization, "ocpp2.0.1", ("TariffCostCtrlr", "Enabled", "true")
+    )
+    now = datetime.now(UTC)
+    for outcome in ("free", "waived", "invoiced"):
+        session_id = await running(db_sessions, made, transaction_id=outcome, last_seen_at=now)
+        await round_at(db_sessions, now)
+        async with db_sessions.begin() as db:
+            await db.execute(
+                update(Session).where(Session.id == session_id).values(ended_at=now, closed_at=now)
+            )
+            db.add(
+                Settlement(
+                    session_id=session_id,
+                    organization_id=organization,
+                    currency="EUR",
+                    energy_wh=10_000,
+                    amount_minor=500,
+                    excl_vat="5.00",
+                    incl_vat="5.00",
+                    breakdown={},
+                    deadline_at=now,
+                    outcome=outcome,
+                    settled_at=now,
+                )
+            )
+        assert (await round_at(db_sessions, now))[2] == 1
+
+    told = {
+        order.payload["transaction_id"]: order.payload["total_minor"]
+        for order in await orders(db_sessions)
+    }
+    assert told == {"free": 0, "waived": 0, "invoiced": 500}
+
+
 async def test_one_odd_session_keeps_no_other_from_its_price(
     db_sessions: Sessions, organization: UUID, monkeypatch: pytest.MonkeyPatch
 ) -> None:
