@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from holdfast.domain.pricing.breakdown import price_to_json
+from holdfast.domain.pricing.compiled_tariff import CompiledTariff, compile_tariff
 from holdfast.domain.pricing.context import PriceContext
-from holdfast.domain.pricing.periods import Interval, SessionCourse, cut_periods
-from holdfast.domain.pricing.price import price
+from holdfast.domain.pricing.course_price import price_course
+from holdfast.domain.pricing.periods import Interval, SessionCourse
 from holdfast.domain.quality import MeterEnds, RegisterReading, measure
 from holdfast.domain.tariff.version import TariffVersion
 from holdfast.services.refusal import Invalid
@@ -24,8 +25,11 @@ class Imagined:
     idle_s: int = 0
 
 
-def estimate(tariff: TariffVersion, imagined: Imagined, context: PriceContext) -> dict[str, object]:
-    """The price of an imagined session, as `price_to_json` writes it.
+def estimate(
+    tariff: TariffVersion | CompiledTariff, imagined: Imagined, context: PriceContext
+) -> dict[str, object]:
+    """The price of an imagined session, as `price_to_json` writes it: cut and priced as a real one
+    is, so that it says too where the tariff's own limits would fall between two readings.
 
     Raises Invalid (energy that takes no time), UnknownZone.
     """
@@ -50,4 +54,5 @@ def estimate(tariff: TariffVersion, imagined: Imagined, context: PriceContext) -
         measurement=measured,
         suspended=standing,
     )
-    return price_to_json(price(tariff, cut_periods(course, tariff, context), context))
+    compiled = tariff if isinstance(tariff, CompiledTariff) else compile_tariff(tariff)
+    return price_to_json(price_course(compiled, course, context).priced)

@@ -66,7 +66,7 @@ class PublicPrice:
 
     def estimate(self, imagined: Imagined) -> dict[str, object]:
         """The price of a session that starts now, by the one pricing function (M4)."""
-        return estimate(self.tariff.tariff, imagined, self.context)
+        return estimate(self.tariff, imagined, self.context)
 
 
 _kept: OrderedDict[tuple[UUID, str, datetime], PublicPrice] = OrderedDict()

@@ -157,7 +157,7 @@ async def _priced(db: AsyncSession, found: Quote, session: Session, asked: Quote
             charging_s=asked.charging_s,
             idle_s=asked.idle_s,
         )
-        estimate = estimates.estimate(tariff.tariff, imagined, context)
+        estimate = estimates.estimate(tariff, imagined, context)
     return replace(
         found,
         terms=tariff.tariff,
