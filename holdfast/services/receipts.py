@@ -14,6 +14,8 @@ from babel.dates import format_datetime
 from sqlalchemy import exists, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from holdfast.domain.pricing.price import UnknownZone, time_zone
+from holdfast.services.cost_messages import NOT_OWED
 from holdfast.services.price_words import amounts
 from holdfast.services.price_words.bill_text import BillText, bill_text
 from holdfast.services.price_words.reader import Reader
@@ -74,7 +76,7 @@ async def receipt(
         raise Conflict("the session is not priced yet: there is no receipt")
     signed = await db.scalar(select(exists().where(SignedReading.session_id == session.id)))
     ended_at = end_of(session)
-    zone = ZoneInfo("UTC" if site is None else site.time_zone)
+    zone = _zone(session, settlement, site)
     return Receipt(
         session_id=session.id,
         locale=reader.tag,
@@ -101,7 +103,23 @@ def _bill(settlement: Settlement, reader: Reader, *, signed: bool) -> BillText:
         "incl_vat": settlement.incl_vat,
         "breakdown": settlement.breakdown,
     }
-    return bill_text(price, reader, signed=signed, open_payment=settlement.outcome is None)
+    return bill_text(
+        price,
+        reader,
+        signed=signed,
+        open_payment=settlement.outcome is None,
+        not_charged=settlement.outcome in NOT_OWED and settlement.amount_minor > 0,
+    )
+
+
+def _zone(session: Session, settlement: Settlement, site: Site | None) -> ZoneInfo:
+    """Whose clock it was priced by, whatever the site says by now."""
+    priced = (settlement.breakdown.get("context") or {}).get("time_zone")
+    frozen = (session.price_terms or {}).get("zone")
+    try:
+        return time_zone(priced or frozen or ("UTC" if site is None else site.time_zone))
+    except UnknownZone:
+        return ZoneInfo("UTC")
 
 
 def _place(site: Site | None) -> str | None:

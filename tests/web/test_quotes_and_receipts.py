@@ -96,6 +96,23 @@ async def test_a_receipt_words_the_settlement_for_its_reader_and_prints(
     assert f"/sessions/{network.settled}/receipt" in session.links
 
 
+async def test_a_receipt_of_what_nobody_pays_says_so_by_the_clock_of_the_bill(
+    sign_in: SignIn, network: Network, db_sessions: Sessions
+) -> None:
+    browser, path = await sign_in("read-only"), f"/sessions/{network.settled}/receipt?lang=de"
+    before = await browser.page(path)
+    async with db_sessions.begin() as db:
+        settlement = await db.get_one(t.Settlement, network.settled)
+        settlement.outcome = "waived"
+        priced = {"context": {"time_zone": "Europe/Berlin"}}
+        settlement.breakdown = {**settlement.breakdown, **priced}
+        await db.execute(update(t.Site).values(time_zone="Asia/Tokyo"))
+    waived = await browser.page(path)
+    assert "wird nichts berechnet" in waived.text
+    assert "wird nichts berechnet" not in before.text
+    assert [one.text for one in waived.all("dd")] == [one.text for one in before.all("dd")]
+
+
 async def test_a_receipt_of_another_organization_is_not_there(
     sign_in: SignIn, network: Network, db_sessions: Sessions
 ) -> None:

@@ -63,9 +63,17 @@ class BillText:
 
 
 def bill_text(
-    price: Mapping[str, Any], reader: Reader, *, signed: bool = False, open_payment: bool = False
+    price: Mapping[str, Any],
+    reader: Reader,
+    *,
+    signed: bool = False,
+    open_payment: bool = False,
+    not_charged: bool = False,
 ) -> BillText:
-    """The words of `{currency, excl_vat, incl_vat, breakdown}`. `signed`: the meter signed it."""
+    """The words of `{currency, excl_vat, incl_vat, breakdown}`. `signed`: the meter signed it.
+
+    `not_charged`: the driver pays nothing of it.
+    """
     body, code = price["breakdown"], str(price["currency"])
     words = reader.language.bill
     lines = tuple(_lines(_items(body, "lines"), code, reader))
@@ -78,6 +86,7 @@ def bill_text(
     notes += _found(body, reader)
     notes += [words.signed] if signed else []
     notes += [words.outcome_open] if open_payment else []
+    notes += [words.outcome_free] if not_charged else []
     return BillText(
         lines=lines,
         sums=tuple(_sums(body, code, reader)),

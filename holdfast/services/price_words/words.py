@@ -91,6 +91,7 @@ class BillWords:
     signed: str
     interpolated: str
     outcome_open: str
+    outcome_free: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -82,6 +82,7 @@ DANISH = Language(
         "transparenssoftwaren.",
         interpolated="Energien er fordelt på priserne ved beregning.",
         outcome_open="Betalingen for denne opladning er stadig åben.",
+        outcome_free="Der opkræves intet for denne opladning.",
     ),
     page=PageWords(
         heading="Pris ved ladepunkt {station}, EVSE {evse}",

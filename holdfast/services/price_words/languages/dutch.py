@@ -82,6 +82,7 @@ DUTCH = Language(
         "de transparantiesoftware.",
         interpolated="De energie is rekenkundig over de prijzen verdeeld.",
         outcome_open="De betaling van deze laadsessie staat nog open.",
+        outcome_free="Voor deze laadsessie wordt niets in rekening gebracht.",
     ),
     page=PageWords(
         heading="Prijs bij laadpunt {station}, EVSE {evse}",

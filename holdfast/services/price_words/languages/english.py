@@ -82,6 +82,7 @@ ENGLISH = Language(
         "transparency software.",
         interpolated="The energy was split between prices by calculation.",
         outcome_open="The payment of this session is still open.",
+        outcome_free="Nothing is charged for this session.",
     ),
     page=PageWords(
         heading="Price at charge point {station}, EVSE {evse}",

@@ -84,6 +84,7 @@ FRENCH = Language(
         "logiciel de transparence.",
         interpolated="L'énergie a été répartie entre les prix par calcul.",
         outcome_open="Le paiement de cette session est encore ouvert.",
+        outcome_free="Rien n'est facturé pour cette session.",
     ),
     page=PageWords(
         heading="Prix au point de charge {station}, EVSE {evse}",

@@ -82,6 +82,7 @@ GERMAN = Language(
         "Transparenzsoftware prüfen.",
         interpolated="Die Energie wurde rechnerisch auf die Preise aufgeteilt.",
         outcome_open="Die Zahlung für diesen Ladevorgang ist noch offen.",
+        outcome_free="Für diesen Ladevorgang wird nichts berechnet.",
     ),
     page=PageWords(
         heading="Preis am Ladepunkt {station}, EVSE {evse}",

@@ -82,6 +82,7 @@ ITALIAN = Language(
         "software di trasparenza.",
         interpolated="L'energia è stata ripartita tra i prezzi con un calcolo.",
         outcome_open="Il pagamento di questa sessione è ancora aperto.",
+        outcome_free="Per questa sessione non viene addebitato nulla.",
     ),
     page=PageWords(
         heading="Prezzo al punto di ricarica {station}, EVSE {evse}",

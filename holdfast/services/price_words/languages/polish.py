@@ -82,6 +82,7 @@ POLISH = Language(
         "weryfikacji.",
         interpolated="Energię podzielono między ceny obliczeniowo.",
         outcome_open="Płatność za tę sesję jest jeszcze otwarta.",
+        outcome_free="Za tę sesję nie pobiera się żadnej opłaty.",
     ),
     page=PageWords(
         heading="Cena w punkcie ładowania {station}, EVSE {evse}",

@@ -83,6 +83,7 @@ PORTUGUESE = Language(
         "de transparência.",
         interpolated="A energia foi repartida entre os preços por cálculo.",
         outcome_open="O pagamento desta sessão ainda está em aberto.",
+        outcome_free="Nada é cobrado por esta sessão.",
     ),
     page=PageWords(
         heading="Preço no ponto de carregamento {station}, EVSE {evse}",

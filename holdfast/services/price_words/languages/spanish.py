@@ -82,6 +82,7 @@ SPANISH = Language(
         "de transparencia.",
         interpolated="La energía se ha repartido entre los precios mediante cálculo.",
         outcome_open="El pago de esta sesión sigue pendiente.",
+        outcome_free="No se cobra nada por esta sesión.",
     ),
     page=PageWords(
         heading="Precio en el punto de recarga {station}, EVSE {evse}",

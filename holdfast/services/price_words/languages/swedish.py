@@ -82,6 +82,7 @@ SWEDISH = Language(
         "transparensprogramvaran.",
         interpolated="Energin har fördelats på priserna genom beräkning.",
         outcome_open="Betalningen för den här laddningen är ännu öppen.",
+        outcome_free="Inget debiteras för den här laddningen.",
     ),
     page=PageWords(
         heading="Pris vid laddpunkt {station}, EVSE {evse}",
