@@ -14,6 +14,13 @@ from holdfast.store import tables as t
 from tests.web.session_rows import SessionRows, add
 from tests.web.tariff import TARIFF
 
+# A long name beside a long value: both must fit into a narrow column.
+REVIEWED = {
+    "difference_minor": 120,
+    "currency": "EUR",
+    "what_the_station_said_of_it_afterwards": "the register went on counting for a while",
+}
+
 
 @dataclass(frozen=True, kw_only=True)
 class Network:
@@ -99,11 +106,7 @@ async def build(db: AsyncSession, organization_id: UUID, prefix: str, now: datet
             organization_id=organization_id,
             kind="late_truth",
             subject=f"session:{settled}",
-            details={
-                "difference_minor": 120,
-                "currency": "EUR",
-                "what_the_station_said_of_it_afterwards": "the register went on counting for a while",
-            },
+            details=REVIEWED,
         ),
         tariff_version=version,
     )
