@@ -7,6 +7,7 @@ with whole numbers; only where one does are prices compared.
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import timedelta
 from itertools import chain
 
@@ -18,13 +19,40 @@ from holdfast.domain.pricing.context import PriceContext
 from holdfast.domain.tariff.version import AllowancePer, DimensionType
 
 DAYS_LOOKED_AT_MAX = 40
+LOOKS_MAX = 4_000_000
+"""In a session, about one second's worth; some ten per period with a tariff that people wrote."""
+
 
 _DAY_S = 86_400
 _SECOND = timedelta(seconds=1)
 
 
-def crosses_boundary(place: Place, end: Instant, context: PriceContext, *, fee_open: bool) -> bool:
-    """Whether a price of the period is another one before its end.
+@dataclass(slots=True)
+class Looks:
+    """How many more conditions may be looked at: a tariff of a thousand windows beside a CDR of
+    ten thousand long periods would take an hour."""
+
+    left: int = LOOKS_MAX
+    left_out: int = 0
+    """Periods that were not looked at."""
+
+    def take(self, place: Place, end: Instant) -> bool:
+        """Whether the edges inside a period may be looked at."""
+        edges = place.tariff.edges
+        days = min(end.day - place.at.day, DAYS_LOOKED_AT_MAX) + 1
+        moments = len(edges.clock_s) * days + len(edges.elapsed_s) + len(edges.energy_mwh) + 1
+        count = moments * len(place.tariff.conditions)
+        if count > self.left:
+            self.left_out += 1
+            return False
+        self.left -= count
+        return True
+
+
+def crosses_boundary(
+    place: Place, end: Instant, context: PriceContext, *, fee_open: bool, looks: Looks
+) -> bool:
+    """Whether a price of the period is another one before its end, as far as `looks` allows.
 
     `end` is the state of the session there. `fee_open`: no FLAT was billed so far, so the first
     that comes to match counts.
@@ -33,7 +61,11 @@ def crosses_boundary(place: Place, end: Instant, context: PriceContext, *, fee_o
         return False
     tariff = place.tariff
     return (
-        (_edge_inside(place, end) and _rate_changes(place, end, context, fee_open=fee_open))
+        (
+            _edge_inside(place, end)
+            and looks.take(place, end)
+            and _rate_changes(place, end, context, fee_open=fee_open)
+        )
         or (tariff.by_market and _market_changes(place, end, context))
         or (tariff.by_day and _span_changes(place, end))
     )

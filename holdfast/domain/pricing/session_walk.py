@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from holdfast.domain.finding import Severity
 from holdfast.domain.pricing.bill import Bill, Place
-from holdfast.domain.pricing.boundary_crossing import crosses_boundary
+from holdfast.domain.pricing.boundary_crossing import Looks, crosses_boundary
 from holdfast.domain.pricing.charging_period import ChargingPeriod
 from holdfast.domain.pricing.compiled_tariff import CompiledTariff
 from holdfast.domain.pricing.conditions import Instant, local_instant
@@ -34,6 +34,7 @@ class SessionWalk:
         self.days: list[int] = []
         self.used: dict[str, CompiledTariff] = {}
         self._context = context
+        self._looks = Looks()
         self._first = tariffs[0]
         self._by_id = {one.tariff.id.lower(): one for one in reversed(tariffs)}
         self._zone = zone if any(one.by_clock for one in tariffs) else None
@@ -114,10 +115,14 @@ class SessionWalk:
 
     def _look_for_edges(self, place: Place, end: Instant) -> None:
         fee_open = not self.bill.charging.flat_billed
-        if crosses_boundary(place, end, self._context, fee_open=fee_open):
-            number = place.number
+        looks, number = self._looks, place.number
+        left_out = looks.left_out
+        if crosses_boundary(place, end, self._context, fee_open=fee_open, looks=looks):
             detail = f"period {number} runs past a change of its price, and is priced by its start"
             self.odd.add("boundary_crossed", detail)
+        if looks.left_out > left_out:
+            detail = f"period {number}: too many edges of the tariff to look for one inside"
+            self.odd.add("boundaries_not_checked", detail)
 
 
 def _used_kinds(period: ChargingPeriod, *, fee_open: bool) -> set[DimensionType]:

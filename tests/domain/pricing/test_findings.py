@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from holdfast.domain.finding import Severity
+from holdfast.domain.pricing import session_walk
+from holdfast.domain.pricing.boundary_crossing import Looks
 from holdfast.domain.pricing.charging_period import ChargingPeriod
 from holdfast.domain.pricing.context import PriceContext, SpotCurve
 from holdfast.domain.pricing.priced_session import PricedSession
@@ -154,6 +156,22 @@ def test_a_period_that_runs_past_a_window_is_priced_by_its_start_and_reported() 
     assert [(item.code, item.severity) for item in result.findings] == [
         ("boundary_crossed", Severity.REVIEW)
     ]
+
+
+def test_edges_are_looked_at_within_a_bound_and_what_was_left_out_is_said(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # Three moments (two edges and the end) of one condition; room for one period of two.
+    monkeypatch.setattr(session_walk, "Looks", lambda: Looks(left=5))
+
+    result = priced(EVENINGS, *(hourly(at_clock(clock)) for clock in ("16:30", "20:30")))
+
+    assert net(result) == 3
+    assert [(item.code, item.severity) for item in result.findings if "bound" in item.code] == [
+        ("boundary_crossed", Severity.REVIEW),
+        ("boundaries_not_checked", Severity.REVIEW),
+    ]
+    assert result.findings[-1].detail.startswith("period 1: too many edges")
 
 
 @pytest.mark.parametrize("clock", ["16:00", "17:00", "20:00", "21:00", "03:00"])
