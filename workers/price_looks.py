@@ -9,10 +9,9 @@ from uuid import UUID
 
 import structlog
 from sqlalchemy import func, select
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from holdfast.domain.pricing.price import UnknownZone
-from holdfast.domain.tariff.version import TariffInvalid
 from holdfast.services import price_looks, publications, shown_prices
 from holdfast.services.outbox import notify
 from holdfast.services.station_abilities import abilities_of
@@ -67,7 +66,10 @@ class PriceLooks:
                 abilities = await abilities_of(db, [station])
                 looked = Round(db, organization, prices.at, prices)
                 return await looked.bring_up_to_date(station, abilities[station.id])
-        except (TariffInvalid, UnknownZone) as error:
+        except SQLAlchemyError:
+            raise
+        except Exception as error:
+            # Whatever is odd about one, those of all organizations are waiting behind it.
             log.warning("prices not shown", station=str(station_id), error=type(error).__name__)
         await db.refresh(station)
         await price_looks.note_look(
