@@ -23,7 +23,7 @@ from holdfast.services.compiled_tariffs import compiled
 from holdfast.services.estimates import Imagined, estimate
 from holdfast.services.price_words.price_text import PriceText
 from holdfast.services.scope import owned
-from holdfast.services.shown_prices import Showing, Slot, end_row, write
+from holdfast.services.shown_prices import Showing, Slot, end_row, page_content, write
 from holdfast.services.spot_prices import curves
 from holdfast.services.tariff_choice import Driver, choose
 from holdfast.store.tables import Evse, Organization, Site, Station
@@ -188,7 +188,7 @@ async def note_page(
         Showing(
             slot=slot,
             version_id=price.version_id,
-            content={"lines": [line.text for line in words.lines], "notes": list(words.notes)},
+            content=page_content(words),
             text=words.plain,
             language=words.locale,
         ),

@@ -15,6 +15,7 @@ from sqlalchemy import ColumnElement, and_, func, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from holdfast.services.price_words.price_text import PriceText
 from holdfast.services.scope import belongs, owned
 from holdfast.services.slices import Slice, SliceAsked, take_rows
 from holdfast.store.tables import ShownPrice, Station, Tariff, TariffVersion
@@ -58,6 +59,15 @@ class Shown:
     tariff: str
     tariff_id: UUID
     number: int
+
+
+def page_content(words: PriceText) -> dict[str, Any]:
+    """What a row says of a page, whoever writes it."""
+    return {
+        "title": words.title,
+        "lines": [line.text for line in words.lines],
+        "notes": list(words.notes),
+    }
 
 
 def slot_of(row: ShownPrice) -> Slot:

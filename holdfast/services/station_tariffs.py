@@ -39,7 +39,7 @@ from holdfast.store.tables import (
 ASKED_FOR = timedelta(days=30)
 """How long an order waits for its station; after that the daily look asks again."""
 
-AGAIN_AFTER = timedelta(hours=1)
+AGAIN_AFTER = timedelta(minutes=10)
 """A station that booted is told once more, at most so often."""
 
 MESSAGE_ID = 1_600_001
@@ -72,16 +72,11 @@ def wanted_of(station: Station, abilities: Abilities, prices: list[PlacePrice]) 
 
 def _page(station: Station, price: PlacePrice) -> Wanted:
     words = price.words
-    content = {
-        "title": words.title,
-        "lines": [line.text for line in words.lines],
-        "notes": list(words.notes),
-    }
     return Wanted(
         showing=Showing(
             slot=Slot(channel="page", station_id=station.id, evse=price.evse),
             version_id=price.version.id,
-            content=content,
+            content=shown_prices.page_content(words),
             text=words.plain,
             language=words.locale,
         )

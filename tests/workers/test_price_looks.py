@@ -9,6 +9,7 @@ from sqlalchemy import func, select, update
 
 from holdfast.services import spot_prices
 from holdfast.services.price_looks import due_stations
+from holdfast.services.station_tariffs import AGAIN_AFTER
 from holdfast.store.database import Sessions
 from holdfast.store.tables import (
     Evse,
@@ -25,6 +26,7 @@ from workers.price_looks import PriceLooks
 DISPLAY = ("DisplayMessageCtrlr", "Enabled", "true")
 ROUND = timedelta(seconds=10)
 HOUR = timedelta(hours=1)
+PACE = AGAIN_AFTER + ROUND
 
 
 async def comes(town: Town, at: datetime, *, boots: bool = True) -> None:
@@ -107,20 +109,20 @@ async def test_a_station_that_may_have_forgotten_its_price_is_told_again_and_not
     await looks.round(NOON + 5 * ROUND)
     assert not await town.orders("default_tariff"), "told a moment ago"
 
-    await looks.round(NOON + HOUR)
+    await looks.round(NOON + PACE)
     again = await town.orders("default_tariff")
     assert [order.payload["evse"] for order in again] == [1, 2]
     states = [row.state for row in await town.ledger("station_tariff")]
     assert states == ["shown", "shown", "asked", "asked"]
-    await looks.round(NOON + HOUR + ROUND)
+    await looks.round(NOON + PACE + ROUND)
     assert len(await town.orders("default_tariff")) == 2
 
-    answered = NOON + HOUR + 2 * ROUND
+    answered = NOON + PACE + 2 * ROUND
     await town.answer("default_tariff", "accepted", answered)
     await looks.round(answered)
     spans = [(row.shown_at, row.until_at) for row in await town.ledger("station_tariff")]
     assert spans == [(NOON + ROUND, answered)] * 2 + [(answered, None)] * 2
-    await looks.round(answered + 2 * HOUR)
+    await looks.round(answered + 2 * PACE)
     assert not await town.orders("default_tariff")
 
 
