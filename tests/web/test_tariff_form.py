@@ -169,7 +169,14 @@ def test_a_comma_is_a_decimal_point_and_a_duration_has_a_unit() -> None:
         90,
         86_400,
     ]
-    assert duration_s("-5") == "-5"
+    assert [duration_s(text) for text in ("1 h 30 min", "1h30m", "1,5 h", "1.5")] == [
+        5_400,
+        5_400,
+        5_400,
+        90,
+    ]
+    for text in ("-5", "1:30", "1 h 30", "30 min 1 h", "1 h 1 h", "0.3333 s", ""):
+        assert duration_s(text) == text
     assert duration_s("9999999999") == "9999999999"
     for seconds in (0, 1, 59, 60, 90, 900, 3_600, 5_400, 86_400):
         assert duration_s(duration_text(seconds)) == seconds
@@ -250,6 +257,16 @@ def test_the_experts_text_is_read_without_floats_and_a_mistake_has_its_line() ->
     for text in ("[]", "{" * 100_000, '{"a":' * 50_000, "9" * 5_000, *no_text):
         with pytest.raises(TariffInvalid):
             read_body_text(text)
+
+
+def test_advice_is_in_the_words_of_the_form() -> None:
+    detail = "max_price.excl_vat is less than a fee: set tax_included to YES"
+
+    (said,) = findings_said([Finding(code="any", detail=f"elements[0]: {detail}")])
+
+    assert said.text == (
+        "The greatest price before tax is less than a fee: say that prices are after tax"
+    )
 
 
 def test_a_finding_stands_beside_what_it_is_about() -> None:

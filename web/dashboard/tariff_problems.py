@@ -53,6 +53,20 @@ LABELS = {
     "holiday_calendar": "holiday calendar",
     "json": "JSON",
 }
+FORM_WORDS = (
+    ("use REGULAR or AD_HOC_PAYMENT", "say for whom it is, regular or ad hoc payment"),
+    ("set tax_included to YES", "say that prices are after tax"),
+    ("set tax_included to N/A", "say that no tax applies"),
+    ("tax_included says", "the draft says"),
+    ("set holiday_calendar", "name a holiday calendar"),
+    ("min_price", "the least price"),
+    ("max_price", "the greatest price"),
+    ("daily_cap", "the cap per day"),
+    (".excl_vat", " before tax"),
+    (".incl_vat", " after tax"),
+)
+"""What the advice says in a body's words, as the form has it."""
+
 _COUNTED = ("elements", "price_components", "allowances")
 _DURATIONS = ("min_duration", "max_duration", "idle_grace_s")
 _DURATION_EXPECTED = 'use a duration such as "15 min", "2 h" or "90 s"'
@@ -99,12 +113,14 @@ def problem_said(error: TariffInvalid) -> Said:
 
 
 def findings_said(findings: Iterable[Finding]) -> tuple[Said, ...]:
-    """Findings of lint with their places, the worst first."""
+    """Findings of lint with their places, in the form's words, the worst first."""
     said = []
     for finding in findings:
         match = _PATH.match(finding.detail)
         path = match[0] if match else ""
         text = finding.detail[len(path) :].lstrip(": ") if path else finding.detail
+        for named, said_so in FORM_WORDS:
+            text = text.replace(named, said_so)
         said.append(_said(path, text[:1].upper() + text[1:], finding.severity))
     return tuple(sorted(said, key=lambda one: SEVERITIES.index(one.severity)))
 

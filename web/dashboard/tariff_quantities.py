@@ -1,9 +1,13 @@
 """Numbers and durations as people type them in the tariff editor. Pure."""
 
 import re
+from fractions import Fraction
 
-_DURATION = re.compile(r"(\d{1,9})\s*(s|sec|seconds?|m|min|minutes?|h|hours?|d|days?)?")
-_SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
+_NUMBER = r"(\d{1,9}(?:[.,]\d{1,4})?)\s*"
+_UNITS = ("d(?:ays?)?", "h(?:ours?)?", "m(?:in(?:utes?)?)?", "s(?:ec(?:onds?)?)?")
+_DURATION = re.compile("".join(rf"(?:{_NUMBER}{unit}\s*)?" for unit in _UNITS), re.ASCII)
+_SIZES_S = (86_400, 3_600, 60, 1)
+_BARE = re.compile(_NUMBER, re.ASCII)
 _COMMA = re.compile(r"\d+,\d+")
 
 
@@ -17,11 +21,20 @@ def plain(text: str) -> str:
 
 
 def duration_s(text: str) -> int | str:
-    """Seconds of "15 min", "2 h", "90 s"; a bare number means minutes. Else the text itself."""
-    match = _DURATION.fullmatch(text.strip().lower())
-    if match is None:
+    """Seconds of "15 min", "2 h", "1 h 30 min", "1,5 h", "90 s"; a bare number means minutes.
+
+    Anything else, and what is no whole number of seconds, is left as it is.
+    """
+    asked = text.strip().lower()
+    match = _DURATION.fullmatch(f"{asked} min" if _BARE.fullmatch(asked) else asked)
+    if match is None or not any(match.groups()):
         return text
-    return int(match[1]) * _SECONDS[(match[2] or "m")[0]]
+    seconds = sum(
+        Fraction(number.replace(",", ".")) * size
+        for number, size in zip(match.groups(), _SIZES_S, strict=True)
+        if number
+    )
+    return int(seconds) if seconds.denominator == 1 else text
 
 
 def duration_text(seconds: object) -> str:

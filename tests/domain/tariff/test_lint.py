@@ -302,6 +302,7 @@ def test_limits_that_cannot_be_meant_are_found(limits: dict[str, PriceLimit], co
         (version(element(energy("1", "81"))), "vat_implausible"),
         (version(element(energy("1")), type=None), "type_missing"),
         (version(element(parking("1"))), "energy_is_free"),
+        (version(element(energy("0"), parking("0"))), "everything_is_free"),
         (version(element(energy("1"), when=when(holiday=False))), "holidays_missing"),
         (version(element(energy("1")), holiday_calendar="DE-BY"), "holidays_unused"),
         (version(element(energy("1")), idle_grace_s=600), "grace_without_fee"),
