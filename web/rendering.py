@@ -92,6 +92,7 @@ def _environment() -> Environment:
         exact=wording.exact,
         grouped=wording.grouped,
         local=wording.local,
+        dated=wording.dated,
         money=wording.money,
         power=wording.power,
         words=wording.words,

@@ -192,6 +192,11 @@ def local(at: datetime, zone: str) -> str:
     return at.astimezone(ZoneInfo(zone)).strftime("%d %b %H:%M:%S %Z")
 
 
+def dated(at: datetime, zone: str) -> str:
+    """As `local`, with its year: for what is looked up long after."""
+    return at.astimezone(ZoneInfo(zone)).strftime("%d %b %Y %H:%M:%S %Z")
+
+
 def _decimals(value: int, places: int) -> str:
     sign, size = ("-" if value < 0 else ""), abs(value)
     whole, fraction = divmod(size, 10**places)

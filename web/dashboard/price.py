@@ -4,9 +4,12 @@ Reads the JSON of `holdfast.domain.pricing.breakdown`. Old settlements are shown
 they have.
 """
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from holdfast.domain.finding import Severity
 from holdfast.store.tables import Settlement
@@ -76,33 +79,38 @@ class Price:
     findings: tuple[tuple[Tone, str], ...]
 
 
-def explain(settlement: Settlement) -> Price:
-    """The price of a settlement."""
+def explain(settlement: Settlement, zone: str = "UTC") -> Price:
+    """The price of a settlement, on the clock of a site."""
     return explain_breakdown(
         settlement.breakdown,
         currency=settlement.currency,
         excl=settlement.excl_vat,
         incl=money(settlement.amount_minor, settlement.currency),
+        zone=zone,
     )
 
 
-def explain_estimate(body: Mapping[str, Any]) -> Price:
-    """The price of a session that did not happen."""
+def explain_estimate(body: Mapping[str, Any], zone: str = "UTC") -> Price:
+    """The price of a session that did not happen, on the clock of a site."""
     currency = _text(body, "currency")
     incl = Quantity(_text(body, "incl_vat"), currency)
     return explain_breakdown(
-        body["breakdown"], currency=currency, excl=body.get("excl_vat"), incl=incl
+        body["breakdown"], currency=currency, excl=body.get("excl_vat"), incl=incl, zone=zone
     )
 
 
 def explain_breakdown(
-    body: Mapping[str, Any], *, currency: str, excl: str | None, incl: Quantity
+    body: Mapping[str, Any], *, currency: str, excl: str | None, incl: Quantity, zone: str = "UTC"
 ) -> Price:
     """Any price in the form of `holdfast.domain.pricing.breakdown`."""
     lines = _list(body, "lines")
+    kinds = Counter((line.get("dimension"), line.get("reason")) for line in lines)
     return Price(
         currency=currency,
-        lines=tuple(_line(line) for line in lines[:LINES_SHOWN]),
+        lines=tuple(
+            _line(line, zone if kinds[line.get("dimension"), line.get("reason")] > 1 else None)
+            for line in lines[:LINES_SHOWN]
+        ),
         lines_more=max(0, len(lines) - LINES_SHOWN),
         adjustments=tuple(
             _sum(_adjustment(item), item, "_exact") for item in _list(body, "adjustments")
@@ -121,11 +129,12 @@ def explain_breakdown(
     )
 
 
-def _line(line: Mapping[str, Any]) -> PriceLine:
+def _line(line: Mapping[str, Any], zone: str | None) -> PriceLine:
+    """`zone`: on whose clock it says when it began; None where nothing is like it."""
     quantity, unit = _text(line, "quantity"), _text(line, "unit")
     return PriceLine(
         name=DIMENSIONS.get(_text(line, "dimension"), words(_text(line, "dimension").lower())),
-        note=_note(line),
+        note=", ".join(part for part in (_since(line, zone), _note(line)) if part),
         quantity=quantity,
         unit="time" if unit == "session" else unit,
         unit_price=_text(line, "unit_price"),
@@ -134,6 +143,12 @@ def _line(line: Mapping[str, Any]) -> PriceLine:
         excl=_text(line, "excl_vat_exact"),
         incl=_text(line, "incl_vat_exact"),
     )
+
+
+def _since(line: Mapping[str, Any], zone: str | None) -> str:
+    if zone is None or not isinstance(line.get("started_at"), str):
+        return ""
+    return f"from {datetime.fromisoformat(line['started_at']).astimezone(ZoneInfo(zone)):%H:%M}"
 
 
 def _note(line: Mapping[str, Any]) -> str:

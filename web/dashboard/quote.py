@@ -31,7 +31,7 @@ EVSE_MAX = 999
 KWH_MAX = Decimal(10_000)
 MINUTES_MAX = Decimal(44_640)  # 31 days
 
-WHO = {"anybody": "Anybody", "ad_hoc": "Whoever pays ad hoc", "token": "This token"}
+WHO = {"anybody": "Anybody", "ad_hoc": "Ad hoc payment", "token": "This token"}
 FIELDS = ("station", "evse", "who", "token", "at", "kwh", "minutes", "parked", "lang")
 USUAL = {"evse": "1", "who": "ad_hoc", "kwh": "20", "minutes": "60", "parked": "0", "lang": "en"}
 FORMATS = {"en": "en-GB"}  # the dashboard's own English has a day of 24 hours
@@ -139,7 +139,7 @@ def _view(found: Quote, at: datetime, zone: str, language: str) -> QuoteView:
         groups=tuple(sorted(found.group_keys)),
         considered=tuple(_reason(item) for item in found.considered),
         elsewhere=tuple(_reason(item) for item in found.elsewhere),
-        estimate=None if found.estimate is None else explain_estimate(found.estimate),
+        estimate=None if found.estimate is None else explain_estimate(found.estimate, zone),
     )
 
 

@@ -156,10 +156,11 @@ async def read_session(
     terms = await read_terms(db, session)
     signatures = await db.scalar(told_findings(session.id)) or ()
     line = session_line(row)
+    zone = await _zone(db, organization_id, session.site_id)
     return SessionView(
         id=session.id,
         line=line,
-        zone=await _zone(db, organization_id, session.site_id),
+        zone=zone,
         transaction_id=session.transaction_id,
         token_type=session.token_type,
         account=await _account(db, organization_id, session.account_id),
@@ -175,7 +176,7 @@ async def read_session(
         settled_minor=None if settlement is None else settlement.settled_minor,
         settled_at=None if settlement is None else settlement.settled_at,
         deadline_at=None if settlement is None else settlement.deadline_at,
-        price=None if settlement is None else explain(settlement),
+        price=None if settlement is None else explain(settlement, zone),
         events=await _events(db, organization_id, session, terms, line.currency),
         state_since=await _state_since(db, organization_id, session, settlement),
         findings=tuple(finding_of(item) for item in (*session.findings, *signatures)),

@@ -156,6 +156,10 @@ async def assign(visit: Visit) -> Response:
     audience, station = form.get("audience", ""), form.get("station", "").strip()
     kind, _, audience_id = audience.partition(":")
     evse = form.get("evse", "").strip()
+    if station and form.get("site", ""):
+        raise Invalid("station", station, "choose a site or name one station, not both")
+    if evse and not station:
+        raise Invalid("EVSE", evse, "name its station too")
     scope = Scope(
         site_id=_chosen(form.get("site", ""), "site"),
         station=station or None,

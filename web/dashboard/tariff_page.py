@@ -25,6 +25,7 @@ from web.dashboard.actors import key_names
 from web.dashboard.tariff_decisions import tariff_id_of
 from web.dashboard.tariff_places import Applies, applies
 from web.dashboard.tariff_states import DRAFT, VERSION
+from web.dashboard.tariff_what_if import surroundings_of
 from web.dashboard.tariffs import price_of
 from web.visit import Visit
 from web.wording import Badge, badge
@@ -46,6 +47,7 @@ class VersionLine:
     lines: tuple[str, ...]
     open: bool
     scheduled: bool
+    withdrawn: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,9 +65,10 @@ class DraftLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TariffView:
-    """The page. `sites` and `audiences` are what an assignment may name."""
+    """The page, on the clock of `zone`. `sites` and `audiences` are what may be assigned."""
 
     tariff: Tariff
+    zone: str
     retired: bool
     versions: tuple[VersionLine, ...]
     versions_more: int
@@ -90,6 +93,7 @@ async def show_tariff(visit: Visit) -> Response:
     )
     view = TariffView(
         tariff=tariff,
+        zone=(await surroundings_of(visit.db, organization_id)).zone,
         retired=tariff.retired_at is not None,
         versions=versions,
         versions_more=more,
@@ -135,6 +139,7 @@ async def _versions(
                 lines=() if text is None else tuple(line.text for line in text.lines),
                 open=life.ends_at is None and life.state.value in ("scheduled", "in_force"),
                 scheduled=life.state.value == "scheduled",
+                withdrawn=life.state.value == "withdrawn" and life.ends_at is not None,
             )
         )
     return tuple(lines), max(0, len(lives) - len(lines))

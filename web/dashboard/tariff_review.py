@@ -34,6 +34,7 @@ from web.dashboard.tariff_what_if import (
     read_imagined,
     surroundings_of,
 )
+from web.dashboard.tariffs import price_in_words
 from web.live_page import bounded
 from web.visit import Visit
 from web.wording import Badge, badge
@@ -61,6 +62,7 @@ class ReviewView:
     hands: tuple[Hand, ...]
     old: str | None
     differences: tuple[str, ...]
+    words: tuple[str, ...]
     meaning: Meaning
     curve: WeekCurve | None
     old_curve: WeekCurve | None
@@ -134,6 +136,7 @@ async def _show(visit: Visit, tariff: Tariff, draft: TariffDraft) -> Response:
         hands=_hands(draft, names),
         old=None if row is None else f"version {row.number}",
         differences=_differences(old, meaning.tariff),
+        words=_words(meaning.tariff, around.zone_of(asked.site), max(now, draft.valid_from or now)),
         meaning=meaning,
         curve=curve,
         old_curve=old_curve,
@@ -146,6 +149,14 @@ async def _show(visit: Visit, tariff: Tariff, draft: TariffDraft) -> Response:
         body=body_text(draft.body),
     )
     return visit.page("tariff_review.html", view=view, **CHOICES)
+
+
+def _words(new: Version | None, zone: str, at: datetime) -> tuple[str, ...]:
+    """The whole price of the draft: who reads a first one has no difference to read."""
+    if new is None:
+        return ()
+    text = price_in_words(new, zone, at)
+    return (*(line.text for line in text.lines), *text.notes)
 
 
 def _differences(old: Version | None, new: Version | None) -> tuple[str, ...]:

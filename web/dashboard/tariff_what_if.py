@@ -196,7 +196,7 @@ async def meaning_of(
     curve = week_curve(linted.tariff, context, monday)
     price, no_price = None, imagined if isinstance(imagined, str) else ""
     if isinstance(imagined, Imagined):
-        price = explain_estimate(estimate(linted.tariff, imagined, context))
+        price = explain_estimate(estimate(linted.tariff, imagined, context), zone)
     return Meaning(
         summary=Summary(items=items),
         slots=_slots(items, json=json),

@@ -15,6 +15,7 @@ from holdfast.domain.tariff.display import shown_price
 from holdfast.domain.tariff.form import tariff_from_json
 from holdfast.domain.tariff.templates import BY_KEY, TEMPLATES
 from holdfast.domain.tariff.version import TariffInvalid
+from holdfast.domain.tariff.version import TariffVersion as Version
 from holdfast.services import audit
 from holdfast.services.price_words.price_text import PriceText, price_text
 from holdfast.services.refusal import Invalid
@@ -145,6 +146,11 @@ def price_of(body: Mapping[str, Any], zone: str, at: datetime) -> PriceText | No
         tariff = tariff_from_json(body)
     except (TariffInvalid, ValueError):
         return None
+    return price_in_words(tariff, zone, at)
+
+
+def price_in_words(tariff: Version, zone: str, at: datetime) -> PriceText:
+    """What a tariff costs whoever is in no group, in the dashboard's language."""
     shown = shown_price(compile_tariff(tariff), PriceContext(zone=zone), at)
     return price_text(shown, DISPLAY_LANGUAGE)
 

@@ -44,13 +44,29 @@ function options(said) {
     scales: { y: { range: (_chart, low, high) => [Math.min(0, low * 1.1), Math.max(0.01, high * 1.1)] } },
     axes: [
       { ...axis, space: 84, values: (_chart, splits) => splits.map((at) => tick.format(at * 1000)) },
-      { ...axis, size: 66 },
+      { ...axis, size: 66, label: `${place.dataset.currency} per kWh`, labelSize: 20, labelFont: "12px system-ui, sans-serif" },
     ],
     series: [
       { label: zone, value: (_chart, at) => (at == null ? "-" : tick.format(at * 1000)) },
       { label: "Price per kWh", stroke: colour("--hf-accent"), fill: colour("--hf-accent-pale"), width: 2, points: { show: false }, paths: window.uPlot.paths.stepped({ align: 1 }), value: (_chart, value) => price(value) },
     ],
   };
+}
+
+// A step is drawn as far as the next value: before a hole, the last price gets its own end.
+function held(said) {
+  const at = [];
+  const price = [];
+  said.at.forEach((start, number) => {
+    const before = said.price[number - 1];
+    if (said.price[number] == null && before != null) {
+      at.push(start - 1);
+      price.push(before);
+    }
+    at.push(start);
+    price.push(said.price[number]);
+  });
+  return [at, price];
 }
 
 async function draw() {
@@ -65,7 +81,7 @@ async function draw() {
     return;
   }
   place.textContent = "";
-  plot = new window.uPlot(options(said), [said.at, said.price], place);
+  plot = new window.uPlot(options(said), held(said), place);
 }
 
 if (place) {

@@ -2,6 +2,7 @@
 // when the page opens, and again while it runs. uPlot is loaded before, by a script of its own.
 
 const HEIGHT = 260;
+const DAY_S = 86400;
 const REREAD_MS = 2000;
 
 const source = document.getElementById("figures");
@@ -25,6 +26,17 @@ function axis() {
   return { stroke: colour("--hf-ink"), grid, ticks: grid, font: "12px system-ui, sans-serif" };
 }
 
+const named = (label) => ({ label, labelSize: 20, labelFont: "12px system-ui, sans-serif" });
+
+// At most six, whole days apart; also where there is but one day.
+function daySplits(first, last) {
+  const count = Math.round((last - first) / DAY_S) + 1;
+  const step = Math.ceil(count / 6);
+  return Array.from({ length: Math.ceil(count / step) }, (_none, number) => first + number * step * DAY_S);
+}
+
+const midnight = (day) => Date.parse(`${day}T00:00:00Z`) / 1000;
+
 const money = (currency) => (_plot, value) => (value == null ? "-" : `${value.toFixed(2)} ${currency}`);
 
 function barOptions(figures) {
@@ -36,8 +48,8 @@ function barOptions(figures) {
     scales: { x: { time: false, range: () => [-0.6, last + 0.6] }, y: { range: (_plot, _low, high) => [0, Math.max(1, high * 1.1)] } },
     cursor: { drag: { x: false, y: false }, points: { show: false } },
     axes: [
-      { ...axis(), grid: { show: false }, splits: () => [0, 5, 10, 15, last], values: (_plot, splits) => splits.map((at) => short(figures.bars[at] ?? "")) },
-      { ...axis(), size: 62, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 50000] },
+      { ...axis(), ...named(`Change in ${figures.currency}`), grid: { show: false }, splits: () => [0, 5, 10, 15, last], values: (_plot, splits) => splits.map((at) => short(figures.bars[at] ?? "")) },
+      { ...axis(), ...named("Sessions"), size: 56, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 50000] },
     ],
     series: [
       { label: figures.currency, value: (_plot, at) => (at == null ? "-" : figures.bars[at]) },
@@ -48,18 +60,20 @@ function barOptions(figures) {
 
 function dayOptions(figures) {
   const line = (label, stroke, more) => ({ label, stroke: colour(stroke), width: 2, points: { show: figures.days.length < 3 }, value: money(figures.currency), ...more });
-  const named = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", timeZone: "UTC" });
+  const first = midnight(figures.days[0]);
+  const last = midnight(figures.days.at(-1));
+  const day = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", timeZone: "UTC" });
   return {
     width: days.clientWidth,
     height: HEIGHT,
-    scales: { y: { range: (_plot, _low, high) => [0, Math.max(1, high * 1.1)] } },
+    scales: { x: { range: () => [first - DAY_S / 2, last + DAY_S / 2] }, y: { range: (_plot, _low, high) => [0, Math.max(0.01, high * 1.1)] } },
     cursor: { drag: { x: false, y: false } },
     axes: [
-      { ...axis(), space: 70, incrs: [1, 2, 7, 14, 30, 60, 90].map((day) => day * 86400), values: (_plot, splits) => splits.map((at) => named.format(at * 1000)) },
-      { ...axis(), size: 66 },
+      { ...axis(), splits: () => daySplits(first, last), values: (_plot, splits) => splits.map((at) => day.format(at * 1000)) },
+      { ...axis(), ...named(figures.currency), size: 56 },
     ],
     series: [
-      { label: "Day", value: (_plot, at) => (at == null ? "-" : named.format(at * 1000)) },
+      { label: "Day", value: (_plot, at) => (at == null ? "-" : day.format(at * 1000)) },
       line("As it was", "--hf-second", { dash: [6, 4] }),
       line("As it would have been", "--hf-accent"),
     ],
@@ -77,7 +91,13 @@ function none(place) {
   place.textContent = "No session priced yet.";
 }
 
+function offerCancel() {
+  const cancel = document.getElementById("cancel");
+  if (cancel) cancel.hidden = !document.getElementById("progress")?.hasAttribute("data-open");
+}
+
 async function draw() {
+  offerCancel(); // it may have ended before this script listened
   shown = state();
   const answer = await fetch(source.dataset.url, { headers: { "HX-Request": "true" } });
   if (!answer.ok) return;
@@ -90,12 +110,11 @@ async function draw() {
     return;
   }
   put(bars, barOptions(figures), [figures.bars.map((_name, at) => at), figures.sessions]);
-  put(days, dayOptions(figures), [figures.days.map((day) => Date.parse(`${day}T00:00:00Z`) / 1000), figures.before, figures.after]);
+  put(days, dayOptions(figures), [figures.days.map(midnight), figures.before, figures.after]);
 }
 
 document.addEventListener("htmx:after:swap", () => {
-  const cancel = document.getElementById("cancel");
-  if (cancel) cancel.hidden = !document.getElementById("progress")?.hasAttribute("data-open");
+  offerCancel();
   if (state() === shown || timer) return;
   timer = window.setTimeout(() => {
     timer = 0;

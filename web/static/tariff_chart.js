@@ -35,6 +35,8 @@ function lines(series) {
   return shown;
 }
 
+const named = (label) => ({ label, labelSize: 20, labelFont: "12px system-ui, sans-serif" });
+
 function options(series) {
   const ink = colour("--hf-ink");
   const grid = { stroke: colour("--hf-line"), width: 1 };
@@ -49,8 +51,8 @@ function options(series) {
     cursor: { drag: { x: false, y: false } },
     axes: [
       { ...axis, splits: () => Array.from({ length: 7 }, (_none, number) => series.from + DAY_S * (number + 0.5)), grid: { show: false }, ticks: { show: false }, values: (_plot, splits) => splits.map((at) => (place.clientWidth < 480 ? day.format(at * 1000).slice(0, 3) : day.format(at * 1000))) },
-      { ...axis, size: 62, values: (_plot, values) => values.map(money) },
-      { ...axis, scale: "hour", side: 1, show: isTimed(series), size: 56, grid: { show: false }, values: (_plot, values) => values.map(money) },
+      { ...axis, ...named(`${series.currency} per kWh`), size: 56, values: (_plot, values) => values.map(money) },
+      { ...axis, ...named(`${series.currency} per hour`), scale: "hour", side: 1, show: isTimed(series), size: 56, grid: { show: false }, values: (_plot, values) => values.map(money) },
     ],
     series: [{ label: series.zone, value: (_plot, at) => (at == null ? "-" : exactly.format(at * 1000)) }, ...lines(series)],
   };

@@ -38,6 +38,14 @@ document.addEventListener("htmx:after:swap", (event) => {
   if (response.status < 400 && document.getElementById("not-taken").dataset.source === sourceElement.id) complain("", "");
 });
 form.addEventListener("input", () => mark(false));
+// A step is in Wh of energy and in seconds of time.
+form.addEventListener("change", (event) => {
+  if (!/\.price_components\.\d+\.type$/.test(event.target.name)) return;
+  const label = document.querySelector(`label[for="${event.target.id.replace(/type$/, "step_size")}"]`);
+  const unit = label.querySelector(".faint") ?? label.appendChild(document.createElement("span"));
+  unit.className = "faint";
+  unit.textContent = { ENERGY: " Wh", FLAT: "" }[event.target.value] ?? " s";
+});
 form.addEventListener("submit", (event) => {
   const wish = event.submitter?.value ?? "";
   if (!["save", "overwrite", "submit", "show", "to-json", "to-form"].includes(wish)) mark(false);
