@@ -6,11 +6,12 @@ with the driver's groups and with the site's zone: what a person changes later c
 that begin later. The rest is looked up when it is priced, and only where the tariff asks for it:
 the market's prices, and what the same driver used and spent before under the same tariff.
 
-Earlier sessions are those that *started* before this one, under any version of the tariff, and are
-settled by now; a waived one took nothing from an allowance or a cap. Two sessions of a driver that
-run at the same time may thus both find an allowance untouched, whichever is settled first: neither
-waits for the other. What a settlement found is written into its breakdown (`context`), and a
-repricing takes it from there, as long as the session lies inside what was asked for then.
+Earlier sessions are those under any version of the tariff that are settled by now; a waived one
+took nothing from an allowance or a cap. For an allowance only those count that *started* before
+this one, so that what its driver was shown at the start holds: two that run at the same time may
+both find it untouched. For a cap all count, whichever started first: the day costs no more.
+What a settlement found is written into its breakdown (`context`), and a repricing takes it from
+there, as long as the session lies inside what was asked for then.
 """
 
 from collections.abc import Mapping
@@ -18,7 +19,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, select, tuple_
+from sqlalchemy import ColumnElement, func, or_, select, true, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from holdfast.domain.pricing.boundaries import boundaries_of
@@ -172,7 +173,8 @@ def counts_days(tariff: CompiledTariff) -> bool:
 
 
 async def earlier_sessions(db: AsyncSession, session: Session, from_at: datetime) -> Earlier:
-    """What the driver of a session had under its tariff, since an instant, before it began."""
+    """What the driver of a session had under its tariff since an instant: used before it began,
+    spent before it is settled."""
     if session.account_id is not None:
         driver: ColumnElement[bool] = Session.account_id == session.account_id
     elif session.token_id is not None:
@@ -185,15 +187,27 @@ async def earlier_sessions(db: AsyncSession, session: Session, from_at: datetime
         .where(TariffVersion.id == session.tariff_version_id)
         .scalar_subquery()
     )
-    rows = await db.scalars(
+    # Those that were settled after this one counted it: it must not count them in its turn.
+    priced_at = (
+        select(Settlement.priced_at).where(Settlement.session_id == session.id).scalar_subquery()
+    )
+    began_before = tuple_(Session.started_at, Session.id) < tuple_(began_at, session.id)
+    settled_before = func.coalesce(Settlement.priced_at < priced_at, true())
+    rows = await db.execute(
         owned(Session, session.organization_id)
-        .with_only_columns(Settlement.breakdown["context"]["days"], maintain_column_froms=True)
+        .with_only_columns(
+            Settlement.breakdown["context"]["days"],
+            began_before,
+            settled_before,
+            maintain_column_froms=True,
+        )
         .join(Settlement, Settlement.session_id == Session.id)
         .join(TariffVersion, TariffVersion.id == Session.tariff_version_id)
         .where(
             driver,
+            Session.id != session.id,
             Session.started_at > from_at - LONGEST,
-            tuple_(Session.started_at, Session.id) < tuple_(began_at, session.id),
+            or_(began_before, settled_before),
             func.coalesce(Session.ended_at, Session.ended_by_us_at) >= from_at,
             TariffVersion.tariff_id == tariff_id,
             Settlement.outcome.is_distinct_from("waived"),
@@ -201,7 +215,22 @@ async def earlier_sessions(db: AsyncSession, session: Session, from_at: datetime
         .order_by(Session.started_at.desc())
         .limit(EARLIER_MAX)
     )
-    return earlier_of(totals_from_json(days) for days in rows if days)
+    found = [(totals_from_json(days), began, settled) for days, began, settled in rows if days]
+    return Earlier(
+        used=earlier_of(totals for totals, began, _ in found if began).used,
+        spent=earlier_of(totals for totals, _, settled in found if settled).spent,
+    )
+
+
+async def in_line(db: AsyncSession, session: Session) -> None:
+    """Sessions of a driver whose prices depend on each other are settled one after the other: the
+    second waits here until the first is written down. Raises TariffInvalid."""
+    driver = session.account_id or session.token_id
+    if driver is None or session.tariff_version_id is None:
+        return
+    if counts_days(await compiled_version(db, session.tariff_version_id)):
+        lock = func.hashtextextended(f"earlier_sessions:{driver}", 0)
+        await db.execute(select(func.pg_advisory_xact_lock(lock)))
 
 
 def local_days(session: Session, zone: str, until_at: datetime | None = None) -> tuple[str, str]:

@@ -20,6 +20,7 @@ from holdfast.domain.finding import Finding
 from holdfast.domain.quality import session_findings
 from holdfast.services.charges import charge_account
 from holdfast.services.outbox import notify, tell
+from holdfast.services.price_terms import in_line
 from holdfast.services.session_course import MESSAGES_MISSING, end_of
 from holdfast.services.session_decisions import waiver_of
 from holdfast.services.session_price import Bill, bill_nothing, bill_session, blocking
@@ -113,6 +114,7 @@ async def _bill(
 ) -> Bill:
     """What it costs. Where nobody pays, a price that cannot be found does not matter."""
     try:
+        await in_line(db, session)
         return await bill_session(db, session, now)
     except SQLAlchemyError:
         raise

@@ -1,5 +1,6 @@
 """Sessions priced from rows: by frozen terms, by what the driver had before, in any order."""
 
+import asyncio
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -153,6 +154,34 @@ async def test_a_cap_of_the_day_counts_what_the_driver_spent_before(place: Place
     assert amounts == [600, 600, 600, 300]
     earlier = (await place.settle(second)).breakdown["context"]["earlier"]
     assert [item["incl_vat"] for item in earlier["spent"]] == ["6"]
+
+
+async def test_sessions_side_by_side_never_cost_more_than_the_cap_of_their_day(
+    place: Place,
+) -> None:
+    """Whichever is settled first, also where all are settled at the same moment; an allowance is
+    what was shown at the start."""
+    allowance = {"type": "ENERGY", "quantity": "4", "per": "day"}
+    await retariffed(place, daily_cap={"incl_vat": "9.00"}, allowances=[allowance])
+    mine, token_id = await account(place.db_sessions, place.made, billing="invoice")
+    ids = [
+        await place.session(at_min=minute, account_id=mine, token_id=token_id)
+        for minute in range(4)
+    ]
+    for session_id in ids:
+        await place.sample(session_id, (60, 12_000, None))
+
+    last = await place.settle(ids[3])
+    await asyncio.gather(*(place.settle(session_id) for session_id in ids[:3]))
+    settled = [await place.settle(session_id) for session_id in ids]
+    results = [await place.steps.reprice_session(LateOrder(session_id=one)) for one in ids]
+    async with place.db_sessions.begin() as db:
+        fresh = await context_of(db, await db.get_one(Session, ids[3]))
+
+    assert last.amount_minor == 400
+    assert sum(one.amount_minor for one in settled) == 900
+    assert {one.difference_minor for one in results} == {0}
+    assert not fresh.earlier.spent
 
 
 async def test_a_repricing_takes_what_was_earlier_from_the_settlement(place: Place) -> None:
