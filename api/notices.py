@@ -10,7 +10,20 @@ from pydantic import SecretStr
 
 from holdfast.contracts.names import NOTIFY_CHANNEL
 
-TOPICS = frozenset({"sessions", "stations", "orders", "payments", "frames", "outbox", "variables"})
+TOPICS = frozenset(
+    {
+        "sessions",
+        "stations",
+        "orders",
+        "payments",
+        "frames",
+        "outbox",
+        "variables",
+        "local_lists",
+        "tariffs",
+        "simulations",
+    }
+)
 SUBSCRIBERS_MAX = 2_000
 ALIVE_EVERY_S = 20.0
 RECONNECT_MAX_S = 5.0
