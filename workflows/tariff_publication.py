@@ -142,7 +142,7 @@ class TariffPublication:
             last = min(until, seen.ends_at or until)
             if seen.asked:
                 woken = await patience.pause(
-                    last, lambda: self._stirred(changes), f"{seen.asked} places have not answered"
+                    last, lambda: self._stirred(changes), f"waits for answers, {seen.asked} open"
                 )
             else:
                 woken = await self._rest(changes, last)

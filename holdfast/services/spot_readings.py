@@ -87,7 +87,8 @@ async def _write(db: AsyncSession, feed: SpotFeed, found: SpotReading | str) -> 
         return
     problem = None
     if found.left_out:
-        problem = f"{found.left_out} prices were left out: {'; '.join(found.problems)}"
+        were = "price was" if found.left_out == 1 else "prices were"
+        problem = f"{found.left_out} {were} left out: {'; '.join(found.problems)}"
     try:
         done = await write_prices(db, feed, found.intervals)
     except Invalid as error:
