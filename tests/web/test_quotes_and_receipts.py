@@ -8,7 +8,7 @@ from holdfast.store import tables as t
 from holdfast.store.database import Sessions
 from tests.web.conftest import SignIn
 from tests.web.network import Network
-from web.dashboard.price import explain_breakdown
+from web.dashboard.price import explain_breakdown, explain_estimate
 from web.wording import money
 
 
@@ -206,3 +206,24 @@ def test_a_breakdown_names_reservations_caps_days_and_markets() -> None:
         "Cap per day, 2026-03-04",
         "Rounding of each line",
     ]
+
+
+def test_lines_of_a_kind_are_told_apart_by_the_sites_clock() -> None:
+    line = {"reason": "used", "dimension": "ENERGY", "quantity": "1", "unit": "kWh"}
+    body = {
+        "currency": "EUR",
+        "incl_vat": "1.00",
+        "breakdown": {
+            "lines": [
+                {**line, "started_at": "2026-03-04T18:00:00+00:00"},
+                {**line, "started_at": "2026-03-04T21:00:00+00:00"},
+                {**line, "started_at": "2026-03-04T18:00:00+00:00", "dimension": "PARKING_TIME"},
+            ],
+            "findings": [{"code": "interpolated"}, {"code": "price_capped"}],
+        },
+    }
+
+    price = explain_estimate(body, "Europe/Berlin")
+
+    assert [each.note for each in price.lines] == ["from 19:00", "from 22:00", ""]
+    assert [text for _, text in price.findings] == ["Price capped"]

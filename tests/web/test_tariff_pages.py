@@ -95,6 +95,8 @@ async def test_a_price_is_written_by_one_person_and_approved_by_another(
     await editor.press("submit", **{PRICE: "0.59"})
     stale = await reviewer.send(f"{editor.path}/approve", revision="3")
     assert stale.status_code == 409, "approved what nobody had read"
+    read = await reviewer.page(f"{editor.path}/review")
+    assert "€0.7021 per kWh" in read.one("section", aria_labelledby="differences-title").text
     approved = await reviewer.send(f"{editor.path}/approve", revision="6", note="Fine")
     assert approved.status_code == 303, approved.text
 
@@ -218,6 +220,13 @@ async def test_a_tariff_is_assigned_ended_withdrawn_and_retired(
     assert "Scheduled" in page.text
     assert "Withdraw version 1" in page.text
 
+    for place in (
+        {"station": "", "evse": "1"},
+        {"station": "HAM-01", "site": str(network.site_id)},
+    ):
+        refused = await author.send(f"{path}/assignments", audience="ad_hoc", **place)
+        assert refused.status_code == 422, refused.text
+        assert str(network.site_id) not in refused.text, "an id that nobody typed"
     answer = await author.send(
         f"{path}/assignments", audience="ad_hoc", site="", station="HAM-01", evse="1"
     )
@@ -231,6 +240,7 @@ async def test_a_tariff_is_assigned_ended_withdrawn_and_retired(
     assert withdrawn.status_code == 303
     page = await author.page(path)
     assert "Withdrawn" in page.text
+    assert "was to come into force on 01 Jan 2199 00:00:00" in page.text
     assert "wrong price" in page.text
     assert (await author.send(f"{path}/retire", reason="no longer sold")).status_code == 303
     page = await author.page(path)

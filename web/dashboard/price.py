@@ -91,11 +91,17 @@ def explain(settlement: Settlement, zone: str = "UTC") -> Price:
 
 
 def explain_estimate(body: Mapping[str, Any], zone: str = "UTC") -> Price:
-    """The price of a session that did not happen, on the clock of a site."""
+    """The price of a session that did not happen, on the clock of a site.
+
+    Between which readings its energy flowed is nothing that anybody wants to know of it.
+    """
     currency = _text(body, "currency")
     incl = Quantity(_text(body, "incl_vat"), currency)
+    breakdown = body["breakdown"]
+    told = [item for item in _list(breakdown, "findings") if item.get("code") != "interpolated"]
+    breakdown = {**breakdown, "findings": told}
     return explain_breakdown(
-        body["breakdown"], currency=currency, excl=body.get("excl_vat"), incl=incl, zone=zone
+        breakdown, currency=currency, excl=body.get("excl_vat"), incl=incl, zone=zone
     )
 
 
