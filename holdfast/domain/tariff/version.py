@@ -313,8 +313,10 @@ class TariffVersion:
 def _require_decimal(field: str, value: Decimal, most: Decimal, decimals: int) -> None:
     if not isinstance(value, Decimal) or not value.is_finite() or not 0 <= value <= most:
         raise TariffInvalid(field, value, f"use a decimal from 0 to {most}")
-    exponent = value.normalize().as_tuple().exponent
-    if isinstance(exponent, int) and exponent < -decimals:
+    # Asked first: 1E-999999999 normalizes to zero, and would be a fraction that takes all memory.
+    too_fine = bool(value) and value.adjusted() < -decimals
+    exponent = 0 if too_fine else value.normalize().as_tuple().exponent
+    if too_fine or (isinstance(exponent, int) and exponent < -decimals):
         raise TariffInvalid(field, value, f"use at most {decimals} decimals")
 
 
