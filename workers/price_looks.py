@@ -37,25 +37,32 @@ class PriceLooks:
     async def round(self, now: datetime | None = None) -> bool:
         """Note answers, look at who is due. True: there is more to do."""
         now = now or datetime.now(UTC)
+        # By themselves: rows of the ledger are not kept locked while a look waits for its turn.
         async with self._sessions.begin() as db:
-            lock = func.pg_try_advisory_xact_lock(func.hashtextextended(LOCK, 0))
-            if not await db.scalar(select(lock)):
+            if not await self._mine(db):
                 return False
             answered = await shown_prices.answered_versions(db, VERSIONS_MAX)
             if answered:
-                await publications.look_again(
-                    db, await shown_prices.note_answers(db, answered, now)
-                )
+                refused = await shown_prices.note_answers(db, answered, now)
+                await publications.look_again(db, refused)
+                await notify(db, ["tariffs", "outbox"])
+        async with self._sessions.begin() as db:
+            if not await self._mine(db):
+                return False
             due = await price_looks.due_stations(db, now, BATCH)
             prices, orders = Prices(now), 0
             # In the order in which a publication goes through them: neither waits on the other.
             for station_id in sorted(due):
                 orders += await self._look(db, station_id, prices)
-            if answered or orders:
+            if orders:
                 await notify(db, ["tariffs", "orders", "outbox"])
         # The relay and the wakes share this process: a long queue must not keep them waiting.
         await asyncio.sleep(0)
         return len(due) == BATCH
+
+    async def _mine(self, db: AsyncSession) -> bool:
+        lock = func.pg_try_advisory_xact_lock(func.hashtextextended(LOCK, 0))
+        return bool(await db.scalar(select(lock)))
 
     async def _look(self, db: AsyncSession, station_id: UUID, prices: Prices) -> int:
         """One that cannot be priced leaves the others alone."""

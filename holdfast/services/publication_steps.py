@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from holdfast.contracts import tariff_publications as contract
 from holdfast.services import audit, partner_tariffs, shown_prices
 from holdfast.services.outbox import notify
-from holdfast.services.publications import OPEN_STATES, refresh, versions_of
+from holdfast.services.publications import OPEN_STATES, in_line, refresh, versions_of
 from holdfast.services.refusal import NotFound
 from holdfast.services.scope import belongs, owned
 from holdfast.services.station_abilities import abilities_of
@@ -32,6 +32,7 @@ TEMPORAL_UI = "temporal-ui"
 async def look(db: AsyncSession, publication_id: UUID, now: datetime) -> contract.PublicationSeen:
     """Write down what stations answered since; how the publication stands. Raises NotFound."""
     publication = await _publication(db, publication_id)
+    await in_line(db, publication.organization_id)
     versions = await versions_of(db, publication.tariff_id)
     await shown_prices.note_answers(db, [version.id for version, _ in versions], now)
     return await _seen(db, publication, now)
@@ -174,7 +175,10 @@ async def note_attention(db: AsyncSession, publication_id: UUID, reason: str | N
 async def _publication(
     db: AsyncSession, publication_id: UUID, *, lock: bool = False
 ) -> Publication:
-    publication = await db.get(Publication, publication_id, with_for_update=lock or None)
+    publication = await db.get(Publication, publication_id)
     if publication is None:
         raise NotFound("publication", publication_id)
+    if lock:
+        await in_line(db, publication.organization_id)
+        await db.refresh(publication, with_for_update=True)
     return publication

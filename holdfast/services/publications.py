@@ -61,9 +61,17 @@ def start_message(
     )
 
 
+async def in_line(db: AsyncSession, organization_id: UUID) -> None:
+    """Whoever changes publications or what stations show waits here, before any lock of those: each
+    looks at what others of the organization are about to write."""
+    lock = func.hashtextextended(f"publications:{organization_id}", 0)
+    await db.execute(select(func.pg_advisory_xact_lock(lock)))
+
+
 async def begin(db: AsyncSession, version: TariffVersion, actor: str) -> Publication:
     """The row and the start of its workflow, in the transaction that made the version; versions of
     the same tariff that are on their way are told of it. A repeat begins nothing. Audited."""
+    await in_line(db, version.organization_id)
     found: Publication | None = await db.scalar(
         insert(Publication)
         .values(
@@ -119,6 +127,7 @@ async def refresh(
 
     A version in force that was never published, or whose publication was over, goes live (again).
     """
+    await in_line(db, organization_id)
     for tariff_id in sorted(set(tariff_ids))[:TARIFFS_MAX]:
         version = await version_in_force(db, organization_id, tariff_id, now)
         if version is not None:

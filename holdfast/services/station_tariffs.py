@@ -24,7 +24,7 @@ from holdfast.domain.tariff.station_tariff import Words, station_tariff
 from holdfast.services import shown_prices
 from holdfast.services.orders import place_order
 from holdfast.services.price_looks import note_look
-from holdfast.services.publications import SYSTEM, ensure
+from holdfast.services.publications import SYSTEM, ensure, in_line
 from holdfast.services.shown_prices import Showing, Slot
 from holdfast.services.station_abilities import Abilities
 from holdfast.services.station_prices import PlacePrice, Prices
@@ -195,6 +195,7 @@ class Round:
 
         Raises TariffInvalid, UnknownZone.
         """
+        await in_line(self.db, self.organization.id)
         # One look at a time: a second one would not see what the first is about to write.
         lock = func.hashtextextended(f"shown_prices:{station.id}", 0)
         await self.db.execute(select(func.pg_advisory_xact_lock(lock)))

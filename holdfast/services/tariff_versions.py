@@ -80,7 +80,7 @@ async def locked_tariff(db: AsyncSession, organization_id: UUID, tariff_id: UUID
     tariff = await db.scalar(
         owned(Tariff, organization_id)
         .where(Tariff.id == tariff_id)
-        .with_for_update()
+        .with_for_update(key_share=True)  # rows that name it may be written meanwhile
         .execution_options(populate_existing=True)
     )
     if tariff is None:
