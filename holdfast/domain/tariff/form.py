@@ -304,6 +304,8 @@ def _decimal(value: object, path: str) -> Decimal:
         raise TariffInvalid(path, value, expected)
     # The shortest text of a float is what its author wrote: 0.25 stays 0.25, never 0.2500000001.
     text = repr(value) if isinstance(value, float) else str(value)
+    if "_" in text:  # Python's own way to group digits: 0_1 would be one, not a tenth
+        raise TariffInvalid(path, value, expected)
     try:
         decimal = Decimal(text)
     except InvalidOperation:

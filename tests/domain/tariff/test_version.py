@@ -88,6 +88,8 @@ def test_a_tariff_survives_its_json(written: TariffVersion) -> None:
          "a decimal"),
         ("elements/0/price_components/0/price", "NaN", "elements[0].price_components[0].price",
          "a decimal"),
+        ("elements/0/price_components/0/price", "0_1", "elements[0].price_components[0].price",
+         "a decimal"),
         ("elements/0/price_components/0/price", None, "elements[0].price_components[0].price",
          "a decimal"),
         ("elements/0/price_components/0/vat", "190", "elements[0].price_components[0].vat",
