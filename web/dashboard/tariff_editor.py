@@ -177,7 +177,7 @@ async def _clash(visit: Visit, draft: TariffDraft, refused: Conflict) -> Clash:
     return Clash(
         title="Somebody saved it while you were typing.",
         text=(
-            f"{names.get(draft.changed_by, draft.changed_by)} made revision {draft.revision} "
+            f"{names.get(draft.changed_by, draft.changed_by)} made revision {draft.revision}, "
             f"{duration(ago)} ago. What you typed is still here, and not saved."
         ),
         may_overwrite=True,
