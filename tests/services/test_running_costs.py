@@ -254,7 +254,7 @@ async def test_one_odd_session_keeps_no_other_from_its_price(
     async with db_sessions.begin() as db:
         done = await running_costs.cost_due(db, datetime.now(UTC))
 
-    assert (done.sessions, done.unpriceable) == (4, {bad})
+    assert (done.sessions, done.unpriceable) == (4, frozenset({bad}))
     async with db_sessions() as db:
         costs = (await db.scalars(select(RunningCost))).all()
     assert {cost.session_id for cost in costs} == set(good)
