@@ -16,6 +16,9 @@ from holdfast.domain.tariff.version import DayOfWeek, Restrictions, TariffVersio
 BOXES_MAX = 4_000
 """Parts of what is uncovered; a tariff of people has a dozen."""
 
+CUTS_MAX = 100_000
+"""How often one question may take a box from another: a tariff of people needs some hundred."""
+
 DAYS_MAX = 800
 """A stretch of more days has every weekday, on a holiday and off."""
 
@@ -31,6 +34,19 @@ _ORDER = {day: number for number, day in enumerate(DayOfWeek)}
 
 class TooManyBoxes(ValueError):
     """A tariff so cut up that its gaps were not looked for to the end."""
+
+
+@dataclass(slots=True)
+class Effort:
+    """What one question, asked of all elements of a tariff, may still cost."""
+
+    cuts: int = CUTS_MAX
+
+    def spend(self, cuts: int) -> None:
+        """Raises `TooManyBoxes` where it is used up."""
+        self.cuts -= cuts
+        if self.cuts < 0:
+            raise TooManyBoxes
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,13 +161,15 @@ def grid_of(tariff: TariffVersion, *, since: date | None = None) -> Grid:
     )
 
 
-def uncovered(box: Box, others: Iterable[Box]) -> list[Box]:
+def uncovered(box: Box, others: Iterable[Box], effort: Effort | None = None) -> list[Box]:
     """What is in the box and in none of the others, as boxes that do not overlap.
 
     Raises `TooManyBoxes`.
     """
+    effort = Effort() if effort is None else effort
     left = [box] if all(box) else []
     for other in others:
+        effort.spend(len(left))
         remaining: list[Box] = []
         for part in left:
             remaining += _without(part, other)

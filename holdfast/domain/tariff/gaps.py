@@ -12,6 +12,7 @@ from holdfast.domain.finding import Finding, Severity
 from holdfast.domain.tariff.coverage import (
     Box,
     DayCell,
+    Effort,
     Grid,
     Span,
     TooManyBoxes,
@@ -46,20 +47,20 @@ GAPS_SAID_MAX = 5
 
 def coverage_findings(tariff: TariffVersion, place: LintPlace) -> Iterator[Finding]:
     """Gaps of each kind that the tariff prices at all, and prices that never apply."""
-    grid = grid_of(tariff, since=place.today)
+    grid, effort = grid_of(tariff, since=place.today), Effort()
     charging = [
         (number, element)
         for number, element in enumerate(tariff.elements)
         if _reservation(element) is None
     ]
-    yield from _never(grid, charging)
+    yield from _never(grid, charging, effort)
     for kind in Reservation:
         reserved = [
             (number, element)
             for number, element in enumerate(tariff.elements)
             if _reservation(element) is kind
         ]
-        yield from _never(grid, reserved)
+        yield from _never(grid, reserved, effort)
     elements = [element for _, element in charging]
     priced = {item.type for element in elements for item in element.price_components}
     if DimensionType.ENERGY not in priced and priced:
@@ -71,6 +72,12 @@ def coverage_findings(tariff: TariffVersion, place: LintPlace) -> Iterator[Findi
     for dimension in DimensionType:
         if dimension in priced:
             yield from _gaps(grid, elements, dimension)
+    if effort.cuts < 0:
+        yield Finding(
+            code="unreachable_not_checked",
+            detail="there are too many different cases to look for prices that never apply",
+            severity=Severity.REVIEW,
+        )
 
 
 def gap_words(grid: Grid, box: Box) -> str:
@@ -98,7 +105,9 @@ def gap_words(grid: Grid, box: Box) -> str:
     return ", ".join(parts) or "always"
 
 
-def _never(grid: Grid, elements: Sequence[tuple[int, TariffElement]]) -> Iterator[Finding]:
+def _never(
+    grid: Grid, elements: Sequence[tuple[int, TariffElement]], effort: Effort
+) -> Iterator[Finding]:
     """Prices that an earlier one takes every case from, and elements that no instant meets."""
     ahead: dict[DimensionType, list[tuple[int, Box]]] = {}
     for number, element in elements:
@@ -119,7 +128,7 @@ def _never(grid: Grid, elements: Sequence[tuple[int, TariffElement]]) -> Iterato
             named.add(kind)
             earlier = ahead.setdefault(kind, [])
             try:
-                left = uncovered(box, [other for _, other in earlier])
+                left = uncovered(box, [other for _, other in earlier], effort)
             except TooManyBoxes:
                 left = [box]
             if not left:
