@@ -124,6 +124,7 @@ class _Texts:
             "started_at": started_at.isoformat(),
             "quantity": decimal_text_of(quantity, per_unit_decimals),
             "unit": unit,
+            "element": rate.element,
             "unit_price": rate.price_text,
             "price_per": price_unit,
             "vat": rate.vat_text,

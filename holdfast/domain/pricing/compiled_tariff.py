@@ -143,7 +143,7 @@ def _compiled(tariff: TariffVersion, groups: frozenset[str]) -> CompiledTariff:
         context: {kind: [] for kind in DimensionType} for context in (None, *Reservation)
     }
     seen: list[Conditions] = []
-    for element in tariff.elements:
+    for number, element in enumerate(tariff.elements):
         if not _is_for(element, groups):
             continue
         rule, conditions, context = element.restrictions, None, None
@@ -155,7 +155,7 @@ def _compiled(tariff: TariffVersion, groups: frozenset[str]) -> CompiledTariff:
         for component in element.price_components:
             if component.type not in priced:  # of two of one type the first counts
                 priced.add(component.type)
-                rate = rate_of(component, tariff.tax_included)
+                rate = rate_of(component, tariff.tax_included, number)
                 found[context][component.type].append((conditions, rate))
     charging, used, unused = found[None], *(found[context] for context in Reservation)
     by_day = tariff.daily_cap is not None or any(

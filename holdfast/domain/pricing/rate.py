@@ -5,7 +5,7 @@ up in integers and divided once. Rates without a market's price that are not tax
 their denominators: `AMOUNT_SCALE` before tax, `AMOUNT_SCALE * VAT_SCALE` after tax.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from fractions import Fraction
 from math import lcm
@@ -88,6 +88,9 @@ class Rate:
 
     form: TaxIncluded | None
     market: Market | None = None
+    element: int = field(default=0, compare=False)
+    """The number of its element in the tariff: which one decided."""
+
     _by_market: dict[Market, "Rate"] = field(default_factory=dict, compare=False, repr=False)
 
     @property
@@ -124,13 +127,14 @@ class Rate:
                 exact = min(exact, Fraction(spot.ceiling))
             if len(self._by_market) >= MARKETS_KEPT_MAX:
                 self._by_market.clear()
-            known = self._by_market[market] = _whole(self.component, exact, self.form, market)
+            known = _whole(self.component, exact, self.form, market)
+            known = self._by_market[market] = replace(known, element=self.element)
         return known
 
 
-def rate_of(component: PriceComponent, form: TaxIncluded | None) -> Rate:
-    """The rate of a component in a tariff whose prices have this form of tax."""
-    return _whole(component, Fraction(component.price), form, None)
+def rate_of(component: PriceComponent, form: TaxIncluded | None, element: int = 0) -> Rate:
+    """The rate of a component of an element, in a tariff whose prices have this form of tax."""
+    return replace(_whole(component, Fraction(component.price), form, None), element=element)
 
 
 def _whole(

@@ -56,6 +56,7 @@ def test_a_line_says_what_how_much_at_what_price_and_what_it_comes_to() -> None:
         "started_at": "2026-03-04T12:00:00+00:00",
         "quantity": "12.345",
         "unit": "kWh",
+        "element": 0,
         "unit_price": "0.59",
         "price_per": "kWh",
         "vat": "19",
