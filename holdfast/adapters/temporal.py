@@ -145,6 +145,10 @@ def summary_of(message: Message) -> str:
         return f"new password · {message.station}"
     if isinstance(message, StartChange):
         return f"network profile · {message.station}"
+    return _summary_of_tariffs(message)
+
+
+def _summary_of_tariffs(message: Message) -> str:
     if isinstance(message, StartPublication):
         return f"{message.tariff} {message.number} · from {message.valid_from:%Y-%m-%d %H:%M}"
     if isinstance(message, StartSimulation):

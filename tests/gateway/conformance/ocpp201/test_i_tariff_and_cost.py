@@ -65,16 +65,16 @@ async def test_i02_fr_01_b_the_running_cost_goes_with_the_answers_while_it_is_fr
             "SELECT id, organization_id FROM sessions WHERE transaction_id = %s", transaction_id
         )
         told = []
-        for number, (as_of, tellable) in enumerate(
-            [("now()", True), ("now() - interval '6 minutes'", True), ("now()", False)], start=1
-        ):
+        for number, (minutes, tellable) in enumerate([(0, True), (6, True), (0, False)], start=1):
             await central.database.rows(
                 "INSERT INTO running_costs (session_id, organization_id, as_of, currency, "
-                f"energy_wh, incl_vat, incl_minor, tellable) VALUES (%s, %s, {as_of}, 'EUR', "  # noqa: S608
+                "energy_wh, incl_vat, incl_minor, tellable) VALUES "
+                "(%s, %s, now() - make_interval(mins => %s), 'EUR', "
                 "1000, '4.105', 411, %s) ON CONFLICT (session_id) DO UPDATE SET "
                 "as_of = excluded.as_of, tellable = excluded.tellable",
                 session["id"],
                 session["organization_id"],
+                minutes,
                 tellable,
             )
             updated = transaction_event(
