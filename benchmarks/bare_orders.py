@@ -11,7 +11,8 @@ from temporalio.worker import PollerBehaviorSimpleMaximum, Worker
 from benchmarks.bare_order import GATEWAY, BareOrder, begin
 from holdfast.adapters.temporal import connect
 from holdfast.settings import Settings
-from workers.app import Role, build_worker
+from workers.app import build_worker
+from workers.role import Role
 
 WORKFLOWS = "bare-orders"
 POLLERS = 2  # as gateway/order_worker.py

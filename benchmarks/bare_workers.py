@@ -9,7 +9,8 @@ import uvloop
 from benchmarks.bare_pair import BarePayment, BareSession, begin, charge, settle
 from holdfast.adapters.temporal import connect
 from holdfast.settings import Settings
-from workers.app import Role, build_worker
+from workers.app import build_worker
+from workers.role import Role
 
 SESSIONS = "bare-sessions"
 PAYMENTS = "bare-payments"

@@ -86,22 +86,22 @@ def reading_of(unit: PriceUnit, rows: Iterable[Row], rows_max: int) -> SpotReadi
     intervals: list[SpotInterval] = []
     resolution = _resolution(known)
     before: _Known | None = None
-    for row in known:
-        ends_at = row.ends_at or (None if resolution is None else row.starts_at + resolution)
+    for one in known:
+        ends_at = one.ends_at or (None if resolution is None else one.starts_at + resolution)
         if ends_at is None:
-            problems.append(f"{row.place}: nothing says when its price ends: add ends_at")
+            problems.append(f"{one.place}: nothing says when its price ends: add ends_at")
             continue
-        if before is not None and intervals and row.starts_at < intervals[-1].ends_at:
-            same = (row.starts_at, ends_at, row.price) == (
+        if before is not None and intervals and one.starts_at < intervals[-1].ends_at:
+            same = (one.starts_at, ends_at, one.price) == (
                 intervals[-1].starts_at,
                 intervals[-1].ends_at,
                 intervals[-1].price,
             )
             if not same:
-                problems.append(f"{row.place}: {before.place} has a price for that time")
+                problems.append(f"{one.place}: {before.place} has a price for that time")
             continue
-        intervals.append(SpotInterval(starts_at=row.starts_at, ends_at=ends_at, price=row.price))
-        before = row
+        intervals.append(SpotInterval(starts_at=one.starts_at, ends_at=ends_at, price=one.price))
+        before = one
     return SpotReading(
         currency=unit.currency,
         intervals=tuple(intervals),

@@ -135,8 +135,11 @@ Priserna inkluderar 19_% moms.""",
 
 
 def visible(text: str) -> str:
-    spaces = {"\N{NO-BREAK SPACE}": "_", "\N{NARROW NO-BREAK SPACE}": "_", "\N{EN DASH}": "-"}
-    return text.translate(str.maketrans(spaces))
+    return text.translate(
+        str.maketrans(
+            {"\N{NO-BREAK SPACE}": "_", "\N{NARROW NO-BREAK SPACE}": "_", "\N{EN DASH}": "-"}
+        )
+    )
 
 
 @pytest.mark.parametrize("locale", GOLDEN)
