@@ -135,11 +135,12 @@ Priserna inkluderar 19_% moms.""",
 
 
 def visible(text: str) -> str:
-    return text.translate(
-        str.maketrans(
-            {"\N{NO-BREAK SPACE}": "_", "\N{NARROW NO-BREAK SPACE}": "_", "\N{EN DASH}": "-"}
-        )
-    )
+    spaces: dict[str, str | int | None] = {
+        "\N{NO-BREAK SPACE}": "_",
+        "\N{NARROW NO-BREAK SPACE}": "_",
+        "\N{EN DASH}": "-",
+    }
+    return text.translate(str.maketrans(spaces))
 
 
 @pytest.mark.parametrize("locale", GOLDEN)
