@@ -81,6 +81,18 @@ async def test_an_estimate_of_nonsense_is_refused_in_words(
         assert "Use numbers from 0 to 500." in parse(answer.text).one("p", role="alert").text
         assert 'class="total"' not in answer.text
 
+    answer = await client.get(f"{PAGE}?kwh=12,5&minutes=99999&parked=<b>&lang=en")
+    page = parse(answer.text)
+    assert [alert.text for alert in page.all("p") if alert.attributes.get("role") == "alert"] == [
+        "Charging time in minutes: Use numbers from 0 to 2880.",
+        "Minutes parked afterwards: Use numbers from 0 to 2880.",
+    ]
+    # What was typed stays.
+    assert [page.one("input", id=name).attributes["value"] for name in ("kwh", "minutes")] == [
+        "12.5",
+        "99999",
+    ]
+
 
 async def test_an_unknown_charge_point_is_a_friendly_page_and_so_is_one_out_of_service(
     client: httpx.AsyncClient, network: Network, db_sessions: Sessions

@@ -39,6 +39,7 @@ EVSE_MAX = 999
 LANGUAGE_LENGTH_MAX = 20
 KWH_MAX = 500
 MINUTES_MAX = 2_880
+MOST = {"kwh": KWH_MAX, "minutes": MINUTES_MAX, "parked": MINUTES_MAX}
 NUMBER_LENGTH_MAX = 8
 CACHED = "public, max-age=60"
 LEDGER_LANGUAGE = "en"
@@ -51,13 +52,15 @@ BURST_PER_ADDRESS = 120
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """What a session would be, as the driver typed it. `valid`: all three could be read."""
+    """What a session would be. `typed` is what stands in the fields, `wrong` the greatest value of
+    each that could not be read."""
 
     kwh: Decimal
     minutes: Decimal
     parked: Decimal
     given: bool
-    valid: bool
+    typed: Mapping[str, str]
+    wrong: Mapping[str, int]
 
     @property
     def imagined(self) -> Imagined:
@@ -136,15 +139,13 @@ async def _price(desk: Desk, request: Request, reader: Reader, point: ChargePoin
         "market": price is not None and any(line.market for line in price.shown.lines),
         "asked": asked,
         "bill": bill,
-        "kwh_max": KWH_MAX,
-        "minutes_max": MINUTES_MAX,
     }
     answer = desk.pages.page("driver/price.html", values, viewer=None)
     return _cacheable(answer, reader)
 
 
 def _bill(price: PublicPrice, asked: Asked, reader: Reader) -> BillText | None:
-    if not asked.given or not asked.valid:
+    if not asked.given or asked.wrong:
         return None
     return bill_text(price.estimate(asked.imagined), reader)
 
@@ -154,7 +155,13 @@ def _asked(parameters: Mapping[str, str]) -> Asked:
     return Asked(
         **{name: USUAL[name] if value is None else value for name, value in read.items()},
         given=any(name in parameters for name in USUAL),
-        valid=all(value is not None for value in read.values()),
+        typed={
+            name: format(value.normalize(), "f")
+            if value is not None
+            else parameters[name].strip()[:NUMBER_LENGTH_MAX]
+            for name, value in read.items()
+        },
+        wrong={name: MOST[name] for name, value in read.items() if value is None},
     )
 
 
@@ -169,8 +176,7 @@ def _number(text: str | None, name: str) -> Decimal | None:
         value = Decimal(plain)
     except InvalidOperation:
         return None
-    most = KWH_MAX if name == "kwh" else MINUTES_MAX
-    return value if value.is_finite() and 0 <= value <= most else None
+    return value if value.is_finite() and 0 <= value <= MOST[name] else None
 
 
 def _reader(request: Request) -> Reader:
