@@ -65,9 +65,10 @@ async def test_two_connectors_that_start_at_once_get_their_own_orders(
     second = await order(database, network, 2)
     async with await connect_station(gateway.port, "CP1") as station:
         # In the other order than they were asked for.
-        right = await station.call("StartTransaction", start(2))
+        same = start(2)
+        right = await station.call("StartTransaction", same)
         left = await station.call("StartTransaction", start(1))
-        again = await station.call("StartTransaction", start(2))
+        again = await station.call("StartTransaction", same)
 
     assert right["idTagInfo"]["status"] == left["idTagInfo"]["status"] == "Accepted"
     assert again == right
