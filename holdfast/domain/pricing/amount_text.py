@@ -11,6 +11,7 @@ AMOUNT_DECIMALS_MAX = 40
 _USUAL_DECIMALS = 18
 _USUAL = 10**_USUAL_DECIMALS
 _MOST = 10**AMOUNT_DECIMALS_MAX
+_POWERS = tuple(10**decimals for decimals in range(AMOUNT_DECIMALS_MAX + 1))
 
 
 def exact_text(value: Fraction) -> str:
@@ -40,8 +41,13 @@ def rounded_text(numerator: int, denominator: int, decimals: int, mode: Rounding
 
 def decimal_text_of(digits: int, decimals: int) -> str:
     """A whole number of the last decimal as text, without zeros at its end: 1610 is `"16.1"`."""
-    text = decimal_places(digits, decimals)
-    return text.rstrip("0").rstrip(".") if decimals else text
+    if not decimals:
+        return str(digits)
+    whole_part, rest = divmod(abs(digits), _POWERS[decimals])
+    sign = "-" if digits < 0 else ""
+    if not rest:
+        return f"{sign}{whole_part}"
+    return f"{sign}{whole_part}.{str(rest).zfill(decimals).rstrip('0')}"
 
 
 def decimal_places(digits: int, decimals: int) -> str:

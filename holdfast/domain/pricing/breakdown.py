@@ -48,6 +48,9 @@ _COSTS = {
     "total_parking_cost": DimensionType.PARKING_TIME.value,
 }
 
+Amounts = tuple[str | None, str | None, str, str]
+"""Before tax as stated and exact, None where it is not known; after tax likewise."""
+
 
 def price_to_json(priced: PricedSession) -> dict[str, object]:
     """`{currency, excl_vat, incl_vat, breakdown}` as in DESIGN 6; amounts in major units."""
@@ -93,6 +96,10 @@ class _Texts:
         self.decimals = decimals_of(priced.rounding, priced.currency)
         self._power = 10**self.decimals
         self._mode = priced.rounding.mode
+        # A bill says much twice: the start of a period with several lines, whole quarters of an
+        # hour at one price. By identity: a rate is made once per component and market's price.
+        self._starts: dict[int, str] = {}
+        self._amounts_of: dict[tuple[int, int], Amounts] = {}
 
     def stated(self, exact: Ratio | None) -> str | None:
         """Rounded; None where it is not known."""
@@ -109,19 +116,19 @@ class _Texts:
     def line(self, line: PricedLine, *, several: bool) -> dict[str, object]:
         kind, reason, number, started_at, quantity, rate, tariff_id, reservation = line
         unit, per_unit_decimals, price_unit = _UNITS[kind]
-        charged = line.charged
-        incl, incl_exact = self._both(charged, rate.gross_n, rate.gross_d, rate.gross_decimal)
-        excl: str | None = incl
-        excl_exact: str | None = incl_exact
-        if not rate.net_d:
-            excl = excl_exact = None
-        elif rate.vat_n:
-            excl, excl_exact = self._both(charged, rate.net_n, rate.net_d, rate.net_decimal)
+        charged = 0 if reason is LineReason.ALLOWANCE else quantity
+        amounts = self._amounts_of.get((id(rate), charged))
+        if amounts is None:
+            amounts = self._amounts_of[id(rate), charged] = self._of_rate(charged, rate)
+        excl, excl_exact, incl, incl_exact = amounts
+        start = self._starts.get(number)
+        if start is None:
+            start = self._starts[number] = started_at.isoformat()
         shown: dict[str, object] = {
             "dimension": (_RESERVATION if reservation else _CHARGING)[kind],
             "reason": _REASONS[reason],
             "period": number,
-            "started_at": started_at.isoformat(),
+            "started_at": start,
             "quantity": decimal_text_of(quantity, per_unit_decimals),
             "unit": unit,
             "element": rate.element,
@@ -184,6 +191,15 @@ class _Texts:
             shown["reason"] = "adjustments"
         return shown
 
+    def _of_rate(self, quantity: int, rate: Rate) -> Amounts:
+        incl, incl_exact = self._both(quantity, rate.gross_n, rate.gross_d, rate.gross_decimal)
+        if not rate.net_d:
+            return None, None, incl, incl_exact
+        if not rate.vat_n:
+            return incl, incl_exact, incl, incl_exact
+        excl, excl_exact = self._both(quantity, rate.net_n, rate.net_d, rate.net_decimal)
+        return excl, excl_exact, incl, incl_exact
+
     def _amounts(self, excl: Ratio | None, incl: Ratio) -> dict[str, object]:
         return {
             "excl_vat": self.stated(excl),
@@ -200,15 +216,12 @@ class _Texts:
             exact = quantity * numerator, denominator
             return decimal_places(self._whole(exact), self.decimals), ratio_text(*exact)
         digits, decimals = quantity * known[0], known[1]
-        text = decimal_places(digits, decimals)
         dropped = decimals - self.decimals
         if dropped > 0:
-            stated = without_decimals(digits, dropped, self._mode)
+            stated = decimal_places(without_decimals(digits, dropped, self._mode), self.decimals)
         else:
-            stated = digits * 10 ** (self.decimals - decimals)
-        if decimals:
-            text = text.rstrip("0").rstrip(".")
-        return decimal_places(stated, self.decimals), text
+            stated = decimal_places(digits * 10**-dropped, self.decimals)
+        return stated, decimal_text_of(digits, decimals)
 
     def _whole(self, exact: Ratio) -> int:
         return whole(exact[0] * self._power, exact[1], self._mode)
