@@ -322,8 +322,8 @@ def main() -> None:
                 target=f"{TARGET_PER_S:,} /s",
                 met=mine.per_cpu_s >= TARGET_PER_S,
                 bound="Python on one core: pricing takes half, most of it the walk along the"
-                " periods; writing the breakdown the other. The peer finds an element for each of 9,000"
-                " seconds.",
+                " periods; writing the breakdown the other. The peer finds an element for each of"
+                " 9,000 seconds.",
             )
         ],
         title="pricing",
