@@ -19,7 +19,6 @@ from web.wording import Badge
 
 PER_PAGE = 50
 REASON_LENGTH_MIN, REASON_LENGTH_MAX = 3, 500
-LEDGER = "/tariffs/ledger"
 PUBLICATIONS = "/tariffs/publications"
 
 CHANNELS = {

@@ -3,9 +3,6 @@
 from fractions import Fraction
 from math import gcd
 
-from holdfast.domain.pricing.context import RoundingMode
-from holdfast.domain.pricing.rounding import whole
-
 AMOUNT_DECIMALS_MAX = 40
 
 _USUAL_DECIMALS = 18
@@ -32,11 +29,6 @@ def ratio_text(numerator: int, denominator: int) -> str:
         return decimal_text_of(digits, AMOUNT_DECIMALS_MAX)
     common = gcd(numerator, denominator)
     return f"{numerator // common}/{denominator // common}"
-
-
-def rounded_text(numerator: int, denominator: int, decimals: int, mode: RoundingMode) -> str:
-    """A fraction rounded to so many decimals, all of them written: `"16.10"`."""
-    return decimal_places(whole(numerator * 10**decimals, denominator, mode), decimals)
 
 
 def decimal_text_of(digits: int, decimals: int) -> str:

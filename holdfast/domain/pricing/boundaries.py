@@ -127,16 +127,6 @@ def spot_instants(
     return sorted(found)
 
 
-def energy_thresholds_mwh(tariff: CompiledTariff) -> list[int]:
-    """The energies since session start at which an energy restriction changes."""
-    return list(boundaries_of(tariff.tariff).energies_mwh)
-
-
-def duration_thresholds_s(tariff: CompiledTariff) -> list[int]:
-    """The seconds since session start at which a duration restriction changes."""
-    return list(boundaries_of(tariff.tariff).durations_s)
-
-
 def _applicable(
     tariff: TariffVersion, user_groups: frozenset[str] | None
 ) -> Iterator[TariffElement]:

@@ -120,13 +120,6 @@ def _currency(record: Record, priced: PricedSession) -> Iterator[Finding]:
             detail=f"the CDR is in {stated[:10]!r}, its tariff in {priced.currency}",
             severity=Severity.BLOCK,
         )
-    others = {tariff.currency.code for tariff in record.tariffs} - {priced.currency.code}
-    if others:
-        yield Finding(
-            code="currencies_mixed",
-            detail=f"the tariffs are in {priced.currency} and {', '.join(sorted(others))}",
-            severity=Severity.BLOCK,
-        )
 
 
 def _totals(record: Record, priced: PricedSession) -> Iterator[Finding]:

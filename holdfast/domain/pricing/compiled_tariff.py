@@ -96,10 +96,6 @@ class CompiledTariff:
         return self.by_current or self.by_power
 
     @property
-    def includes_tax(self) -> bool:
-        return self.tariff.tax_included is TaxIncluded.YES
-
-    @property
     def taxed(self) -> bool:
         """False where no tax applies to any price (tax_included N/A)."""
         return self.tariff.tax_included is not TaxIncluded.NOT_APPLICABLE

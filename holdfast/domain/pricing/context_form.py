@@ -12,8 +12,8 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
+from holdfast.domain.pricing.amount_text import exact_text
 from holdfast.domain.pricing.context import Earlier, PriceContext, SpotCurve
-from holdfast.domain.pricing.priced_session import exact_text
 from holdfast.domain.tariff.version import AllowancePer, DimensionType
 
 _MWH_PER_KWH = 1_000_000

@@ -11,13 +11,13 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
+from holdfast.domain.pricing.amount_text import exact_text
 from holdfast.domain.pricing.context import Earlier
 from holdfast.domain.pricing.price import time_zone
 from holdfast.domain.pricing.priced_session import (
     AdjustmentReason,
     LineReason,
     PricedSession,
-    exact_text,
 )
 from holdfast.domain.tariff.version import AllowancePer, DimensionType
 

@@ -14,7 +14,6 @@ from typing import NamedTuple
 from holdfast.domain.currency import Currency
 from holdfast.domain.finding import Finding
 from holdfast.domain.money import Money
-from holdfast.domain.pricing.amount_text import exact_text as exact_text
 from holdfast.domain.pricing.context import OUR_ROUNDING, Rounding
 from holdfast.domain.pricing.rate import Rate
 from holdfast.domain.pricing.rounding import whole
