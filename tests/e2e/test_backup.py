@@ -35,6 +35,8 @@ PLACES = (
     ("HF-BER-04", 1, 2),
     ("HF-BER-05", 1, 3),
 )
+SEND_AWAY = """SELECT count(pg_terminate_backend(pid, 5000)) FROM pg_stat_activity
+WHERE datname = 'holdfast' AND usename = current_user"""
 SECRETS, PROVIDER = "secrets.json", "stripe.sqlite"
 
 pytestmark = pytest.mark.chaos
@@ -134,7 +136,9 @@ def exchange(installation: Installation, dump: Path) -> None:
         installation,
         "postgres",
         *psql,
-        "--command=DROP DATABASE holdfast WITH (FORCE)",
+        "--command=ALTER DATABASE holdfast ALLOW_CONNECTIONS false",
+        f"--command={SEND_AWAY}",
+        "--command=DROP DATABASE holdfast",
         "--command=ALTER DATABASE restored RENAME TO holdfast",
     )
 
