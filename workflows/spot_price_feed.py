@@ -71,6 +71,7 @@ class SpotPriceFeed:
     @workflow.update
     async def resolve(self, decision: FeedResolution) -> str:
         """Read again now, or do without the missing day; written into the audit log."""
+        missing = self.missing  # of another day the person did not speak
         update = workflow.current_update_info()
         order = FeedDecision(
             feed_id=self.start.feed_id,
@@ -83,7 +84,7 @@ class SpotPriceFeed:
         except Refused as error:
             raise ApplicationError(error.message, type=error.type, non_retryable=True) from error
         if decision.action == "do_without":
-            self.accepted = self.missing
+            self.accepted = missing
         self.changes += 1
         return f"noted: {decision.action}"
 
@@ -92,7 +93,7 @@ class SpotPriceFeed:
         if not decision.reason.strip():
             raise ApplicationError("say why: reason is empty", type="ReasonMissing")
         if decision.action == "do_without" and self.missing is None:
-            raise ApplicationError("no day is missing", type="NothingToDecide")
+            raise ApplicationError("no day is missing", type="NothingToResolve")
 
     def _judge(self, found: FeedSeen) -> None:
         """Attention for a day that is missing, unless a person does without it."""

@@ -3,7 +3,8 @@
 import asyncio
 
 import pytest
-from temporalio.client import WorkflowUpdateFailedError
+from temporalio import activity
+from temporalio.client import WorkflowUpdateFailedError, WorkflowUpdateStage
 from temporalio.testing import WorkflowEnvironment
 
 from holdfast.contracts import spot_feeds, tariff_simulations
@@ -13,6 +14,7 @@ from holdfast.contracts.tariff_simulations import SimulationSeen
 from holdfast.testing import Refusal
 from holdfast.testing_feeds import SteppedFeeds, SteppedSimulations
 from tests.workflows.feed_scenarios import feed_start, simulation_start
+from tests.workflows.publication_scenarios import asked
 from tests.workflows.running import finished, running
 
 MISSING = FeedSeen(missing="2026-11-23", again_s=600)
@@ -54,6 +56,45 @@ async def test_a_missing_day_asks_for_a_person_until_it_is_there_or_done_without
         fake.script.answers["read"] = [FeedSeen(retired=True)]
         await handle.signal(spot_feeds.FEED_CHANGED, EventSignal(event_id="retired:1"))
         await finished(handle)
+
+
+class SlowlyNoted(SteppedFeeds):
+    """By the time that a decision is written down, the feed was read again."""
+
+    @activity.defn(name="spot.note")
+    async def note_feed_decision(self, order: spot_feeds.FeedDecision) -> None:
+        known = len(self.script.orders("read"))
+        while len(self.script.orders("read")) < known + 2:  # noqa: ASYNC110 - the script has no event
+            await asyncio.sleep(0.02)
+        await super().note_feed_decision(order)
+
+
+async def test_who_does_without_a_day_does_not_do_without_the_next_one(
+    time_skipping: WorkflowEnvironment,
+) -> None:
+    fake = SlowlyNoted()
+    next_day = MISSING.model_copy(update={"missing": "2026-11-24"})
+    fake.script.answers["read"] = [MISSING] + [next_day] * 50
+    async with running(
+        time_skipping.client, spot_feeds.WORKFLOW, feed_start(), fake.activities()
+    ) as handle:
+        await asked(fake.script, "read")
+        decided = await handle.start_update(
+            "resolve",
+            FeedResolution(action="do_without", reason="the market is closed"),
+            wait_for_stage=WorkflowUpdateStage.ACCEPTED,
+        )
+        for number in range(2):
+            await handle.signal(spot_feeds.FEED_CHANGED, EventSignal(event_id=f"read:{number}"))
+            await asked(fake.script, "read", number + 2)
+        await decided.result()
+        await asked(fake.script, "read", 4)
+        attention = (await handle.describe()).typed_search_attributes.get(ATTENTION)
+        fake.script.answers["read"] = [FeedSeen(retired=True)]
+        await handle.signal(spot_feeds.FEED_CHANGED, EventSignal(event_id="retired:1"))
+        await finished(handle)
+
+    assert attention == "prices_missing: 2026-11-24"
 
 
 async def test_a_feed_is_read_for_weeks_in_runs_of_bounded_history(
