@@ -10,6 +10,7 @@ wait for that: the workers find them (`workers/price_looks.py`).
 from datetime import datetime, timedelta
 
 from temporalio import workflow
+from temporalio.exceptions import ApplicationError
 
 from holdfast.contracts import tariff_publications as contract
 from holdfast.contracts.names import ATTENTION
@@ -46,7 +47,6 @@ class TariffPublication:
     def __init__(self, start: StartPublication) -> None:
         self.start = start
         self.order = PublicationOrder(publication_id=start.publication_id)
-        self.name = f"{start.tariff} {start.number}"
         self.changes = 0
         self.seen = SeenEvents()
         self.decision: ResolutionOrder | None = None
@@ -99,8 +99,16 @@ class TariffPublication:
         )
         return decision.action
 
+    @resolve.validator
+    def _may_resolve(self, decision: Resolution) -> None:
+        if not decision.reason.strip():
+            raise ApplicationError("say why: reason is empty", type="ReasonMissing")
+        # Kept, it would wake the wait for the first moment again and again.
+        if self.attention.reason is None:
+            raise ApplicationError("nothing needs a decision", type="NothingToResolve")
+
     async def _waited(self, seen: PublicationSeen) -> PublicationSeen:
-        workflow.set_current_details(f"{self.name} waits until {seen.due_at:%Y-%m-%d %H:%M} UTC")
+        self._say("waits until it comes into force")
         changes = self.changes
         await self._pause(changes, seen.due_at - workflow.now(), "until it comes into force")
         return await self._look()
@@ -121,9 +129,7 @@ class TariffPublication:
                 await self._ask(f"cannot tell: {error.type}: {error.message}"[:200])
                 continue
             stations, orders, after = stations + told.stations, orders + told.orders, told.last
-            workflow.set_current_details(
-                f"{self.name}: {stations} stations looked at, {orders} told"
-            )
+            self._say(f"{stations} stations looked at, {orders} told")
             if after is None:
                 return
 
@@ -190,8 +196,8 @@ class TariffPublication:
 
     async def _look(self) -> PublicationSeen:
         seen = await step(contract.look_at_publication, self.order, summary="how it stands")
-        workflow.set_current_details(
-            f"{self.name}, {seen.state}: shown at {seen.shown} places, asked {seen.asked}, "
+        self._say(
+            f"{seen.state}: shown at {seen.shown} places, asked {seen.asked}, "
             f"refused {seen.refused}, not possible {seen.unsupported}"
         )
         return seen
@@ -209,8 +215,12 @@ class TariffPublication:
         seen = await step(contract.end_publication, order, summary=f"end: {order.state}")
         await self.attention.clear()
         await workflow.wait_condition(workflow.all_handlers_finished)
-        workflow.set_current_details(f"{self.name}: {seen.state}")
+        self._say(seen.state)
         return seen
+
+    def _say(self, details: str) -> None:
+        """With what it is about: Temporal forgets the summary where a history is cut."""
+        workflow.set_current_details(f"{self.start.summary}: {details}")
 
     async def _write_attention(self, reason: str | None) -> None:
         await step(

@@ -150,7 +150,7 @@ def summary_of(message: Message) -> str:
 
 def _summary_of_tariffs(message: Message) -> str:
     if isinstance(message, StartPublication):
-        return f"{message.tariff} {message.number} · from {message.valid_from:%Y-%m-%d %H:%M}"
+        return message.summary
     if isinstance(message, StartSimulation):
         return f"simulation · tariff {message.tariff}"
     if isinstance(message, StartSpotFeed):

@@ -36,6 +36,11 @@ class StartPublication(Message):
     attention: str | None = None
     left: int = 0
 
+    @property
+    def summary(self) -> str:
+        """One line for on-call: which price, from when."""
+        return f"{self.tariff} {self.number} · from {self.valid_from:%Y-%m-%d %H:%M} UTC"
+
 
 class EventSignal(Message):
     """Something changed: look again."""

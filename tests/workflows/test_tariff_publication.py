@@ -3,6 +3,9 @@
 import asyncio
 from datetime import timedelta
 
+import pytest
+from temporalio.api.sdk.v1 import WorkflowMetadata
+from temporalio.client import WorkflowUpdateFailedError
 from temporalio.testing import WorkflowEnvironment
 
 from holdfast.contracts import tariff_publications as contract
@@ -70,11 +73,14 @@ async def test_every_place_is_looked_at_once_a_day_and_the_history_starts_anew(
         await pass_time(time_skipping, timedelta(days=3, hours=1))
         await asked(fake.script, "tell", 4)
         length = (await handle.describe()).history_length
+        # The server keeps no summary over histories: each says anew what it is about.
+        metadata = await handle.query("__temporal_workflow_metadata", result_type=WorkflowMetadata)
         fake.standing = fake.standing.model_copy(update={"over": True})
         await handle.signal(contract.PUBLICATION_CHANGED, EventSignal(event_id="1"))
         await finished(handle)
 
     assert length < 60
+    assert metadata.current_details.startswith(f"{start.summary}: ")
 
 
 async def test_a_change_is_told_at_once(time_skipping: WorkflowEnvironment) -> None:
@@ -131,3 +137,38 @@ async def test_what_cannot_be_told_waits_until_somebody_mends_it(
         fake.standing = fake.standing.model_copy(update={"over": True})
         await handle.signal(contract.PUBLICATION_CHANGED, EventSignal(event_id="2"))
         await finished(handle)
+
+
+async def test_where_nothing_waits_for_a_person_there_is_nothing_to_decide(
+    time_skipping: WorkflowEnvironment,
+) -> None:
+    due_at = await in_days(time_skipping, 3)
+    fake = SteppedPublications()
+    fake.standing = PublicationSeen(state="waiting", due_at=due_at)
+    start = publication_start(due_at)
+    async with running(time_skipping.client, contract.WORKFLOW, start, fake.activities()) as handle:
+        await asked(fake.script, "look")
+        with pytest.raises(WorkflowUpdateFailedError) as refused:
+            await handle.execute_update("resolve", Resolution(action="leave", reason="it is fine"))
+        fake.standing = fake.standing.model_copy(update={"withdrawn": True, "over": True})
+        await handle.signal(contract.PUBLICATION_CHANGED, EventSignal(event_id="1"))
+        await finished(handle)
+
+    assert "nothing needs a decision" in str(refused.value.cause)
+    assert fake.script.names().count("look") == 2, "it went on waiting"
+
+
+async def test_a_decision_in_the_temporal_ui_says_why(time_skipping: WorkflowEnvironment) -> None:
+    fake = SteppedPublications()
+    fake.standing = fake.standing.model_copy(update={"refused": 1})
+    start = publication_start(fake.standing.due_at)
+    async with running(time_skipping.client, contract.WORKFLOW, start, fake.activities()) as handle:
+        await asked(fake.script, "attention")
+        with pytest.raises(WorkflowUpdateFailedError) as refused:
+            await handle.execute_update("resolve", Resolution(action="leave", reason=" "))
+        fake.standing = fake.standing.model_copy(update={"over": True})
+        await handle.signal(contract.PUBLICATION_CHANGED, EventSignal(event_id="1"))
+        await finished(handle)
+
+    assert "say why" in str(refused.value.cause)
+    assert "resolve" not in fake.script.names()
