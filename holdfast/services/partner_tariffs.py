@@ -16,10 +16,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from holdfast.domain.tariff.form import tariff_from_json
 from holdfast.domain.tariff.ocpi import OcpiForm, json_text, render
 from holdfast.services import shown_prices
-from holdfast.services.publications import version_in_force, versions_of
-from holdfast.services.scope import belongs
+from holdfast.services.scope import belongs, find
 from holdfast.services.shown_prices import Showing, Slot
-from holdfast.store.tables import ShownPrice, TariffAssignment, TariffVersion
+from holdfast.services.version_spans import spans_of, version_in_force
+from holdfast.store.tables import ShownPrice, Tariff, TariffAssignment, TariffVersion
 
 FORMS = tuple(OcpiForm)
 STAMP = "%Y-%m-%dT%H:%M:%SZ"
@@ -34,9 +34,10 @@ async def bring_up_to_date(
     """
     lock = func.hashtextextended(f"partner_tariffs:{tariff_id}", 0)
     await db.execute(select(func.pg_advisory_xact_lock(lock)))
-    version_ids = [version.id for version, _ in await versions_of(db, tariff_id)]
-    rows = await shown_prices.partner_rows(db, organization_id, version_ids)
-    version = await version_in_force(db, organization_id, tariff_id, now)
+    spans = await spans_of(db, organization_id, tariff_id)
+    rows = await shown_prices.partner_rows(db, organization_id, list(spans))
+    tariff = await find(db, Tariff, organization_id, tariff_id, "tariff")
+    version = await version_in_force(db, tariff, now)
     if version is not None and not await _is_public(db, organization_id, tariff_id):
         version = None
     showing = None if version is None else showing_of(version)

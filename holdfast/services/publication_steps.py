@@ -9,12 +9,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from holdfast.contracts import tariff_publications as contract
 from holdfast.services import audit, partner_tariffs, shown_prices
 from holdfast.services.outbox import notify
-from holdfast.services.publications import OPEN_STATES, in_line, refresh, versions_of
+from holdfast.services.publications import OPEN_STATES, in_line, refresh
 from holdfast.services.refusal import NotFound
 from holdfast.services.scope import belongs, owned
 from holdfast.services.station_abilities import abilities_of
 from holdfast.services.station_prices import Prices
 from holdfast.services.station_tariffs import Round
+from holdfast.services.version_spans import spans_of
 from holdfast.store.tables import (
     Organization,
     Publication,
@@ -33,8 +34,8 @@ async def look(db: AsyncSession, publication_id: UUID, now: datetime) -> contrac
     """Write down what stations answered since; how the publication stands. Raises NotFound."""
     publication = await _publication(db, publication_id)
     await in_line(db, publication.organization_id)
-    versions = await versions_of(db, publication.tariff_id)
-    await shown_prices.note_answers(db, [version.id for version, _ in versions], now)
+    spans = await spans_of(db, publication.organization_id, publication.tariff_id)
+    await shown_prices.note_answers(db, list(spans), now)
     return await _seen(db, publication, now)
 
 
@@ -42,23 +43,25 @@ async def _seen(
     db: AsyncSession, publication: Publication, now: datetime
 ) -> contract.PublicationSeen:
     tariff = await db.get_one(Tariff, publication.tariff_id)
-    versions = await versions_of(db, publication.tariff_id)
-    version, span = next(one for one in versions if one[0].id == publication.version_id)
+    spans = await spans_of(db, publication.organization_id, publication.tariff_id)
+    span = spans[publication.version_id]
     ends = [
         other.valid_from
-        for _, other in versions
+        for other in spans.values()
         if (other.valid_from, other.number) > (span.valid_from, span.number)
         and (other.ends_at is None or other.ends_at > max(now, other.valid_from))
     ]
     ends += [at for at in (span.ends_at, tariff.retired_at) if at is not None]
     ends_at = min(ends, default=None)
-    counts = await shown_prices.count_open(db, publication.organization_id, [version.id])
+    counts = await shown_prices.count_open(
+        db, publication.organization_id, [publication.version_id]
+    )
     return contract.PublicationSeen(
         state=publication.state,
-        due_at=version.valid_from,
+        due_at=span.valid_from,
         ends_at=ends_at,
         withdrawn=ends_at is not None
-        and ends_at <= version.valid_from
+        and ends_at <= span.valid_from
         and publication.live_at is None,
         over=publication.state not in OPEN_STATES or (ends_at is not None and ends_at <= now),
         asked=counts.get("asked", 0),

@@ -15,14 +15,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from holdfast.contracts import tariff_publications as contract
 from holdfast.contracts.names import publication_workflow_id
-from holdfast.domain.tariff.life import VersionSpan, in_force
 from holdfast.services import audit
 from holdfast.services.outbox import notify, tell
 from holdfast.services.refusal import Conflict
 from holdfast.services.scope import find, owned
 from holdfast.services.slices import Slice, SliceAsked, take
+from holdfast.services.version_spans import version_in_force
 from holdfast.store.tables import Organization, Publication, ShownPrice, Tariff, TariffVersion
-from holdfast.store.tables.tariffs import TariffVersionEnd
 
 OPEN_STATES = ("waiting", "publishing", "live")
 SYSTEM = "system:tariffs"
@@ -129,7 +128,8 @@ async def refresh(
     """
     await in_line(db, organization_id)
     for tariff_id in sorted(set(tariff_ids))[:TARIFFS_MAX]:
-        version = await version_in_force(db, organization_id, tariff_id, now)
+        tariff = await find(db, Tariff, organization_id, tariff_id, "tariff")
+        version = await version_in_force(db, tariff, now)
         if version is not None:
             await ensure(db, version)
         open_ones = await db.scalars(
@@ -177,35 +177,6 @@ async def _tell_changed(db: AsyncSession, publication: Publication) -> None:
         name=contract.PUBLICATION_CHANGED,
         message=contract.EventSignal(event_id=str(event_id)),
     )
-
-
-async def version_in_force(
-    db: AsyncSession, organization_id: UUID, tariff_id: UUID, at: datetime
-) -> TariffVersion | None:
-    """What the tariff's price is at an instant; None for a retired tariff, and before the first."""
-    tariff = await find(db, Tariff, organization_id, tariff_id, "tariff")
-    if tariff.retired_at is not None and tariff.retired_at <= at:
-        return None
-    versions = await versions_of(db, tariff_id)
-    current = in_force([span for _, span in versions], at)
-    return next((version for version, span in versions if span is current), None)
-
-
-async def versions_of(db: AsyncSession, tariff_id: UUID) -> list[tuple[TariffVersion, VersionSpan]]:
-    """All versions of a tariff with when each is valid, oldest first."""
-    rows = await db.execute(
-        select(TariffVersion, TariffVersionEnd.ends_at)
-        .outerjoin(TariffVersionEnd, TariffVersionEnd.version_id == TariffVersion.id)
-        .where(TariffVersion.tariff_id == tariff_id)
-        .order_by(TariffVersion.valid_from, TariffVersion.number)
-    )
-    return [
-        (
-            version,
-            VersionSpan(number=version.number, valid_from=version.valid_from, ends_at=ends_at),
-        )
-        for version, ends_at in rows
-    ]
 
 
 async def resolve(

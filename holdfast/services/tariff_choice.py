@@ -23,8 +23,8 @@ from sqlalchemy.orm import aliased
 
 from holdfast.services.refusal import NotFound
 from holdfast.services.scope import belongs, owned
+from holdfast.services.version_spans import NEWEST_FIRST, covers
 from holdfast.store.tables import Account, Tariff, TariffAssignment, TariffVersion, Token, UserGroup
-from holdfast.store.tables.tariffs import TariffVersionEnd
 
 CONSIDERED_MAX = 100
 """There are at most 16 kinds of assignment; overlaps at one instant are not, but a bound is."""
@@ -157,7 +157,7 @@ async def choose(
     )
 
 
-async def version_in_force(
+async def version_for_anybody(
     db: AsyncSession,
     *,
     organization_id: UUID,
@@ -280,19 +280,10 @@ def of_audience(driver: Driver) -> ColumnElement[bool]:
 
 def _newest_version(at: datetime) -> Any:
     """The newest version of the assignment's tariff that is valid at `at` and has not ended."""
-    ended = (
-        select(TariffVersionEnd.version_id)
-        .where(TariffVersionEnd.version_id == TariffVersion.id, TariffVersionEnd.ends_at <= at)
-        .exists()
-    )
     return (
         select(TariffVersion)
-        .where(
-            TariffVersion.tariff_id == Tariff.id,
-            TariffVersion.valid_from <= at,
-            ~ended,
-        )
-        .order_by(TariffVersion.valid_from.desc(), TariffVersion.number.desc())
+        .where(TariffVersion.tariff_id == Tariff.id, covers(at))
+        .order_by(*NEWEST_FIRST)
         .limit(1)
         .correlate(Tariff)
     )

@@ -18,9 +18,8 @@ from holdfast.services.refusal import Conflict, Invalid, NotFound, TooMany
 from holdfast.services.scope import belongs, find, owned
 from holdfast.services.slices import Slice, SliceAsked, take
 from holdfast.services.tariff_bodies import checked
+from holdfast.services.version_spans import NEWEST_FIRST, VERSIONS_MAX, covers, spans_of
 from holdfast.store.tables import Organization, Tariff, TariffVersion, TariffVersionEnd
-
-VERSIONS_MAX = 1_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,7 +104,7 @@ async def make_version(
 
     Raises TariffInvalid, Invalid (what lint blocks, or a time before another version's), TooMany.
     """
-    spans = await spans_of(db, tariff.organization_id, tariff.id)
+    spans = (await spans_of(db, tariff.organization_id, tariff.id)).values()
     if len(spans) >= VERSIONS_MAX:
         raise TooMany(f"a tariff has at most {VERSIONS_MAX} versions: make a new tariff")
     last = max((span for span in spans if not span.never), key=_since, default=None)
@@ -136,26 +135,9 @@ async def make_version(
     return Published(version=version, advice=findings)
 
 
-async def spans_of(
-    db: AsyncSession, organization_id: UUID, tariff_id: UUID
-) -> tuple[VersionSpan, ...]:
-    """When each version of a tariff is valid, oldest first."""
-    rows = await db.execute(
-        select(TariffVersion.number, TariffVersion.valid_from, TariffVersionEnd.ends_at)
-        .outerjoin(TariffVersionEnd, TariffVersionEnd.version_id == TariffVersion.id)
-        .where(belongs(TariffVersion, organization_id), TariffVersion.tariff_id == tariff_id)
-        .order_by(TariffVersion.number)
-        .limit(VERSIONS_MAX)
-    )
-    return tuple(
-        VersionSpan(number=number, valid_from=valid_from, ends_at=ends_at)
-        for number, valid_from, ends_at in rows
-    )
-
-
 async def lives_of(db: AsyncSession, tariff: Tariff, now: datetime) -> dict[int, VersionLife]:
     """The life of each version of a tariff, by its number."""
-    spans = await spans_of(db, tariff.organization_id, tariff.id)
+    spans = [*(await spans_of(db, tariff.organization_id, tariff.id)).values()]
     states = version_states(spans, now, retired_at=tariff.retired_at)
     ends = await db.execute(
         select(TariffVersion.number, TariffVersionEnd.ended_by, TariffVersionEnd.reason)
@@ -227,18 +209,11 @@ async def versions_at(
     db: AsyncSession, organization_id: UUID, tariff_ids: Sequence[UUID], at: datetime
 ) -> dict[UUID, TariffVersion]:
     """The version in force of each tariff that has one, retired or not."""
-    ended = (
-        select(TariffVersionEnd.version_id)
-        .where(TariffVersionEnd.version_id == TariffVersion.id, TariffVersionEnd.ends_at <= at)
-        .exists()
-    )
     rows = await db.scalars(
         owned(TariffVersion, organization_id)
-        .where(TariffVersion.tariff_id.in_(tariff_ids), TariffVersion.valid_from <= at, ~ended)
+        .where(TariffVersion.tariff_id.in_(tariff_ids), covers(at))
         .ext(distinct_on(TariffVersion.tariff_id))
-        .order_by(
-            TariffVersion.tariff_id, TariffVersion.valid_from.desc(), TariffVersion.number.desc()
-        )
+        .order_by(TariffVersion.tariff_id, *NEWEST_FIRST)
     )
     return {row.tariff_id: row for row in rows}
 

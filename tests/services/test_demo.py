@@ -8,7 +8,7 @@ from holdfast.domain.finding import Severity
 from holdfast.services import api_keys, demo, demo_network, publication_steps
 from holdfast.services.passwords import hash_password, matches
 from holdfast.services.tariff_bodies import lint_body, lint_for
-from holdfast.services.tariff_choice import Driver, choose, driver_of, version_in_force
+from holdfast.services.tariff_choice import Driver, choose, driver_of, version_for_anybody
 from holdfast.store.database import Sessions
 from holdfast.store.tables import (
     Account,
@@ -104,7 +104,7 @@ async def test_every_station_bills_the_vat_of_its_country(db_sessions: Sessions)
         for station, country in await db.execute(
             select(Station, Site.country).join(Site, Site.id == Station.site_id)
         ):
-            version = await version_in_force(
+            version = await version_for_anybody(
                 db,
                 organization_id=station.organization_id,
                 site_id=station.site_id,

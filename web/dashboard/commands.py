@@ -22,7 +22,7 @@ from holdfast.services.station_commands import (
     told,
 )
 from holdfast.services.stations import find_station
-from holdfast.services.tariff_choice import version_in_force
+from holdfast.services.tariff_choice import version_for_anybody
 from holdfast.store.tables import Site, Station
 from web.dashboard.command_fields import Clock, CommandForm, Form, amount, patience, whole
 from web.dashboard.command_forms import COMMANDS, MORE
@@ -132,7 +132,7 @@ async def _limits(visit: Visit, now: datetime) -> StartLimits:
 
 async def cost_currency(db: AsyncSession, station: Station, now: datetime) -> Currency | None:
     """In which a session that starts there now is priced; None without a tariff."""
-    version = await version_in_force(
+    version = await version_for_anybody(
         db,
         organization_id=station.organization_id,
         site_id=station.site_id,
