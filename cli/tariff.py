@@ -35,6 +35,9 @@ DECIMALS = 30
 """Of an amount that has no end: cut off, so that rounding it half up gives what rounding the
 exact amount would."""
 
+DIGITS_MAX = 1_000
+"""Of a whole number; the interpreter itself refuses some thousands."""
+
 BAD_INPUT = 2
 FORBIDDEN = 1
 
@@ -200,11 +203,15 @@ def read_json(file: str) -> object:
         refuse(file, f"cannot be read: {(problem.strerror or str(problem)).lower()}")
     if len(content) > BYTES_MAX:
         refuse(file, f"has more than {BYTES_MAX // 1024 // 1024} MiB: price fewer periods at once")
+    if not content.strip():
+        refuse(file, "is not JSON: it is empty")
     try:
-        return json.loads(content, parse_float=Decimal, parse_constant=_not_a_number)
+        return json.loads(
+            content, parse_float=_decimal, parse_int=_whole, parse_constant=_not_a_number
+        )
     except RecursionError:
         refuse(file, "is not JSON that can be read: too deeply nested")
-    except (ValueError, ArithmeticError) as problem:
+    except ValueError as problem:
         refuse(file, f"is not JSON: {str(problem)[:200]}")
 
 
@@ -220,6 +227,21 @@ def refuse(file: str, reason: str) -> NoReturn:
     name = "standard input" if file == "-" else file
     typer.echo(f"holdfast: {name}: {reason}", err=True)
     raise typer.Exit(BAD_INPUT)
+
+
+def _decimal(text: str) -> Decimal:
+    try:
+        return Decimal(text)
+    except ArithmeticError:  # an exponent beyond 18 digits
+        raise ValueError(f"{text[:40]} is a number that nothing can hold") from None
+
+
+def _whole(text: str) -> int:
+    if len(text) > DIGITS_MAX:
+        raise ValueError(
+            f"{text[:20]}… is a number of {len(text)} digits: use at most {DIGITS_MAX}"
+        )
+    return int(text)
 
 
 def _not_a_number(text: str) -> NoReturn:

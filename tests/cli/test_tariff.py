@@ -172,11 +172,12 @@ def test_without_a_tariff_nothing_is_known_of_the_cost() -> None:
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        ("", "is not JSON"),
+        ("", "is not JSON: it is empty"),
         ("{", "is not JSON"),
         ("[" * 100_000, "nested"),
         ('{"cdr": NaN}', "NaN is no number"),
-        ("9" * 5_000, "is not JSON"),
+        ("9" * 5_000, "a number of 5000 digits: use at most 1000"),
+        ('{"volume": 1e99999999999999999999}', "1e99999999999999999999 is a number that nothing"),
         ("[]", "record is '[]': use a JSON object"),
         ({}, "cdr is missing: use a CDR"),
         (changed("time_zone", "Berlin"), "time_zone is 'Berlin': use the site's IANA zone"),
@@ -194,7 +195,13 @@ def test_without_a_tariff_nothing_is_known_of_the_cost() -> None:
         (changed("cdr/charging_periods/0/dimensions/0/volume", "1e999999999"), "use a number"),
         (changed("cdr/charging_periods/0/dimensions/0/volume", "1e-999999999"), "use a number"),
         (changed("tariff/elements/0/price_components/0/step_size", "1e9"), "whole number"),
-        (changed("cdr/charging_periods", [{}] * 10_001), "at most 10000"),
+        (changed("cdr/charging_periods/0/dimensions/0/volume", "1_0"), "volume is '1_0'"),
+        (changed("cdr/charging_periods/0/dimensions/0/volume", 10**10), "of at most 1000000000"),
+        (changed("cdr/charging_periods", [{}] * 10_001), "'10001 entries': use a list of at most"),
+        (changed("cdr/charging_periods", None), "cdr.charging_periods is missing: use a list"),
+        (changed("cdr/tariffs", [{}] * 101) | {"tariff": None}, "is '101 tariffs': use"),
+        (changed("cdr/credit", "true"), "cdr.credit is 'true': use true or false"),
+        (changed("cdr/currency", 978), "cdr.currency is '978': use an ISO 4217 code"),
     ],
 )
 def test_bad_input_is_refused_in_a_sentence(content: object, says: str) -> None:
@@ -265,6 +272,17 @@ def test_an_unknown_restriction_blocks() -> None:
     assert (code, linted) == (0, 1)
     blocks = [item for item in json.loads(shown)["findings"] if item["severity"] == "block"]
     assert "phase_of_the_moon" in blocks[0]["detail"]
+
+
+def test_a_tariff_without_any_price_blocks() -> None:
+    code, shown, _ = run("lint", changed("tariff/elements", [{"price_components": []}]))
+
+    assert code == 1
+    assert json.loads(shown)["findings"][-1] == {
+        "code": "no_component",
+        "severity": "block",
+        "detail": "tariff.elements: there is no price at all",
+    }
 
 
 def test_half_a_character_in_a_name_is_printed_all_the_same() -> None:

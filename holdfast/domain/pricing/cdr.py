@@ -134,7 +134,8 @@ def tariffs_of(value: Mapping[str, object]) -> list[ForeignTariff]:
         if path == "tariff":
             return [foreign_tariff(raw, path)]
         if not isinstance(raw, list) or len(raw) > TARIFFS_MAX:
-            raise TariffInvalid(path, raw, f"use a list of at most {TARIFFS_MAX} tariffs")
+            shown = f"{len(raw)} tariffs" if isinstance(raw, list) else raw
+            raise TariffInvalid(path, shown, f"use a list of at most {TARIFFS_MAX} tariffs")
         return [foreign_tariff(item, f"{path}[{index}]") for index, item in enumerate(raw)]
     return []
 
@@ -143,16 +144,17 @@ def _record(value: Mapping[str, object], cdr: Mapping[str, object]) -> Record:
     findings: list[Finding] = []
     context = context_from_json(value, findings)
     _pass_over([cdr], _CDR, "cdr", findings)
-    credit = cdr.get("credit") is True
+    credit = False if cdr.get("credit") is None else cdr["credit"]
+    if not isinstance(credit, bool):
+        raise RecordInvalid("cdr.credit", credit, "use true or false")
     stated = _stated(cdr)
-    token = cdr.get("cdr_token")
     known = tariffs_of(value)
     periods = _periods(cdr.get("charging_periods"), findings, credit=credit)
     chosen = chosen_tariffs(
         known,
         periods,
         stated.started_at,
-        ad_hoc=isinstance(token, Mapping) and token.get("type") == "AD_HOC_USER",
+        ad_hoc=_is_ad_hoc(cdr.get("cdr_token")),
         embedded=_embedded(cdr, {period.tariff_id for period in periods}, known),
     )
     # A CDR of a reservation alone has no charging session that could have started then.
@@ -169,6 +171,12 @@ def _record(value: Mapping[str, object], cdr: Mapping[str, object]) -> Record:
     )
 
 
+def _is_ad_hoc(token: object) -> bool:
+    """Whether the driver has no contract, by the token's type."""
+    kind = token.get("type") if isinstance(token, Mapping) else None
+    return isinstance(kind, str) and kind.upper() == "AD_HOC_USER"
+
+
 def _embedded(
     cdr: Mapping[str, object], named: set[str | None], known: list[ForeignTariff]
 ) -> list[ForeignTariff]:
@@ -181,6 +189,8 @@ def _embedded(
 
 def _periods(value: object, findings: list[Finding], *, credit: bool) -> list[ChargingPeriod]:
     """In order of time, whatever the order in the CDR."""
+    if value is None:
+        raise RecordInvalid("cdr.charging_periods", None, "use a list, [] for a CDR without any")
     raw = entries(value, "cdr.charging_periods", PERIODS_MAX)
     _pass_over(raw, _PERIOD, "cdr.charging_periods", findings)
     periods = [
@@ -281,6 +291,8 @@ def _notice(findings: list[Finding], code: str, detail: str) -> None:
 
 def _stated(cdr: Mapping[str, object]) -> StatedCdr:
     end, currency = cdr.get("end_date_time"), cdr.get("currency")
+    if currency is not None and not isinstance(currency, str):
+        raise RecordInvalid("cdr.currency", currency, "use an ISO 4217 code such as EUR")
 
     def quantity(name: str) -> Decimal | None:
         raw = cdr.get(name)
@@ -289,7 +301,7 @@ def _stated(cdr: Mapping[str, object]) -> StatedCdr:
     return StatedCdr(
         started_at=instant(cdr.get("start_date_time"), "cdr.start_date_time"),
         ended_at=None if end is None else instant(end, "cdr.end_date_time"),
-        currency=currency if isinstance(currency, str) else None,
+        currency=currency,
         energy_kwh=quantity("total_energy"),
         time_h=quantity("total_time"),
         parking_h=quantity("total_parking_time"),

@@ -81,7 +81,8 @@ def entries(value: object, path: str, most: int = ENTRIES_MAX) -> list[object]:
     if value is None:
         return []
     if not isinstance(value, list) or len(value) > most:
-        raise RecordInvalid(path, value, f"use a list of at most {most} entries")
+        shown = f"{len(value)} entries" if isinstance(value, list) else value
+        raise RecordInvalid(path, shown, f"use a list of at most {most} entries")
     return value
 
 
@@ -89,15 +90,20 @@ def number(value: object, path: str, expected: str) -> Decimal:
     """A finite decimal of sane size, written as a number or a text. Raises `RecordInvalid`."""
     if isinstance(value, bool) or not isinstance(value, (int, float, str, Decimal)):
         raise RecordInvalid(path, value, expected)
+    if isinstance(value, str) and "_" in value:  # Python's own way to group digits: 0_1 would be 1
+        raise RecordInvalid(path, value, expected)
     try:
         exact = Decimal(repr(value) if isinstance(value, float) else value)
     except (ArithmeticError, ValueError):
         raise RecordInvalid(path, value, expected) from None
     exponent = exact.as_tuple().exponent
-    sane = isinstance(exponent, int) and exponent >= AMOUNT_EXPONENT_MIN
-    # Beyond these bounds exact arithmetic would take all time and memory.
-    if not sane or exact.copy_abs() > AMOUNT_MAX:
+    if not isinstance(exponent, int):
         raise RecordInvalid(path, value, expected)
+    # Beyond these bounds exact arithmetic would take all time and memory.
+    if exponent < AMOUNT_EXPONENT_MIN:
+        raise RecordInvalid(path, value, f"{expected}, of at most {-AMOUNT_EXPONENT_MIN} decimals")
+    if exact.copy_abs() > AMOUNT_MAX:
+        raise RecordInvalid(path, value, f"{expected}, of at most {AMOUNT_MAX}")
     return exact
 
 

@@ -86,11 +86,7 @@ def foreign_tariff(value: object, path: str = "tariff") -> ForeignTariff:
                 del data[name]
     elements = data.get("elements")
     if isinstance(elements, list) and 0 < len(elements) <= WRITTEN_ELEMENTS_MAX:
-        data["elements"] = [
-            kept
-            for index, element in enumerate(elements)
-            if (kept := reading.element(element, f"{path}.elements[{index}]")) is not None
-        ]
+        data["elements"] = reading.elements(elements, f"{path}.elements")
     elif elements is None:
         raise TariffInvalid(f"{path}.elements", elements, "use a list with at least one element")
     start, end = data.pop("start_date_time", None), data.pop("end_date_time", None)
@@ -121,7 +117,7 @@ def date_time(value: object, path: str) -> datetime:
     if not isinstance(value, str) or not 16 <= len(value) <= 40 or value[10] not in "Tt ":
         raise TariffInvalid(path, value, expected)
     try:
-        at = datetime.fromisoformat(value)
+        at = datetime.fromisoformat(value.upper())  # RFC 3339 allows a small t and z
         return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
     except (ValueError, OverflowError):
         raise TariffInvalid(path, value, expected) from None
@@ -167,6 +163,17 @@ class _Reading:
             del data[name]
         elif isinstance(value, str):
             data[name] = member(kind, value)
+
+    def elements(self, values: list[object], path: str) -> list[dict[str, object]]:
+        """Those that can be judged. A tariff of none is of no use, whatever the reason."""
+        kept = [
+            read
+            for index, value in enumerate(values)
+            if (read := self.element(value, f"{path}[{index}]")) is not None
+        ]
+        if not kept and all(item.severity is not Severity.BLOCK for item in self.findings):
+            self.note("no_component", f"{path}: there is no price at all", Severity.BLOCK)
+        return kept
 
     def element(self, value: object, path: str) -> dict[str, object] | None:
         """The element with what we know of it; None where it cannot be judged."""

@@ -258,7 +258,8 @@ def _object(value: object, path: str, known: tuple[str, ...]) -> Mapping[str, ob
 
 def _list(value: object, path: str) -> list[object]:
     if not isinstance(value, list) or len(value) > LIST_LENGTH_MAX:
-        raise TariffInvalid(path, value, f"use a list of at most {LIST_LENGTH_MAX} entries")
+        shown = f"{len(value)} entries" if isinstance(value, list) else value
+        raise TariffInvalid(path, shown, f"use a list of at most {LIST_LENGTH_MAX} entries")
     return value
 
 

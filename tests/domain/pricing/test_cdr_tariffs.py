@@ -117,9 +117,10 @@ def test_without_an_id_validity_at_the_start_and_type_choose_the_tariff(
     assert set(found(read)) == codes
 
 
-def test_a_driver_without_a_contract_pays_ad_hoc() -> None:
+@pytest.mark.parametrize("kind", ["AD_HOC_USER", "ad_hoc_user"])
+def test_a_driver_without_a_contract_pays_ad_hoc(kind: str) -> None:
     record = changed("tariffs", [cheap("A", 1), cheap("B", 2, type="AD_HOC_PAYMENT")])
-    record["cdr"]["cdr_token"] = {"type": "AD_HOC_USER"}
+    record["cdr"]["cdr_token"] = {"type": kind}
 
     assert total(read_record(record)) == 16
 

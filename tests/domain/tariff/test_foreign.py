@@ -213,6 +213,7 @@ def test_what_is_no_object_is_refused_under_its_path() -> None:
         ("2026-03-29T01:30:00Z", datetime(2026, 3, 29, 1, 30, tzinfo=UTC)),
         ("2026-03-29T01:30:00", datetime(2026, 3, 29, 1, 30, tzinfo=UTC)),
         ("2026-03-29T01:30:00.250Z", datetime(2026, 3, 29, 1, 30, 0, 250_000, tzinfo=UTC)),
+        ("2026-03-29t01:30:00z", datetime(2026, 3, 29, 1, 30, tzinfo=UTC)),
         ("2026-03-29T03:30:00+02:00", datetime(2026, 3, 29, 1, 30, tzinfo=UTC)),
         ("9999-12-31T23:59:59Z", datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)),
     ],
