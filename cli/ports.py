@@ -5,6 +5,8 @@ consecutive ports from `--port-base`.
 """
 
 import errno
+import itertools
+import secrets
 import socket
 from contextlib import suppress
 from dataclasses import dataclass, fields
@@ -16,6 +18,9 @@ from cli.failures import CannotStart
 LOOPBACK = "127.0.0.1"
 PORT_BASE_MIN = 1024
 PORT_BASE_MAX = 65_535 - 20
+# Below 32,768, from where on Linux gives ports to outgoing connections.
+THROW_AWAY = range(20_000, 32_768)
+OFFERS = itertools.count(secrets.randbelow(len(THROW_AWAY)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,11 +85,16 @@ def is_free(port: int) -> bool:
 
 
 def free_port() -> int:
-    """A port that nobody listens on at this moment, for tests and throw-away servers."""
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        probe.bind((LOOPBACK, 0))
-        port: int = probe.getsockname()[1]
-    return port
+    """A port that nobody listens on at this moment, for tests and throw-away servers.
+
+    Not one of those that the kernel gives away by itself: until the server binds it, an outgoing
+    connection of anybody could take such a one. One process gets none twice. Raises `CannotStart`.
+    """
+    for offer in itertools.islice(OFFERS, len(THROW_AWAY)):
+        port = THROW_AWAY[offer % len(THROW_AWAY)]
+        if is_free(port):
+            return port
+    raise CannotStart("No port between 20,000 and 32,767 is free.")
 
 
 def holder(port: int) -> str:

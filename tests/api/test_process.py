@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-import socket
 import sys
 import time
 from collections.abc import AsyncIterator
@@ -11,18 +10,12 @@ from contextlib import asynccontextmanager
 
 import httpx
 
+from cli.ports import free_port
 from holdfast.services.demo import seed
 from holdfast.settings import Settings
 from holdfast.store.database import Sessions
 
 START_S = 60.0
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @asynccontextmanager

@@ -4,7 +4,6 @@ import asyncio
 import json
 import os
 import pty
-import random
 import signal
 import socket
 import subprocess
@@ -22,9 +21,10 @@ from cli.child import ChildFailed
 from cli.embedded.postgres import EmbeddedPostgres
 from cli.embedded.temporal import EmbeddedTemporal, TemporalPorts
 from cli.embedded.unprivileged import namespace_launcher
-from cli.ports import Ports, is_free
+from cli.ports import is_free
 from cli.up import in_one_sentence
 from tests.cli.stand_ins import write_programs
+from tests.ports import free_row
 
 ROOT = Path(__file__).resolve().parents[2]
 START_WITHIN_S = 60.0
@@ -39,7 +39,7 @@ class Installation:
         self.state = folder / "my state"
         self.diary = folder / "diary"
         self.output = folder / "output"
-        self.base = free_base()
+        self.base = free_row()
         self.runs: list[subprocess.Popen[bytes]] = []
         write_programs(self.programs)
 
@@ -103,15 +103,6 @@ class Installation:
                     process = psutil.Process(record["pid"])
                     if abs(process.create_time() - record["started_at_s"]) < 0.05:
                         process.kill()
-
-
-def free_base() -> int:
-    """A row of ports that nobody uses now."""
-    for _ in range(50):
-        base = random.randrange(20_000, 32_000, 25)  # noqa: S311 - no secret
-        if all(is_free(port) for port in Ports.from_base(base).by_name().values()):
-            return base
-    raise AssertionError("no free row of ports")
 
 
 async def until(condition: Callable[[], bool], within_s: float = START_WITHIN_S) -> None:

@@ -16,6 +16,7 @@ import httpx
 import psutil
 
 from cli.ports import free_port
+from tests.ports import free_row
 
 ROOT = Path(__file__).parents[2]
 START_TIMEOUT_S = 120.0
@@ -111,7 +112,7 @@ async def installed(
     """`holdfast up` in a process of its own, until it is ready; stopped as Ctrl-C would."""
     environment = own_environment(settings or {})
     process = started(
-        ["cli.main", "up", "--state-dir", str(state_dir), "--port-base", str(free_port_base())],
+        ["cli.main", "up", "--state-dir", str(state_dir), "--port-base", str(free_row())],
         [*arguments],
         environment,
         state_dir / "up.out",
@@ -151,16 +152,6 @@ def started(
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-
-
-def free_port_base() -> int:
-    """A base whose thirty ports are most likely free: below the ephemeral range."""
-    for _ in range(50):
-        base = 10_000 + (free_port() * 37) % 20_000 // 40 * 40
-        used = {getattr(c.laddr, "port", 0) for c in psutil.net_connections("tcp")}
-        if not any(base + offset in used for offset in range(40)):
-            return base
-    raise AssertionError("no free range of ports was found")
 
 
 @asynccontextmanager

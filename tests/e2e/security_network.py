@@ -24,7 +24,7 @@ from simulator.stations.config import FleetConfig, StationConfig, Timing
 from simulator.stations.fleet import Fleet
 from simulator.stations.station import SimulatedStation
 from tests.gateway.certificates import server_authority, write_server
-from tests.gateway.conftest import free_port
+from tests.gateway.conftest import ANY_PORT
 
 FAST = Timing(
     reconnect_base_s=0.1,
@@ -43,11 +43,9 @@ def security_settings(settings: Settings, temporal_address: str, folder: Path) -
     return settings.model_copy(
         update={
             "temporal_address": temporal_address,
-            "gateway_port": free_port(),
-            "gateway_tls_port": free_port(),
+            **ANY_PORT,
             "gateway_tls_certificate": files.certificate,
             "gateway_tls_key": files.key,
-            "admin_port": 0,
             "max_cached_workflows": 200,
             "onboarding": "accept",
             "onboarding_organization": "acme",

@@ -21,10 +21,10 @@ from cli.embedded.postgres import DATABASE, programs
 from tests.e2e.installation import (
     Installation,
     eventually,
-    free_port_base,
     installed,
     running_fleet,
 )
+from tests.ports import free_row
 
 SEED = 7
 SETTINGS = {"HOLDFAST_SESSION_FINAL_WAIT_S": "5"}
@@ -159,7 +159,7 @@ async def assert_holds(installation: Installation, *options: str) -> None:
 
 
 async def test_a_restored_dump_goes_on_where_it_was_taken(tmp_path: Path) -> None:
-    ports = ("--port-base", str(free_port_base()))
+    ports = ("--port-base", str(free_row()))
     async with AsyncExitStack() as stations:
         async with installed(tmp_path / "old", "--no-fleet", *ports, settings=SETTINGS) as old:
             fleet = four_stations(old)

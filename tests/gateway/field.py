@@ -24,7 +24,7 @@ from holdfast.settings import Settings
 from holdfast.store.database import open_engine, open_sessions
 from holdfast.store.tables import Account, Organization, Site, Station, Token
 from tests.conftest import TEST_SECRET
-from tests.gateway.conftest import CARD, Database, StationClient, free_port
+from tests.gateway.conftest import ANY_PORT, CARD, Database, StationClient
 
 BOOT_16 = {"chargePointVendor": "Acme", "chargePointModel": "X"}
 BOOT_201 = {"reason": "PowerUp", "chargingStation": {"model": "X", "vendorName": "Acme"}}
@@ -202,8 +202,6 @@ async def open_field(url: str, temporal_address: str = "127.0.0.1:1") -> AsyncIt
             "database_url": url,
             "secret_key": TEST_SECRET,
             "temporal_address": temporal_address,
-            "gateway_port": free_port(),
-            "admin_port": 0,
             "onboarding": "reject",
         }
     )
@@ -228,7 +226,7 @@ async def open_field(url: str, temporal_address: str = "127.0.0.1:1") -> AsyncIt
                     account_id=account, type="ISO14443", uid=uid, status=status, **of
                 )
             )
-    app = GatewayApp(settings)
+    app = GatewayApp(settings.model_copy(update=ANY_PORT))
     await app.start()
     async with asyncio.timeout(10):
         while not (app.writer.healthy and app.lease.healthy):  # noqa: ASYNC110 - plain flags

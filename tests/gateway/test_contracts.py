@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509 import ocsp
 from sqlalchemy import insert, update
 
+from cli.ports import free_port
 from gateway.app import GatewayApp
 from holdfast.adapters.certificate_authority import new_key, subject_name
 from holdfast.adapters.organization_authority import organization_authority
@@ -24,7 +25,7 @@ from holdfast.store.database import Sessions
 from holdfast.store.tables import ContractCertificate, Organization, Token, TrustedRoot
 from simulator.contracts.app import Provider, create_app
 from simulator.contracts.pki import Holder, Pki
-from tests.gateway.conftest import Network, StationClient, connect_station, free_port
+from tests.gateway.conftest import Network, StationClient, connect_station
 
 PROTOCOL = "ocpp2.0.1"
 EMAID = "DE8AA1A2B3C4D5"

@@ -14,6 +14,7 @@ from temporalio.client import ActivityFailureError, Client
 from temporalio.common import RetryPolicy
 from temporalio.exceptions import ApplicationError
 
+from cli.ports import free_port
 from gateway.app import GatewayApp
 from gateway.order_queue import WAY_S
 from holdfast.contracts.orders import FinishOrder, OrderAnswer, SendOrder
@@ -21,12 +22,12 @@ from holdfast.services import order_steps
 from holdfast.settings import Settings
 from holdfast.store.database import Sessions
 from tests.gateway.conftest import (
+    ANY_PORT,
     Database,
     Network,
     Start,
     StationClient,
     connect_station,
-    free_port,
 )
 from tests.gateway.test_outage import start_process
 
@@ -218,7 +219,11 @@ async def test_an_order_whose_gateway_is_killed_right_after_its_frame_is_never_s
     db_sessions: Sessions,
 ) -> None:
     settings = gateway_settings.model_copy(
-        update={"temporal_address": temporal_server, "admin_port": free_port()}
+        update={
+            "temporal_address": temporal_server,
+            "gateway_port": free_port(),
+            "admin_port": free_port(),
+        }
     )
     process = await start_process(settings)
     async with await connect_station(settings.gateway_port, "CP1") as station:
@@ -239,7 +244,7 @@ async def test_an_order_whose_gateway_is_killed_right_after_its_frame_is_never_s
     assert call[2] == "UnlockConnector"
     assert (await database.row("SELECT state FROM orders"))["state"] == "sent"
 
-    app = await start_gateway(settings.model_copy(update={"gateway_port": free_port()}))
+    app = await start_gateway(settings.model_copy(update=ANY_PORT))
     async with await connect_station(app.port, "CP1") as station:
         await station.call("Heartbeat", {})
         # The workflow tries again, and then has the row finished.

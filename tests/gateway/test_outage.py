@@ -16,9 +16,10 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from cli.embedded.postgres import EmbeddedPostgres
+from cli.ports import free_port
 from holdfast.settings import Settings
 from holdfast.store.migrate import upgrade
-from tests.gateway.conftest import Database, Start, StationClient, connect_station, free_port
+from tests.gateway.conftest import Database, Start, StationClient, connect_station
 
 T0 = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=1)
 START = {"connectorId": 1, "idTag": "X", "timestamp": T0.isoformat(), "meterStart": 0}

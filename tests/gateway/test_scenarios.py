@@ -24,7 +24,7 @@ async def open_gateway(
 async def test_scenarios_of_bad_lines_and_hostile_stations_pass(open_gateway: GatewayApp) -> None:
     reports = await asyncio.gather(
         *(
-            _played(name, open_gateway.settings.gateway_port)
+            _played(name, open_gateway.port)
             for name in (
                 "all-versions",
                 "duplicates",

@@ -18,7 +18,6 @@ from tests.gateway.conftest import (
     Start,
     StationClient,
     connect_station,
-    free_port,
 )
 
 T0 = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=1)
@@ -122,9 +121,7 @@ async def test_a_tripwire_is_claimed_once_on_two_gateways(
     start_gateway: Start, gateway_settings: Settings, network: Network, database: Database
 ) -> None:
     one = await start_gateway(gateway_settings)
-    two = await start_gateway(
-        gateway_settings.model_copy(update={"gateway_port": free_port(), "gateway_id": "gw2"})
-    )
+    two = await start_gateway(gateway_settings.model_copy(update={"gateway_id": "gw2"}))
     old = await connect_station(one.port, "CP1")
     number = await started(old)
     await database.rows(

@@ -28,7 +28,7 @@ from holdfast.store.tables import (
     StationCertificateRow,
 )
 from tests.gateway.certificates import client_context, server_authority, write_server
-from tests.gateway.conftest import Database, Network, Start, StationClient, free_port
+from tests.gateway.conftest import Database, Network, Start, StationClient
 
 PASSWORD = "a-password-of-20-chr"  # noqa: S105 - of a station that this test makes
 
@@ -42,7 +42,6 @@ async def secure(
     return await start_gateway(
         gateway_settings.model_copy(
             update={
-                "gateway_tls_port": free_port(),
                 "gateway_tls_certificate": files.certificate,
                 "gateway_tls_key": files.key,
             }

@@ -16,7 +16,6 @@ from temporalio.client import Client
 from temporalio.service import RPCError
 
 from cli.embedded.databases import create_database, drop_database
-from cli.ports import free_port
 from gateway.app import GatewayApp
 from holdfast.services.sessions import SessionSeen, see_session
 from holdfast.settings import Settings
@@ -25,6 +24,7 @@ from holdfast.store.tables import Account, Organization, ReviewTask, Session, St
 from simulator.stations.witness import Witness
 from tests.activities.rows import Network, network
 from tests.conftest import TEST_SECRET
+from tests.gateway.conftest import ANY_PORT
 from tests.workers.conftest import serving
 
 PATIENCE_S = 30.0
@@ -98,7 +98,6 @@ async def installation(
             "database_url": url,
             "secret_key": TEST_SECRET,
             "temporal_address": temporal_server,
-            "gateway_port": free_port(),
             "admin_port": 0,
             "max_cached_workflows": 100,
             "session_final_wait_s": 4,
@@ -118,7 +117,7 @@ async def installation(
         )
         await db.execute(insert(Token).values(account_id=account, type="ISO14443", uid=CARD, **of))
     made = await network(sessions, organization)
-    gateway = GatewayApp(settings)
+    gateway = GatewayApp(settings.model_copy(update=ANY_PORT))
     await gateway.start()
     try:
         async with serving(settings):

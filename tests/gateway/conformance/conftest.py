@@ -22,7 +22,7 @@ from holdfast.services.passwords import hash_password
 from holdfast.settings import Settings
 from simulator.stations.witness import Witness
 from tests.conftest import TEST_SECRET
-from tests.gateway.conftest import Database, free_port
+from tests.gateway.conftest import ANY_PORT, Database
 
 NUMBERS = itertools.count(1)
 CARD = "CARD0001"
@@ -147,20 +147,14 @@ async def open_central(postgres_url: str, **settings: Any) -> AsyncIterator[Cent
     (organization,) = await database.rows(
         "INSERT INTO organizations (slug, name) VALUES ('acme', 'Acme') RETURNING id"
     )
-    app = GatewayApp(
-        Settings.model_validate(
-            {
-                "database_url": url,
-                "secret_key": TEST_SECRET,
-                "temporal_address": "127.0.0.1:1",
-                "gateway_port": free_port(),
-                "admin_port": 0,
-                "onboarding": "reject",
-                "onboarding_organization": "acme",
-            }
-            | settings
-        )
-    )
+    usual = {
+        "database_url": url,
+        "secret_key": TEST_SECRET,
+        "temporal_address": "127.0.0.1:1",
+        "onboarding": "reject",
+        "onboarding_organization": "acme",
+    }
+    app = GatewayApp(Settings.model_validate(usual | settings).model_copy(update=ANY_PORT))
     await app.start()
     async with asyncio.timeout(10):
         while not (app.writer.healthy and app.lease.healthy):  # noqa: ASYNC110 - plain flags

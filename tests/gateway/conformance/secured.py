@@ -30,7 +30,6 @@ from simulator.stations.witness import Witness
 from tests.conftest import TEST_SECRET
 from tests.gateway.certificates import client_context, csr_pem, write_server
 from tests.gateway.conformance.conftest import Central, open_central
-from tests.gateway.conftest import free_port
 
 V201 = "ocpp2.0.1"
 PASSWORD = "0123456789abcdef0123456789abcdef"  # noqa: S105 - of stations that exist for a moment
@@ -144,7 +143,6 @@ async def open_secured(postgres_url: str, folder: Path) -> AsyncIterator[Secured
     trusted = folder / "vendor.pem"
     trusted.write_text(vendor.issuing_chain_pem)
     settings = {
-        "gateway_tls_port": free_port(),
         "gateway_tls_certificate": files.certificate,
         "gateway_tls_key": files.key,
         "gateway_tls_client_ca": str(trusted),

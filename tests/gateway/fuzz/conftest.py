@@ -16,7 +16,7 @@ from cli.embedded.databases import create_database, drop_database
 from gateway.app import GatewayApp
 from holdfast.settings import Settings
 from tests.conftest import TEST_SECRET
-from tests.gateway.conftest import CARD, free_port
+from tests.gateway.conftest import ANY_PORT, CARD
 from tests.gateway.fuzz.line import Hook, Line
 
 
@@ -56,9 +56,7 @@ class Pair:
     async def start(self) -> GatewayApp:
         """Another gateway on the same database."""
         app = GatewayApp(
-            self.settings.model_copy(
-                update={"gateway_port": free_port(), "gateway_id": f"gw{next(self.numbers)}"}
-            )
+            self.settings.model_copy(update={**ANY_PORT, "gateway_id": f"gw{next(self.numbers)}"})
         )
         await app.start()
         async with asyncio.timeout(20):
@@ -82,7 +80,6 @@ async def pair(postgres_url: str) -> AsyncIterator[Pair]:
             "database_url": url,
             "secret_key": TEST_SECRET,
             "temporal_address": "127.0.0.1:1",
-            "admin_port": 0,
             "onboarding": "reject",
         }
     )

@@ -11,11 +11,11 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509 import ocsp
 
+from cli.ports import free_port
 from simulator.contracts.app import Provider, create_app
 from simulator.contracts.pki import Holder, Pki
 from simulator.stations.witness import Witness
 from tests.gateway.conformance.conftest import Central, open_central
-from tests.gateway.conftest import free_port
 
 V201 = "ocpp2.0.1"
 EMAID = "DE8AA1A2B3C4D5"

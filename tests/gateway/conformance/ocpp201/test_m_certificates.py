@@ -13,11 +13,11 @@ import uvicorn
 from cryptography.hazmat.primitives import hashes
 from cryptography.x509 import ocsp
 
+from cli.ports import free_port
 from simulator.contracts.app import Provider, create_app
 from simulator.contracts.pki import Holder, Pki
 from tests.gateway.conformance.conftest import Central, open_central
 from tests.gateway.conformance.told import ACCEPTED
-from tests.gateway.conftest import free_port
 
 PROTOCOL = "ocpp2.0.1"
 KEY = "k-1234567890"
