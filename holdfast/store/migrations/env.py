@@ -8,8 +8,10 @@ from holdfast.store.tables import Table
 engine = create_engine(context.config.attributes["database_url"], poolclass=pool.NullPool)
 
 with engine.connect() as connection:
-    # A migration that cannot get its lock fails and is tried again; it never queues the gateway.
-    connection.execute(text("SET lock_timeout = '5s'"))
+    # A migration that cannot get its lock fails and is tried again: whoever writes waits behind it
+    # for half a second at most, which is less than `deadlock_timeout`, so that it is never they who
+    # are refused.
+    connection.execute(text("SET lock_timeout = '500ms'"))
     connection.commit()
     context.configure(
         connection=connection,

@@ -53,8 +53,25 @@ class ShownPrice(Table):
         CheckConstraint(f"state IN {SHOWN_STATES}", name="state_known"),
         CheckConstraint(f"channel IN {CHANNELS}", name="channel_known"),
         Index("ix_shown_prices_organization_id_id", "organization_id", "id"),
-        Index("ix_shown_prices_version_id", "version_id"),
+        Index("ix_shown_prices_organization_id_channel_id", "organization_id", "channel", "id"),
+        Index("ix_shown_prices_version_id_id", "version_id", "id"),
         Index("ix_shown_prices_station_id_id", "station_id", "id"),
+        Index("ix_shown_prices_station_id_channel_evse_id", "station_id", "channel", "evse", "id"),
+        Index(
+            "ix_shown_prices_station_id_open",
+            "station_id",
+            postgresql_where=text("until_at IS NULL"),
+        ),
+        Index(
+            "ix_shown_prices_version_id_open",
+            "version_id",
+            postgresql_where=text("until_at IS NULL OR state = 'refused'"),
+        ),
+        Index(
+            "ix_shown_prices_until_at",
+            "until_at",
+            postgresql_where=text("until_at IS NOT NULL"),
+        ),
         Index(
             "ix_shown_prices_version_id_unanswered",
             "version_id",

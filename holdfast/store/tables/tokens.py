@@ -33,6 +33,12 @@ class Account(Table):
     __table_args__ = (
         CheckConstraint(f"billing IN {BILLINGS}", name="billing_known"),
         Index("ix_accounts_organization_id", "organization_id"),
+        Index(
+            "ix_accounts_user_group_id",
+            "user_group_id",
+            "id",
+            postgresql_where=text("user_group_id IS NOT NULL"),
+        ),
     )
 
     id: Mapped[UUID] = id_column()
@@ -60,6 +66,12 @@ class Token(Table):
         CheckConstraint("concurrent_max BETWEEN 1 AND 1000", name="concurrent_max_sane"),
         CheckConstraint("current_type IN ('AC', 'DC')", name="current_type_known"),
         Index("uq_tokens_organization_id_uid", "organization_id", text("upper(uid)"), unique=True),
+        Index(
+            "ix_tokens_user_group_id",
+            "user_group_id",
+            "id",
+            postgresql_where=text("user_group_id IS NOT NULL"),
+        ),
     )
 
     id: Mapped[UUID] = id_column()
