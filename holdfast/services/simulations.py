@@ -30,13 +30,13 @@ from holdfast.services.scope import belongs, find, owned
 from holdfast.services.simulation_scope import SimulationScope, check_scope
 from holdfast.services.slices import Slice, SliceAsked, take
 from holdfast.services.tariff_bodies import read_body
+from holdfast.services.tariff_drafts import BODY_BYTES_MAX
 from holdfast.store.tables import Organization, Tariff, TariffDraft, TariffSimulation
 from holdfast.store.tables import TariffVersion as VersionRow
 
 OPEN_STATES = ("waiting", "running")
 OPEN_MAX = 5
 SIMULATED = "simulated"
-BODY_BYTES_MAX = 200_000
 PROBLEM_LENGTH_MAX = 500
 
 
