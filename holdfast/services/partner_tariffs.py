@@ -18,6 +18,7 @@ from holdfast.domain.tariff.ocpi import OcpiForm, json_text, render
 from holdfast.services import shown_prices
 from holdfast.services.scope import belongs, find
 from holdfast.services.shown_prices import Showing, Slot
+from holdfast.services.tariff_choice import PUBLIC, of_audience
 from holdfast.services.version_spans import spans_of, version_in_force
 from holdfast.store.tables import ShownPrice, Tariff, TariffAssignment, TariffVersion
 
@@ -89,8 +90,7 @@ async def _is_public(db: AsyncSession, organization_id: UUID, tariff_id: UUID) -
             belongs(TariffAssignment, organization_id),
             TariffAssignment.tariff_id == tariff_id,
             TariffAssignment.until_at.is_(None),
-            TariffAssignment.account_id.is_(None),
-            TariffAssignment.user_group_id.is_(None),
+            of_audience(PUBLIC),
         )
         .limit(1)
     )

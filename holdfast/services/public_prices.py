@@ -25,7 +25,7 @@ from holdfast.services.price_words.price_text import PriceText
 from holdfast.services.scope import owned
 from holdfast.services.shown_prices import Showing, Slot, end_row, page_content, write
 from holdfast.services.spot_prices import curves
-from holdfast.services.tariff_choice import Driver, choose
+from holdfast.services.tariff_choice import PUBLIC, choose
 from holdfast.store.tables import Evse, Organization, Site, Station
 from holdfast.store.tables import ShownPrice as ShownRow
 
@@ -125,7 +125,7 @@ async def public_price(db: AsyncSession, point: ChargePoint, at: datetime) -> Pu
         site_id=point.site_id,
         station_id=point.station_id,
         evse=point.evse,
-        driver=Driver(ad_hoc=True),
+        driver=PUBLIC,
         at=at,
     )
     if choice is None:
@@ -160,7 +160,7 @@ async def display_context(
     """What a price that is shown at an instant depends on: the market as far as it is known."""
     keys = frozenset(groups)
     feeds = boundaries_of(tariff.tariff, keys).feeds
-    spot = await curves(db, organization_id, feeds, at, at + AHEAD) if feeds else {}
+    spot = await curves(db, organization_id, feeds, at, at + AHEAD)
     return PriceContext(zone=zone, user_groups=keys, spot=spot)
 
 

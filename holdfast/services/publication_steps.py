@@ -11,10 +11,12 @@ from holdfast.services import audit, partner_tariffs, shown_prices
 from holdfast.services.outbox import notify
 from holdfast.services.publications import OPEN_STATES, in_line, refresh
 from holdfast.services.refusal import NotFound
-from holdfast.services.scope import belongs, owned
+from holdfast.services.scope import owned
 from holdfast.services.station_abilities import abilities_of
 from holdfast.services.station_prices import Prices
 from holdfast.services.station_tariffs import Round
+from holdfast.services.tariff_choice import PUBLIC, of_audience
+from holdfast.services.tariff_places import covers
 from holdfast.services.version_spans import spans_of
 from holdfast.store.tables import (
     Organization,
@@ -104,16 +106,10 @@ async def _affected(
 ) -> list[Station]:
     """Stations where the tariff is or was assigned to the public, and those that show it."""
     assigned = exists().where(
-        belongs(TariffAssignment, publication.organization_id),
         TariffAssignment.tariff_id == publication.tariff_id,
         TariffAssignment.until_at.is_(None),
-        TariffAssignment.account_id.is_(None),
-        TariffAssignment.user_group_id.is_(None),
-        or_(
-            TariffAssignment.station_id == Station.id,
-            TariffAssignment.site_id == Station.site_id,
-            and_(TariffAssignment.station_id.is_(None), TariffAssignment.site_id.is_(None)),
-        ),
+        of_audience(PUBLIC),
+        covers(TariffAssignment, Station),
     )
     shows = exists().where(
         ShownPrice.station_id == Station.id,

@@ -1,6 +1,6 @@
 """What the public pays at each EVSE of a station at an instant: the versions and their words."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -8,26 +8,24 @@ from uuid import UUID
 from babel import Locale, UnknownLocaleError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from holdfast.domain.pricing.compiled_tariff import CompiledTariff, compile_tariff
-from holdfast.domain.pricing.context import PriceContext, SpotCurve
+from holdfast.domain.pricing.boundaries import boundaries_of
+from holdfast.domain.pricing.compiled_tariff import CompiledTariff
+from holdfast.domain.pricing.context import SpotCurve
 from holdfast.domain.tariff.display import shown_price
-from holdfast.domain.tariff.form import tariff_from_json
 from holdfast.domain.tariff.shown import ShownPrice
+from holdfast.services.compiled_tariffs import compiled
 from holdfast.services.price_words.price_text import PriceText, price_text
 from holdfast.services.price_words.reader import Reader, reader_of
+from holdfast.services.public_prices import display_context
 from holdfast.services.scope import owned
-from holdfast.services.spot_prices import curves
-from holdfast.services.tariff_choice import Driver, choose
+from holdfast.services.tariff_choice import PUBLIC, choose
 from holdfast.store.tables import Evse, Site, Station, TariffVersion
 
 UTC_ZONE = "UTC"
-MARKET_AHEAD = timedelta(days=1)
 MARKET_LATE = timedelta(minutes=15)
 """After so long it is looked whether a market said meanwhile what it had not said."""
 
 LANGUAGE_FALLBACK = "en"
-PUBLIC = Driver(ad_hoc=True)
-"""A display speaks to whoever comes: what applies ad hoc, else to everybody."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,11 +45,10 @@ class PlacePrice:
 
 @dataclass(slots=True)
 class Prices:
-    """Prices of many stations at one instant; a version is read and put into words once per zone
-    and language."""
+    """Prices of many stations at one instant; a version is put into words once per zone and
+    language."""
 
     at: datetime
-    _compiled: dict[UUID, CompiledTariff] = field(default_factory=dict)
     _worded: dict[tuple[UUID, str, str], tuple[ShownPrice, PriceText, datetime | None]] = field(
         default_factory=dict
     )
@@ -84,51 +81,31 @@ class Prices:
                 prices.append(await self._worded_at(db, choice.version, evse, site))
         return prices
 
-    def compiled(self, version: TariffVersion) -> CompiledTariff:
-        """The version, ready to price with."""
-        if version.id not in self._compiled:
-            self._compiled[version.id] = compile_tariff(tariff_from_json(version.body))
-        return self._compiled[version.id]
-
     async def _worded_at(
         self, db: AsyncSession, version: TariffVersion, evse: int | None, site: Site | None
     ) -> PlacePrice:
         zone = UTC_ZONE if site is None else site.time_zone
         reader = local_reader(None if site is None else site.country)
-        compiled, key = self.compiled(version), (version.id, zone, reader.tag)
+        tariff, key = compiled(version), (version.id, zone, reader.tag)
         if key not in self._worded:
-            feeds = _feeds(compiled)
-            market = await self._market(db, version, feeds)
-            shown = shown_price(compiled, PriceContext(zone=zone, spot=market), self.at)
+            context = await display_context(
+                db, version.organization_id, tariff, zone=zone, at=self.at
+            )
+            shown = shown_price(tariff, context, self.at)
+            feeds = boundaries_of(tariff.tariff, context.user_groups).feeds
             changes_at = min(
-                (_changes_at(market.get(feed), self.at) for feed in feeds), default=None
+                (_changes_at(context.spot.get(feed), self.at) for feed in feeds), default=None
             )
             self._worded[key] = (shown, price_text(shown, reader), changes_at)
         shown, words, changes_at = self._worded[key]
         return PlacePrice(
             evse=evse,
             version=version,
-            compiled=compiled,
+            compiled=tariff,
             shown=shown,
             words=words,
             changes_at=changes_at,
         )
-
-    async def _market(
-        self, db: AsyncSession, version: TariffVersion, feeds: frozenset[str]
-    ) -> Mapping[str, SpotCurve]:
-        if not feeds:
-            return {}
-        return await curves(db, version.organization_id, feeds, self.at, self.at + MARKET_AHEAD)
-
-
-def _feeds(compiled: CompiledTariff) -> frozenset[str]:
-    return frozenset(
-        component.spot.feed
-        for element in compiled.tariff.elements
-        for component in element.price_components
-        if component.spot is not None
-    )
 
 
 def _changes_at(curve: SpotCurve | None, at: datetime) -> datetime:

@@ -17,7 +17,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, and_, false, or_, select, true
+from sqlalchemy import ColumnElement, Select, and_, false, func, or_, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
@@ -66,6 +66,9 @@ class Driver:
 ANYBODY = Driver()
 """Of whom nothing is known: only what applies to everybody."""
 
+PUBLIC = Driver(ad_hoc=True)
+"""Whoever comes, and what a display speaks to: what applies ad hoc, else to everybody."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Considered:
@@ -108,13 +111,10 @@ async def driver_of(
         group_id, key = await _group_of_account(db, organization_id, account_id)
     else:
         token = await _token(db, organization_id, token_id)
-        same = account_id is None or account_id == token.account_id
-        account_id = account_id or token.account_id
-        group_id, key = token.user_group_id, token.key
-        if group_id is None and same:
-            group_id, key = token.account_group_id, token.account_key
-        elif group_id is None:
+        group_id, key = token.group_id, token.key
+        if account_id not in (None, token.account_id) and token.own_group_id is None:
             group_id, key = await _group_of_account(db, organization_id, account_id)
+        account_id = account_id or token.account_id
     return Driver(
         token_id=token_id,
         account_id=account_id,
@@ -332,22 +332,22 @@ AUDIENCE_WORDS = {
 
 
 async def _token(db: AsyncSession, organization_id: UUID, token_id: UUID) -> Any:
-    """A token's account and group, and that account's group."""
-    account_group = aliased(UserGroup)
+    """A token's account, its own group, and the group that counts: its own, else its account's."""
     row = (
         await db.execute(
             owned(Token, organization_id)
             .with_only_columns(
                 Token.account_id,
-                Token.user_group_id,
+                Token.user_group_id.label("own_group_id"),
+                UserGroup.id.label("group_id"),
                 UserGroup.key,
-                Account.user_group_id.label("account_group_id"),
-                account_group.key.label("account_key"),
                 maintain_column_froms=True,
             )
-            .outerjoin(UserGroup, UserGroup.id == Token.user_group_id)
             .outerjoin(Account, Account.id == Token.account_id)
-            .outerjoin(account_group, account_group.id == Account.user_group_id)
+            .outerjoin(
+                UserGroup,
+                UserGroup.id == func.coalesce(Token.user_group_id, Account.user_group_id),
+            )
             .where(Token.id == token_id)
         )
     ).one_or_none()

@@ -37,7 +37,7 @@ async def lint_places(db: AsyncSession, tariff: Tariff, now: datetime) -> tuple[
             func.bool_or(pays_ad_hoc),
         )
         .select_from(mine)
-        .join(station, _covers(mine, station))
+        .join(station, covers(mine, station))
         .outerjoin(Site, Site.id == station.site_id)
         .outerjoin(
             evse,
@@ -79,7 +79,8 @@ async def no_place(db: AsyncSession, organization_id: UUID, now: datetime) -> Li
     return LintPlace(feeds=frozenset(keys), today=now.date())
 
 
-def _covers(assignment: type[TariffAssignment], station: type[Station]) -> ColumnElement[bool]:
+def covers(assignment: type[TariffAssignment], station: type[Station]) -> ColumnElement[bool]:
+    """The assignment is for the station, or for an EVSE of it."""
     return and_(
         station.organization_id == assignment.organization_id,
         or_(
@@ -131,7 +132,7 @@ def _exists_other(
         .where(
             other.organization_id == mine.organization_id,
             other.until_at.is_(None),
-            _covers(other, station),
+            covers(other, station),
             condition(mine, other),
         )
         .correlate(mine, station)
