@@ -8,13 +8,14 @@ with whole numbers; only where one does are prices compared.
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, timedelta
 from itertools import chain
+from zoneinfo import ZoneInfo
 
 from holdfast.domain.pricing.allowances import span_key
 from holdfast.domain.pricing.bill import Place
 from holdfast.domain.pricing.compiled_tariff import Walk, find_rate
-from holdfast.domain.pricing.conditions import Instant
+from holdfast.domain.pricing.conditions import Instant, local_instant
 from holdfast.domain.pricing.context import PriceContext
 from holdfast.domain.tariff.version import AllowancePer, DimensionType
 
@@ -22,8 +23,6 @@ DAYS_LOOKED_AT_MAX = 40
 LOOKS_MAX = 4_000_000
 """In a session, about one second's worth; some ten per period with a tariff that people wrote."""
 
-
-_DAY_S = 86_400
 _SECOND = timedelta(seconds=1)
 
 
@@ -67,7 +66,7 @@ def crosses_boundary(
             and _rate_changes(place, end, context, fee_open=fee_open)
         )
         or (tariff.by_market and _market_changes(place, end, context))
-        or (tariff.by_day and _span_changes(place, end))
+        or (tariff.by_day and _span_changes(place, end, context))
     )
 
 
@@ -91,14 +90,14 @@ def _rate_changes(place: Place, end: Instant, context: PriceContext, *, fee_open
     period = place.period
     for walk in _walks(place, context, fee_open=fee_open):
         first = find_rate(walk, place.at, period)
-        for at in _moments(place, end):
+        for at in _moments(place, end, context):
             rate = find_rate(walk, at, period)
             if (None if rate is None else rate.component) != (first and first.component):
                 return True
     return False
 
 
-def _moments(place: Place, end: Instant) -> Iterator[Instant]:
+def _moments(place: Place, end: Instant, context: PriceContext) -> Iterator[Instant]:
     """The states at the edges inside, one edge at a time, and the last state before the end."""
     start, edges = place.at, place.tariff.edges
     for elapsed_s in _inside(edges.elapsed_s, start.elapsed_s, end.elapsed_s):
@@ -109,12 +108,15 @@ def _moments(place: Place, end: Instant) -> Iterator[Instant]:
         for second in edges.clock_s:
             if (start.day, start.second_of_day) < (day, second) < (end.day, end.second_of_day):
                 yield start._replace(day=day, second_of_day=second)
-    yield _just_before(end)
+    yield _just_before(place, end, context)
 
 
-def _just_before(end: Instant) -> Instant:
-    day, second = divmod(end.day * _DAY_S + end.second_of_day - 1, _DAY_S)
-    return Instant(end.elapsed_s - 1, max(end.energy_mwh - 1, 0), second, day)
+def _just_before(place: Place, end: Instant, context: PriceContext) -> Instant:
+    """The state a second before the end, by the zone: its clock may be set back right there."""
+    elapsed_s = end.elapsed_s - 1
+    at = place.period.started_at.astimezone(UTC) + (elapsed_s - place.at.elapsed_s) * _SECOND
+    zone = ZoneInfo(context.zone) if place.tariff.by_clock else None
+    return local_instant(at, elapsed_s, max(end.energy_mwh - 1, 0), zone)
 
 
 def _market_changes(place: Place, end: Instant, context: PriceContext) -> bool:
@@ -137,9 +139,12 @@ def _market_changes(place: Place, end: Instant, context: PriceContext) -> bool:
     return any(price != first for price in later)
 
 
-def _span_changes(place: Place, end: Instant) -> bool:
+def _span_changes(place: Place, end: Instant, context: PriceContext) -> bool:
     """Whether a day or month ends inside that a cap or an allowance counts by."""
-    tariff, first, last = place.tariff.tariff, place.at.day, _just_before(end).day
+    tariff, first = place.tariff.tariff, place.at.day
+    if end.day == first:
+        return False
+    last = _just_before(place, end, context).day
     spans = {allowance.per for allowance in tariff.allowances}
     if tariff.daily_cap is not None:
         spans.add(AllowancePer.DAY)

@@ -249,6 +249,15 @@ def test_the_clock_that_is_set_back_over_an_edge_crosses_it() -> None:
     assert crossing(night, period("1", at=autumn), period("1", at=autumn, after=30 * MINUTE))
 
 
+def test_the_clock_that_is_set_back_as_a_period_ends_crosses_nothing() -> None:
+    window = Restrictions(start_time=time(2), end_time=time(3))
+    night = tariff(element(energy("2"), when=window), element(energy("1")))
+    two = datetime(2025, 10, 26, 0, tzinfo=UTC)  # 02:00, and 02:00 again an hour later
+
+    assert not crossing(night, hourly(two - HOUR), hourly(two), hourly(two + HOUR))
+    assert crossing(night, hourly(two), hourly(two + HOUR, time_s=7_200))
+
+
 def test_days_and_months_that_something_is_counted_by_are_boundaries() -> None:
     allowed = Allowance(type=DimensionType.ENERGY, quantity=Decimal(1), per=AllowancePer.DAY)
     monthly = replace(allowed, per=AllowancePer.MONTH)
