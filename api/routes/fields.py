@@ -72,6 +72,8 @@ PriceInstant = Annotated[Instant, AfterValidator(of_prices)]
 Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
 EvseNumber = Annotated[int, Field(ge=1, le=1_000)]
 ConnectorNumber = Annotated[int, Field(ge=1, le=100)]
+EnergyWh = Annotated[int, Field(ge=0, le=10_000_000)]
+DurationS = Annotated[int, Field(ge=0, le=30 * 86_400)]
 TokenUid = Annotated[str, StringConstraints(min_length=1, max_length=36), AfterValidator(printable)]
 Identity = Annotated[str, Path(max_length=48, description="The station's OCPP identity.")]
 RowId = UUID

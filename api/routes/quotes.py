@@ -7,7 +7,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Query
 from pydantic import Field, StringConstraints
 
-from api.routes.fields import EvseNumber, Output, PriceInstant, TokenUid
+from api.routes.fields import DurationS, EnergyWh, EvseNumber, Output, PriceInstant, TokenUid
 from holdfast.domain.pricing.amount_text import exact_text
 from holdfast.domain.pricing.price import UnknownZone
 from holdfast.domain.tariff.shown import ShownChange, ShownLine, ShownPrice, UnitPrice
@@ -21,8 +21,6 @@ from holdfast.services.tariff_choice import Audience, Considered, Place
 
 router = APIRouter(prefix="/quotes", tags=["tariffs"], route_class=IdempotentRoute)
 
-ENERGY_WH_MAX = 10_000_000
-DURATION_S_MAX = 30 * 86_400
 Locale = Annotated[str, StringConstraints(pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8}){0,3}$")]
 
 
@@ -34,11 +32,9 @@ def asked_quote(
     account: UUID | None = None,
     ad_hoc: Annotated[bool, Query(description="Whoever pays without a contract.")] = False,
     at: Annotated[PriceInstant | None, Query(description="Now, where it is left out.")] = None,
-    energy_wh: Annotated[
-        int | None, Query(ge=0, le=ENERGY_WH_MAX, description="Of a session to estimate.")
-    ] = None,
-    charging_s: Annotated[int, Query(ge=0, le=DURATION_S_MAX)] = 0,
-    idle_s: Annotated[int, Query(ge=0, le=DURATION_S_MAX)] = 0,
+    energy_wh: Annotated[EnergyWh | None, Query(description="Of a session to estimate.")] = None,
+    charging_s: DurationS = 0,
+    idle_s: DurationS = 0,
 ) -> quotes.QuoteAsked:
     """At most one of `token`, `account` and `ad_hoc`; none of them is anybody."""
     return quotes.QuoteAsked(

@@ -139,7 +139,7 @@ async def put_prices(key: Key, form: PricesForm, db: Db, writer: TariffWriter) -
     for number, each in enumerate(intervals):
         if each.ends_at - each.starts_at not in LENGTHS or not _on_a_quarter(each.starts_at):
             raise invalid(
-                f"body.prices.{number}.ends_at",
+                f"prices[{number}].ends_at",
                 each.ends_at.isoformat(),
                 "a price is of an hour, a half or a quarter of one, and begins on a quarter",
             )

@@ -1,25 +1,26 @@
 """The prices of a body from an instant on, for charts: those of a session that starts then."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Self
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter
-from pydantic import Field, model_validator
+from pydantic import Field
 
-from api.routes.fields import Currency, Input, Line, Output, PriceInstant, TariffBody
+from api.routes.clocks import zone_of
+from api.routes.fields import Line, Output, PriceInstant
+from api.routes.tariff_previews import BodyForm
 from holdfast.domain.pricing.amount_text import exact_text
 from holdfast.domain.pricing.boundaries import boundaries_of
 from holdfast.domain.pricing.compiled_tariff import compile_tariff
 from holdfast.domain.pricing.context import PriceContext
-from holdfast.domain.pricing.price import UnknownZone, time_zone
 from holdfast.domain.pricing.rates import RateStep, TooManySteps, UnitPrice, rate_steps
 from holdfast.domain.tariff.version import USER_GROUPS_MAX, DimensionType
 from holdfast.http.database import Db
 from holdfast.http.idempotency import IdempotentRoute
 from holdfast.http.principal import Reader
 from holdfast.http.problems import invalid
-from holdfast.services import sites, tariff_bodies, tariffs
+from holdfast.services import tariff_bodies, tariffs
 from holdfast.services.spot_prices import curves
 
 router = APIRouter(prefix="/tariffs", tags=["tariffs"], route_class=IdempotentRoute)
@@ -33,12 +34,9 @@ PER = {
 }
 
 
-class PreviewForm(Input):
+class PreviewForm(BodyForm):
     """A body as in a draft, of a tariff or in a currency, in the zone of a site or a named one."""
 
-    body: Annotated[TariffBody, Field(description="As in `POST /tariff-drafts`.")]
-    tariff: UUID | None = None
-    currency: Currency | None = None
     from_at: Annotated[PriceInstant | None, Field(description="Now, where it is left out.")] = None
     days: Annotated[int, Field(ge=1, le=DAYS_MAX)] = 7
     site: Annotated[UUID | None, Field(description="Whose clock counts.")] = None
@@ -51,13 +49,6 @@ class PreviewForm(Input):
             description="Keys of the driver's groups.",
         ),
     ]
-
-    @model_validator(mode="after")
-    def one_currency(self) -> Self:
-        """A tariff has one."""
-        if (self.tariff is None) == (self.currency is None):
-            raise ValueError("name a tariff or a currency, one of them")
-        return self
 
 
 class UnitPriceShown(Output):
@@ -99,19 +90,13 @@ async def preview_prices(form: PreviewForm, db: Db, reader: Reader) -> PreviewSh
     currency = form.currency or ""
     if form.tariff is not None:
         currency = (await tariffs.get_tariff(db, reader.organization_id, form.tariff)).currency
-    zone = form.time_zone or "UTC"
-    if form.site is not None:
-        zone = (await sites.get_site(db, reader.organization_id, form.site)).time_zone
-    try:
-        time_zone(zone)
-    except UnknownZone:
-        raise invalid("time_zone", zone, "use an IANA name such as Europe/Berlin") from None
+    zone = await zone_of(db, reader.organization_id, form.site, form.time_zone)
     version = tariff_bodies.read_body(form.body, currency=currency, now=now)
     from_at = form.from_at or now
     until_at = from_at + timedelta(days=form.days)
     groups = frozenset(form.user_groups)
     feeds = boundaries_of(version, groups).feeds
-    spot = await curves(db, reader.organization_id, feeds, from_at, until_at) if feeds else {}
+    spot = await curves(db, reader.organization_id, feeds, from_at, until_at)
     context = PriceContext(zone=zone, user_groups=groups, spot=spot)
     try:
         steps = rate_steps(compile_tariff(version), context, from_at, until_at)

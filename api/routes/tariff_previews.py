@@ -7,6 +7,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Response
 from pydantic import Field, StringConstraints, model_validator
 
+from api.routes.clocks import known_zone
 from api.routes.fields import Currency, Input, Line, Output, TariffBody
 from api.routes.tariff_findings import (
     TariffFindingShown,
@@ -16,7 +17,6 @@ from api.routes.tariff_findings import (
 )
 from api.routes.tariff_versions import Number
 from holdfast.domain.pricing.boundaries import boundaries_of
-from holdfast.domain.pricing.price import UnknownZone, time_zone
 from holdfast.domain.tariff.diff import differences
 from holdfast.domain.tariff.form import tariff_from_json
 from holdfast.domain.tariff.ocpi import OcpiHeader, OcpiReader, json_text, render
@@ -35,8 +35,8 @@ PartyCode = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]{2,3}$")]
 Groups = Annotated[list[Line], Query(max_length=50, description="Keys of the driver's groups.")]
 
 
-class LintForm(Input):
-    """A body as in a draft, and of which tariff (judged where it is assigned) or currency."""
+class BodyForm(Input):
+    """What is not stored: a body as in a draft, and of which tariff or currency."""
 
     body: Annotated[TariffBody, Field(description="As in `POST /tariff-drafts`.")]
     tariff: UUID | None = None
@@ -48,6 +48,10 @@ class LintForm(Input):
         if (self.tariff is None) == (self.currency is None):
             raise ValueError("name a tariff or a currency, one of them")
         return self
+
+
+class LintForm(BodyForm):
+    """A body as in a draft, and of which tariff (judged where it is assigned) or currency."""
 
 
 class LintShown(Output):
@@ -164,10 +168,7 @@ async def render_version(
     """
     row = await tariff_versions.get_version(db, reader.organization_id, tariff_id, number)
     version = tariff_from_json(row.body)
-    try:
-        time_zone(zone)
-    except UnknownZone:
-        raise invalid("query.time_zone", zone, "use an IANA name as Europe/Berlin") from None
+    known_zone(zone, "query.time_zone")
     if (country_code is None) != (party_id is None):
         raise invalid("query.party_id", party_id, "name country_code and party_id, or neither")
     header = None
@@ -181,7 +182,7 @@ async def render_version(
     groups = frozenset(user_group or ())
     now = datetime.now(UTC)
     feeds = boundaries_of(version, groups).feeds
-    spot = await curves(db, reader.organization_id, feeds, now, now + MARKET_AHEAD) if feeds else {}
+    spot = await curves(db, reader.organization_id, feeds, now, now + MARKET_AHEAD)
     said = render(
         version, form, header=header, reader=OcpiReader(user_groups=groups, zone=zone, spot=spot)
     )

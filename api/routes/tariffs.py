@@ -8,23 +8,28 @@ from uuid import UUID
 from fastapi import APIRouter
 from pydantic import Field
 
-from api.routes.fields import Currency, Input, Line, Name, Output, PriceInstant
+from api.routes.clocks import zone_of
+from api.routes.fields import (
+    Currency,
+    DurationS,
+    EnergyWh,
+    Input,
+    Line,
+    Name,
+    Output,
+    PriceInstant,
+)
 from api.routes.tariff_versions import VersionForm, VersionMade, publish
-from holdfast.domain.pricing.context import PriceContext
-from holdfast.domain.pricing.price import UnknownZone
-from holdfast.domain.tariff.form import tariff_from_json
 from holdfast.http.database import Db
 from holdfast.http.idempotency import IdempotentRoute
 from holdfast.http.pagination import Asked, Page, to_cursor
 from holdfast.http.principal import Reader, TariffWriter
-from holdfast.http.problems import invalid
-from holdfast.services import audit, estimates, sites, tariff_versions, tariffs
+from holdfast.services import audit, estimates, tariff_versions, tariffs
+from holdfast.services.compiled_tariffs import compiled
+from holdfast.services.public_prices import display_context
 from holdfast.store.tables import Tariff
 
 router = APIRouter(prefix="/tariffs", tags=["tariffs"], route_class=IdempotentRoute)
-
-ENERGY_WH_MAX = 10_000_000
-DURATION_S_MAX = 30 * 86_400
 
 
 class CurrentVersion(Output):
@@ -79,9 +84,9 @@ class EstimateForm(Input):
     """A session that charges evenly for `charging_s`, and then stands there for `idle_s`."""
 
     started_at: PriceInstant | None = None
-    energy_wh: Annotated[int, Field(ge=0, le=ENERGY_WH_MAX)]
-    charging_s: Annotated[int, Field(ge=0, le=DURATION_S_MAX)]
-    idle_s: Annotated[int, Field(ge=0, le=DURATION_S_MAX)] = 0
+    energy_wh: EnergyWh
+    charging_s: DurationS
+    idle_s: DurationS = 0
     site: Annotated[UUID | None, Field(description="Whose clock counts.")] = None
     time_zone: Annotated[Line | None, Field(description="Where there is no site.")] = None
 
@@ -158,22 +163,17 @@ async def estimate_price(
     For a driver of whom nothing is known; what a certain one would pay says `GET /quotes`.
     """
     started_at = form.started_at or datetime.now(UTC)
-    zone = form.time_zone or "UTC"
-    if form.site is not None:
-        zone = (await sites.get_site(db, reader.organization_id, form.site)).time_zone
+    zone = await zone_of(db, reader.organization_id, form.site, form.time_zone)
     version = await tariff_versions.version_at(db, reader.organization_id, tariff_id, started_at)
+    tariff = compiled(version)
+    context = await display_context(db, reader.organization_id, tariff, zone=zone, at=started_at)
     imagined = estimates.Imagined(
         started_at=started_at,
         energy_wh=form.energy_wh,
         charging_s=form.charging_s,
         idle_s=form.idle_s,
     )
-    try:
-        shown = estimates.estimate(
-            tariff_from_json(version.body), imagined, PriceContext(zone=zone)
-        )
-    except UnknownZone:
-        raise invalid("time_zone", zone, "use an IANA name such as Europe/Berlin") from None
+    shown = estimates.estimate(tariff, imagined, context)
     return EstimateShown.model_validate({"tariff_version": version.id, **shown})
 
 

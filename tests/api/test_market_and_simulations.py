@@ -4,12 +4,11 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import httpx
-import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from holdfast.services import simulation_portions
 from holdfast.store.database import Sessions
-from holdfast.store.tables import AuditEntry
+from holdfast.store.tables import AuditEntry, Organization
 from tests.activities.rows import network, session
 from tests.api.conftest import Clients
 
@@ -48,36 +47,65 @@ async def test_prices_are_written_and_read_as_exact_texts(
     assert actions.count("spot_feed.prices") == 3
 
 
-@pytest.mark.parametrize(
-    ("path", "body"),
-    [
-        ("POST /spot-feeds", {**FEED, "key": "../x"}),
-        ("POST /spot-feeds", {**FEED, "currency": "XYZ"}),
-        ("POST /spot-feeds", {**FEED, "time_zone": "Mars/Base"}),
-        ("PUT /spot-feeds/DE-LU/prices", {"prices": []}),
-        ("PUT /spot-feeds/DE-LU/prices", {"prices": [price(AT, "2026-11-22T12:00:00Z", "1")]}),
-        ("PUT /spot-feeds/DE-LU/prices", {"prices": [price(AT, "2026-11-22T11:00:00Z", "NaN")]}),
-        ("PUT /spot-feeds/DE-LU/prices", {"prices": [price(AT, "2026-11-22T11:00:00Z", "1e9")]}),
-        (
-            "PUT /spot-feeds/DE-LU/prices",
-            {
-                "prices": [
-                    price(AT, "2026-11-22T11:00:00Z", "1"),
-                    price("2026-11-22T10:15:00Z", "2026-11-22T10:30:00Z", "1"),
-                ]
-            },
-        ),
-    ],
+REFUSED_FEEDS = (
+    ("key", {**FEED, "key": "../x"}),
+    ("currency", {**FEED, "currency": "XYZ"}),
+    ("time_zone", {**FEED, "time_zone": "Mars/Base"}),
 )
-async def test_what_is_no_feed_or_no_price_is_refused(
-    client: httpx.AsyncClient, path: str, body: dict[str, object]
+REFUSED_PRICES: tuple[tuple[str, list[dict[str, str]]], ...] = (
+    ("prices", []),
+    ("prices[0].ends_at", [price(AT, "2026-11-22T12:00:00Z", "1")]),
+    ("prices[0].price", [price(AT, "2026-11-22T11:00:00Z", "NaN")]),
+    ("prices[0].price", [price(AT, "2026-11-22T11:00:00Z", "1e9")]),
+    (
+        "prices",
+        [
+            price(AT, "2026-11-22T11:00:00Z", "1"),
+            price("2026-11-22T10:15:00Z", "2026-11-22T10:30:00Z", "1"),
+        ],
+    ),
+)
+
+
+async def test_what_is_no_feed_or_no_price_is_refused_by_its_field(
+    client: httpx.AsyncClient,
 ) -> None:
+    feeds = [await client.post(f"{V1}/spot-feeds", json=form) for _, form in REFUSED_FEEDS]
     await client.post(f"{V1}/spot-feeds", json=FEED)
-    method, _, where = path.partition(" ")
+    path = f"{V1}/spot-feeds/DE-LU/prices"
+    prices = [await client.put(path, json={"prices": form}) for _, form in REFUSED_PRICES]
 
-    answer = await client.request(method, V1 + where, json=body)
+    answers = [*feeds, *prices]
+    assert [answer.status_code for answer in answers] == [422] * 8
+    fields = [answer.json()["errors"][0]["field"] for answer in answers]
+    assert fields == [field for field, _ in (*REFUSED_FEEDS, *REFUSED_PRICES)]
+    assert (await client.get(path, params={"from": AT})).json()["items"] == []
 
-    assert answer.status_code == 422, answer.text
+
+async def test_an_estimate_is_priced_by_the_market_as_the_bill_is(
+    client: httpx.AsyncClient, db_sessions: Sessions
+) -> None:
+    async with db_sessions.begin() as db:
+        await db.execute(update(Organization).values(tariff_approval="author"))
+    await client.post(f"{V1}/spot-feeds", json=FEED)
+    hour = price(AT, "2026-11-22T11:00:00Z", "0.10")
+    await client.put(f"{V1}/spot-feeds/DE-LU/prices", json={"prices": [hour]})
+    component = {
+        "type": "ENERGY",
+        "price": "0.20",
+        "spot": {"feed": "DE-LU", "fallback": "0.50"},
+    }
+    form = {"valid_from": AT, "elements": [{"price_components": [component]}]}
+    tariff = await client.post(
+        f"{V1}/tariffs", json={"name": "Market", "currency": "EUR", "version": form}
+    )
+    path = f"{V1}/tariffs/{tariff.json()['id']}/estimate"
+    charged = {"energy_wh": 10_000, "charging_s": 900}
+
+    known = await client.post(path, json={**charged, "started_at": AT})
+    unknown = await client.post(path, json={**charged, "started_at": "2026-11-22T12:00:00Z"})
+
+    assert (known.json()["incl_vat"], unknown.json()["incl_vat"]) == ("3.00", "7.00")
 
 
 async def test_a_simulation_is_begun_read_with_its_figures_and_nobody_elses(
