@@ -41,6 +41,7 @@ DIGITS_MAX = 1_000
 BAD_INPUT = 2
 FORBIDDEN = 1
 
+_COUNTRY = re.compile(r"[A-Za-z]{2}")
 _FRACTION = re.compile(r"-?\d+/\d+")
 
 tariff = typer.Typer(
@@ -87,6 +88,10 @@ def lint_command(
 
     Exit 1 where one of them forbids using the tariff, 2 for input that cannot be read.
     """
+    if country is not None and not _COUNTRY.fullmatch(country):
+        raise typer.BadParameter(
+            f"{country[:40]!r}: use two letters, such as DE", param_hint="--country"
+        )
     place = LintPlace(
         country=None if country is None else country.upper(),
         max_power_w=power_w,

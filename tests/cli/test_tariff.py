@@ -260,6 +260,13 @@ def test_lint_takes_a_tariff_alone_and_where_it_counts() -> None:
     found = {item["code"] for item in json.loads(shown)["findings"]}
     assert "vat_unlike_country" in found
     assert run("lint", [])[0] == 2
+
+
+def test_lint_knows_countries_by_two_letters() -> None:
+    code, shown, said = run("lint", RECORD["tariff"], "--country", "Germany")
+
+    assert (code, shown) == (2, "")
+    assert "'Germany': use two letters, such as DE" in said
     assert run("lint", {"cdr": {}})[0] == 2
 
 

@@ -15,7 +15,7 @@ from holdfast.domain.tariff.version import (
 )
 from holdfast.domain.tariff.wording import UNIT_WORDS, plain
 
-VAT_PLAUSIBLE_MAX = Decimal(30)
+VAT_PLAUSIBLE_MIN, VAT_PLAUSIBLE_MAX = Decimal(1), Decimal(30)
 PRICE_TAG_DECIMALS = 2
 """What a price tag has; the net of a rounded end price has more."""
 
@@ -28,6 +28,10 @@ def tax_findings(tariff: TariffVersion, place: LintPlace) -> Iterator[Finding]:
     named = {rate for rate in rates if rate is not None}
     if named and None in rates:
         yield _review("mixed_tax", "some prices have a rate of VAT and some have none")
+    elif len(named) > 1:
+        shown = ", ".join(f"{plain(rate)} %" for rate in sorted(named))
+        detail = f"prices have different rates of VAT: {shown}"
+        yield Finding(code="mixed_tax", detail=detail)
     if tariff.tax_included is TaxIncluded.NOT_APPLICABLE:
         if any(named):
             yield _review(
@@ -45,6 +49,9 @@ def tax_findings(tariff: TariffVersion, place: LintPlace) -> Iterator[Finding]:
     for rate in sorted(named):
         if rate > VAT_PLAUSIBLE_MAX:
             yield _review("vat_implausible", f"a VAT of {plain(rate)} % is higher than any")
+        elif 0 < rate < VAT_PLAUSIBLE_MIN:
+            detail = f"a VAT of {plain(rate)} % is lower than any: rates are percentages"
+            yield _review("vat_implausible", f"{detail}, was {plain(rate * 100)} meant?")
     yield from _rates(tariff, place, named)
     if place.ad_hoc or tariff.type is TariffType.AD_HOC_PAYMENT:
         yield from _typed_gross(tariff, components)
