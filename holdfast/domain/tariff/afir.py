@@ -48,7 +48,7 @@ def _fast(tariff: TariffVersion) -> Iterator[Finding]:
     charging = [
         (number, element)
         for number, element in enumerate(tariff.elements)
-        if (element.restrictions or Restrictions()).reservation is None
+        if element.reservation is None
     ]
     if not any(
         item.type is DimensionType.ENERGY and (item.price or item.spot)

@@ -12,7 +12,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
-from holdfast.domain.money import Money
+from holdfast.domain.money import Money, round_half_up
 from holdfast.domain.tariff.shown import ShownKind, ShownPrice
 
 Json = dict[str, Any]
@@ -124,9 +124,7 @@ def _charging(units: UnitPrices) -> Json:
 
 
 def _unit(price: Fraction) -> int | float:
-    scaled = price * 10**UNIT_PLACES
-    digits = (2 * scaled.numerator + scaled.denominator) // (2 * scaled.denominator)
-    return _number(Decimal(digits).scaleb(-UNIT_PLACES))
+    return _number(Decimal(round_half_up(price * 10**UNIT_PLACES)).scaleb(-UNIT_PLACES))
 
 
 def _amount(cost: Money) -> int | float:

@@ -7,11 +7,11 @@ instants, what no element prices and what an element still has after those ahead
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, time, timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import TypeVar
 
-from holdfast.domain.tariff.version import DayOfWeek, Restrictions, TariffVersion
+from holdfast.domain.tariff.version import DAY_MINUTES, DayOfWeek, Restrictions, TariffVersion
 
 BOXES_MAX = 4_000
 """Parts of what is uncovered; a tariff of people has a dozen."""
@@ -27,7 +27,6 @@ Box = tuple[int, ...]
 
 Cell = TypeVar("Cell")
 
-_MINUTES = 1_440
 _DAY = timedelta(days=1)
 _ORDER = {day: number for number, day in enumerate(DayOfWeek)}
 
@@ -102,7 +101,7 @@ class Grid:
         if limits is None:
             return self.full
         weekdays = {_ORDER[day] for day in limits.day_of_week}
-        start, end = _minute(limits.start_time), _minute(limits.end_time) or _MINUTES
+        windows = limits.minutes()
 
         def day_holds(cell: DayCell) -> bool:
             return (
@@ -113,10 +112,7 @@ class Grid:
             )
 
         def minute_holds(cell: tuple[int, int]) -> bool:
-            if start == end:
-                return True
-            after, before = cell[0] >= start, cell[0] < end
-            return (after and before) if start < end else (after or before)
+            return any(cell[0] in window for window in windows)
 
         return (
             _mask(self.days, day_holds),
@@ -137,14 +133,13 @@ def grid_of(tariff: TariffVersion, *, since: date | None = None) -> Grid:
     rules = [
         element.restrictions for element in tariff.elements if element.restrictions is not None
     ]
-    clocks = {0}
-    for rule in rules:
-        clocks |= {_minute(rule.start_time), _minute(rule.end_time)}
-    edges = sorted(clocks)
+    windows = [window for rule in rules for window in rule.minutes()]
+    clocks = {0, *(edge for window in windows for edge in (window.start, window.stop))}
+    edges = sorted(clocks - {DAY_MINUTES})
     groups = sorted({group for rule in rules for group in rule.user_groups})
     return Grid(
         days=_days(tariff, rules, since),
-        minutes=tuple(zip(edges, [*edges[1:], _MINUTES], strict=True)),
+        minutes=tuple(zip(edges, [*edges[1:], DAY_MINUTES], strict=True)),
         energies=_spans(value for rule in rules for value in (rule.min_kwh, rule.max_kwh)),
         durations=_spans(
             value for rule in rules for value in (rule.min_duration, rule.max_duration)
@@ -261,10 +256,6 @@ def _within(low: Decimal | int | None, high: Decimal | int | None) -> Callable[[
 
 def _mask(cells: Sequence[Cell], holds: Callable[[Cell], bool]) -> int:
     return sum(1 << number for number, cell in enumerate(cells) if holds(cell))
-
-
-def _minute(clock: time | None) -> int:
-    return 0 if clock is None else clock.hour * 60 + clock.minute
 
 
 def _after(since: date | None, start: date | None) -> bool:

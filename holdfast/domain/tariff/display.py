@@ -16,7 +16,7 @@ from holdfast.domain.pricing.compiled_tariff import CompiledTariff
 from holdfast.domain.pricing.context import PriceContext
 from holdfast.domain.pricing.price import time_zone
 from holdfast.domain.tariff.display_points import Points, points_of
-from holdfast.domain.tariff.display_probe import Point, Probe, is_reservation
+from holdfast.domain.tariff.display_probe import Point, Probe
 from holdfast.domain.tariff.display_when import left_to_say, overlap
 from holdfast.domain.tariff.shown import (
     LimitKind,
@@ -144,7 +144,7 @@ def _entries(
     for number, element in enumerate(tariff.elements):
         rules = element.restrictions
         component = next((one for one in element.price_components if one.type is kind), None)
-        if component is None or is_reservation(rules) or not _for_reader(rules, context):
+        if component is None or element.reservation or not _for_reader(rules, context):
             continue
         if winning is not None and number not in winning:
             continue
@@ -247,16 +247,14 @@ def _reservations(
                 per=RESERVED[component.type][1],
                 price=NOTHING,
                 when=left_to_say(element.restrictions, today),
-                expired=element.restrictions.reservation is Reservation.RESERVATION_EXPIRES,
+                expired=element.reservation is Reservation.RESERVATION_EXPIRES,
             ),
             component,
             probe,
             at,
         )
         for element in tariff.elements
-        if element.restrictions is not None
-        and is_reservation(element.restrictions)
-        and _for_reader(element.restrictions, context)
+        if element.reservation is not None and _for_reader(element.restrictions, context)
         for component in element.price_components
         if component.type in RESERVED
     ]

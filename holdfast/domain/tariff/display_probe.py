@@ -17,7 +17,6 @@ from holdfast.domain.tariff.shown import UnitPrice
 from holdfast.domain.tariff.version import (
     DimensionType,
     PriceComponent,
-    Restrictions,
     TariffElement,
     TariffVersion,
     TaxIncluded,
@@ -134,8 +133,3 @@ def _session(point: Point) -> tuple[ChargingPeriod, ChargingPeriod]:
         max_current_a=point.current_a,
     )
     return before, unit
-
-
-def is_reservation(restrictions: Restrictions | None) -> bool:
-    """Whether an element prices reservations only."""
-    return restrictions is not None and restrictions.reservation is not None

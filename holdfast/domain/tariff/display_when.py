@@ -1,12 +1,11 @@
 """Restrictions as a reader needs them: without what holds anyway, and whether two can meet."""
 
 from dataclasses import replace
-from datetime import date, time
+from datetime import date
 from typing import Any
 
-from holdfast.domain.tariff.version import DayOfWeek, Restrictions
+from holdfast.domain.tariff.version import DAY_MINUTES, DayOfWeek, Restrictions
 
-_DAY_MINUTES = 1_440
 _NONE = Restrictions()
 
 RANGES = (
@@ -67,19 +66,8 @@ def _meet(one: Restrictions, other: Restrictions, least: str, end: str) -> bool:
 
 
 def _minutes(restrictions: Restrictions) -> frozenset[int]:
-    """The minutes of the day on which a window's edges leave it open."""
-    start = _minute(restrictions.start_time)
-    end = _minute(restrictions.end_time) or _DAY_MINUTES
-    if start == end or (start, end) == (0, _DAY_MINUTES):
-        return frozenset(range(_DAY_MINUTES))
-    if start < end:
-        return frozenset(range(start, end))
-    return frozenset(range(start, _DAY_MINUTES)) | frozenset(range(end))
-
-
-def _minute(clock: time | None) -> int:
-    return 0 if clock is None else clock.hour * 60 + clock.minute
+    return frozenset().union(*restrictions.minutes())
 
 
 def _whole_day(restrictions: Restrictions) -> bool:
-    return len(_minutes(restrictions)) == _DAY_MINUTES
+    return len(_minutes(restrictions)) == DAY_MINUTES

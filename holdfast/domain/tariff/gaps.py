@@ -24,7 +24,6 @@ from holdfast.domain.tariff.lint_place import LintPlace
 from holdfast.domain.tariff.version import (
     DimensionType,
     Reservation,
-    Restrictions,
     TariffElement,
     TariffVersion,
 )
@@ -51,14 +50,14 @@ def coverage_findings(tariff: TariffVersion, place: LintPlace) -> Iterator[Findi
     charging = [
         (number, element)
         for number, element in enumerate(tariff.elements)
-        if _reservation(element) is None
+        if element.reservation is None
     ]
     yield from _never(grid, charging, effort)
     for kind in Reservation:
         reserved = [
             (number, element)
             for number, element in enumerate(tariff.elements)
-            if _reservation(element) is kind
+            if element.reservation is kind
         ]
         yield from _never(grid, reserved, effort)
     elements = [element for _, element in charging]
@@ -181,10 +180,6 @@ def _unreachable(path: str, kind: DimensionType, why: str) -> Finding:
 
 def _touch(first: Box, second: Box) -> bool:
     return all(mine & theirs for mine, theirs in zip(first, second, strict=True))
-
-
-def _reservation(element: TariffElement) -> Reservation | None:
-    return (element.restrictions or Restrictions()).reservation
 
 
 def _cells(cells: Sequence[Cell], mask: int) -> list[Cell]:

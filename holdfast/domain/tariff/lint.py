@@ -112,8 +112,7 @@ def _reservations(tariff: TariffVersion) -> Iterator[Finding]:
     """Elements for reservations price time and a fee; the rest of them never counts."""
     priced = {DimensionType.TIME, DimensionType.FLAT}
     for number, element in enumerate(tariff.elements):
-        limits = element.restrictions
-        if limits is None or limits.reservation is None:
+        if element.reservation is None:
             continue
         path = f"elements[{number}]"
         kinds = {component.type for component in element.price_components}

@@ -203,7 +203,7 @@ def _taken(version: TariffVersion, number: int) -> bool:
         ahead = [
             grid.box(other.restrictions)
             for other in version.elements[:number]
-            if (other.restrictions or Restrictions()).reservation is limits.reservation
+            if other.reservation is element.reservation
             and any(item.type is component.type for item in other.price_components)
         ]
         try:
@@ -250,7 +250,7 @@ def _energy_everywhere(version: TariffVersion) -> bool:
     boxes = [
         grid.box(element.restrictions)
         for element in version.elements
-        if (element.restrictions or Restrictions()).reservation is None
+        if element.reservation is None
         and any(item.type is DimensionType.ENERGY for item in element.price_components)
     ]
     try:

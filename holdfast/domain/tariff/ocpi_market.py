@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 from holdfast.domain.finding import Finding, Severity
 from holdfast.domain.pricing.context import SpotCurve
 from holdfast.domain.tariff.version import (
+    DAY_MINUTES,
     PRICE_DECIMALS_MAX,
     WRITTEN_ELEMENTS_MAX,
     DayOfWeek,
@@ -29,7 +30,6 @@ _DAY = timedelta(days=1)
 _MINUTE = timedelta(minutes=1)
 _QUARTER = timedelta(minutes=15)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_DAY_MINUTES = 1_440
 _WEEKDAYS = tuple(DayOfWeek)
 
 
@@ -168,13 +168,9 @@ def _of_window(
         return
     if limits.day_of_week and _WEEKDAYS[window.day.weekday()] not in limits.day_of_week:
         return
-    start, end = _minute(limits.start_time), _minute(limits.end_time) or _DAY_MINUTES
-    ranges = [(start, end)] if start < end else [(0, end), (start, _DAY_MINUTES)]
-    if start == end:
-        ranges = [(0, _DAY_MINUTES)]
     priced = _fixed(component, window.market, spot, losses)
-    for low, high in ranges:
-        since, until = max(low, window.since), min(high, window.until)
+    for open_at in limits.minutes():
+        since, until = max(open_at.start, window.since), min(open_at.stop, window.until)
         if since < until:
             yield TariffElement(
                 price_components=(priced,),
@@ -184,13 +180,9 @@ def _of_window(
                     end_date=window.day + _DAY,
                     day_of_week=(),
                     start_time=_clock(since) if since else None,
-                    end_time=_clock(until) if until < _DAY_MINUTES else None,
+                    end_time=_clock(until) if until < DAY_MINUTES else None,
                 ),
             )
-
-
-def _minute(clock: time | None) -> int:
-    return 0 if clock is None else clock.hour * 60 + clock.minute
 
 
 def _clock(minute: int) -> time:

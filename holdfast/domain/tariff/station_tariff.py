@@ -14,6 +14,7 @@ from fractions import Fraction
 from typing import Any
 
 from holdfast.domain.finding import Finding, Severity
+from holdfast.domain.money import round_half_up
 from holdfast.domain.tariff.version import (
     DimensionType,
     PriceComponent,
@@ -167,7 +168,7 @@ def _price(
     if component.type in (DimensionType.TIME, DimensionType.PARKING_TIME):
         price /= MINUTES_PER_HOUR
     scaled = price * 10**PRICE_PLACES
-    digits = (2 * scaled.numerator + scaled.denominator) // (2 * scaled.denominator)
+    digits = round_half_up(scaled)
     if digits != scaled:
         found.append(
             Finding(

@@ -21,6 +21,7 @@ VAT_MAX = Decimal(100)
 STEP_SIZE_MAX = 1_000_000
 IDLE_GRACE_S_MAX = 86_400
 DURATION_S_MAX = 366 * 86_400
+DAY_MINUTES = 1_440
 ELEMENTS_MAX = 100
 """More than this no person oversees: the bound of the tariffs that people write (`form`)."""
 
@@ -207,6 +208,16 @@ class Restrictions:
         for group in self.user_groups:
             _require_name("user_groups", group)
 
+    def minutes(self) -> tuple[range, ...]:
+        """The minutes of a local day at which its window is open: one stretch, or two where it goes
+        over midnight. An end of 00:00 is the end of the day, and equal times are the whole day."""
+        start, end = _minute(self.start_time), _minute(self.end_time) or DAY_MINUTES
+        if start == end:
+            return (range(DAY_MINUTES),)
+        if start < end:
+            return (range(start, end),)
+        return range(end), range(start, DAY_MINUTES)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TariffElement:
@@ -222,6 +233,11 @@ class TariffElement:
                 f"{len(self.price_components)} components",
                 f"use 1 to {COMPONENTS_MAX}",
             )
+
+    @property
+    def reservation(self) -> Reservation | None:
+        """Of which reservations it is the price; None: of charging."""
+        return None if self.restrictions is None else self.restrictions.reservation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -308,6 +324,10 @@ class TariffVersion:
         kinds = [(allowance.type, allowance.per) for allowance in self.allowances]
         if len(kinds) > ALLOWANCES_MAX or len(set(kinds)) != len(kinds):
             raise TariffInvalid("allowances", kinds, "use one per type and span")
+
+
+def _minute(clock: time | None) -> int:
+    return 0 if clock is None else clock.hour * 60 + clock.minute
 
 
 def _require_decimal(field: str, value: Decimal, most: Decimal, decimals: int) -> None:

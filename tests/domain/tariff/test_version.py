@@ -145,3 +145,24 @@ def test_a_float_is_read_as_it_was_written(written: float, read: str) -> None:
 def test_a_float_that_was_calculated_is_refused() -> None:
     with pytest.raises(TariffInvalid, match="a decimal such as"):
         tariff_from_json(changed("elements/0/price_components/0/price", 0.1 + 0.2))
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "stretches"),
+    [
+        (None, None, [(0, 1_440)]),
+        (time(7), time(9, 30), [(420, 570)]),
+        (time(18), None, [(1_080, 1_440)]),
+        (time(18), time(0), [(1_080, 1_440)]),
+        (None, time(6), [(0, 360)]),
+        (time(22), time(6), [(0, 360), (1_320, 1_440)]),
+        (time(8), time(8), [(0, 1_440)]),
+    ],
+    ids=["no window", "by day", "no end", "to midnight", "no start", "by night", "equal times"],
+)
+def test_a_window_is_open_from_its_start_to_before_its_end_also_over_midnight(
+    start: time | None, end: time | None, stretches: list[tuple[int, int]]
+) -> None:
+    window = Restrictions(start_time=start, end_time=end)
+
+    assert [(open_at.start, open_at.stop) for open_at in window.minutes()] == stretches
