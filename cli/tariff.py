@@ -6,6 +6,7 @@ The reader is `holdfast.domain`, so a price here is the price of the API, the re
 import json
 import re
 import sys
+from collections import Counter
 from collections.abc import Mapping
 from decimal import Decimal
 from fractions import Fraction
@@ -212,7 +213,11 @@ def read_json(file: str) -> object:
         refuse(file, "is not JSON: it is empty")
     try:
         return json.loads(
-            content, parse_float=_decimal, parse_int=_whole, parse_constant=_not_a_number
+            content,
+            object_pairs_hook=_object,
+            parse_float=_decimal,
+            parse_int=_whole,
+            parse_constant=_not_a_number,
         )
     except RecursionError:
         refuse(file, "is not JSON that can be read: too deeply nested")
@@ -232,6 +237,15 @@ def refuse(file: str, reason: str) -> NoReturn:
     name = "standard input" if file == "-" else file
     typer.echo(f"holdfast: {name}: {reason}", err=True)
     raise typer.Exit(BAD_INPUT)
+
+
+def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """Of two prices of one component nobody knows which one was meant."""
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        twice, _ = Counter(name for name, _ in pairs).most_common(1)[0]
+        raise ValueError(f"{twice[:80]!r} is there more than once in one object")
+    return made
 
 
 def _decimal(text: str) -> Decimal:

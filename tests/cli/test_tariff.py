@@ -176,6 +176,10 @@ def test_without_a_tariff_nothing_is_known_of_the_cost() -> None:
         ("{", "is not JSON"),
         ("[" * 100_000, "nested"),
         ('{"cdr": NaN}', "NaN is no number"),
+        (
+            '{"cdr": {"id": 1, "credit": true, "id": 2}}',
+            "'id' is there more than once in one object",
+        ),
         ("9" * 5_000, "a number of 5000 digits: use at most 1000"),
         ('{"volume": 1e99999999999999999999}', "1e99999999999999999999 is a number that nothing"),
         ("[]", "record is '[]': use a JSON object"),

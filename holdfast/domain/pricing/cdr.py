@@ -225,7 +225,7 @@ def _period(value: object, path: str, findings: list[Finding], *, credit: bool) 
         max_current_a=volumes.get("MAX_CURRENT"),
         min_power_kw=volumes.get("MIN_POWER"),
         max_power_kw=volumes.get("MAX_POWER"),
-        tariff_id=tariff_id,
+        tariff_id=tariff_id or None,  # some write "" for none
     )
 
 

@@ -65,6 +65,16 @@ def test_a_tariff_that_is_not_there_blocks() -> None:
     assert total(read) == 4
 
 
+def test_an_empty_tariff_id_names_none() -> None:
+    record = changed("cdr/charging_periods/0/tariff_id", "")
+    record["cdr"]["charging_periods"][1]["tariff_id"] = ""
+
+    read = read_record(record)
+
+    assert found(read) == {}
+    assert total(read) == 4
+
+
 def test_without_any_tariff_there_is_no_price() -> None:
     record = changed("context", {})
     del record["tariff"]
