@@ -8,13 +8,17 @@ words change with a market is due. Nobody has to tell of it, and a restart loses
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, or_, select, text
+from sqlalchemy import func, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from holdfast.domain.tariff.california import SUPPORTED_KEY
 from holdfast.services.scope import belongs
-from holdfast.services.station_abilities import DISPLAY_CONTROLLER, TARIFF_CONTROLLER
+from holdfast.services.station_abilities import (
+    DISPLAY_CONTROLLER,
+    TARIFF_CONTROLLER,
+    says_what_it_shows,
+)
 from holdfast.store.tables import Evse, Station, StationPriceLook, StationVariable
 
 AGAIN_AFTER_FAILURE = timedelta(hours=1)
@@ -56,7 +60,7 @@ async def note_look(
         select(func.max(StationVariable.changed_at)).where(
             belongs(StationVariable, station.organization_id),
             StationVariable.station_id == station.id,
-            _says_what_it_shows(),
+            says_what_it_shows(),
         )
     )
     evses = await db.scalar(
@@ -76,13 +80,4 @@ async def note_look(
         insert(StationPriceLook)
         .values(station_id=station.id, organization_id=station.organization_id, **values)
         .on_conflict_do_update(index_elements=["station_id"], set_=values)
-    )
-
-
-def _says_what_it_shows() -> ColumnElement[bool]:
-    return or_(
-        func.lower(StationVariable.component).in_(
-            (TARIFF_CONTROLLER.lower(), DISPLAY_CONTROLLER.lower())
-        ),
-        func.lower(StationVariable.variable) == SUPPORTED_KEY.lower(),
     )

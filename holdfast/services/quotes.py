@@ -116,7 +116,7 @@ async def quote(db: AsyncSession, organization_id: UUID, asked: QuoteAsked) -> Q
         ),
         group_keys=driver.group_keys,
     )
-    return found if choice is None else await _priced(db, found, session, asked)
+    return found if choice is None else await _priced(db, found, choice, session, asked)
 
 
 async def _imagined_session(db: AsyncSession, station: Station, asked: QuoteAsked) -> Session:
@@ -144,10 +144,10 @@ async def _imagined_session(db: AsyncSession, station: Station, asked: QuoteAske
     )
 
 
-async def _priced(db: AsyncSession, found: Quote, session: Session, asked: QuoteAsked) -> Quote:
-    if found.choice is None:
-        return found
-    tariff = compiled(found.choice.version)
+async def _priced(
+    db: AsyncSession, found: Quote, choice: Choice, session: Session, asked: QuoteAsked
+) -> Quote:
+    tariff = compiled(choice.version)
     context = await price_terms.context_of(db, session)
     estimate = None
     if asked.energy_wh is not None:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from holdfast.domain.tariff.california import SUPPORTED_KEY
@@ -36,11 +36,10 @@ async def abilities_of(db: AsyncSession, stations: Sequence[Station]) -> dict[UU
     """Of each of these stations of one organization. One query."""
     if not stations:
         return {}
-    component = func.lower(StationVariable.component)
     rows = await db.execute(
         select(
             StationVariable.station_id,
-            component,
+            func.lower(StationVariable.component),
             func.lower(StationVariable.variable),
             func.lower(func.coalesce(StationVariable.variable_instance, "")),
             func.lower(StationVariable.value),
@@ -49,16 +48,23 @@ async def abilities_of(db: AsyncSession, stations: Sequence[Station]) -> dict[UU
             StationVariable.station_id.in_([station.id for station in stations]),
             StationVariable.attribute == "actual",
             StationVariable.gone_at.is_(None),
-            or_(
-                component.in_((TARIFF_CONTROLLER.lower(), DISPLAY_CONTROLLER.lower())),
-                func.lower(StationVariable.variable) == SUPPORTED_KEY.lower(),
-            ),
+            says_what_it_shows(),
         )
     )
     said: dict[UUID, dict[tuple[str, str, str], str]] = {}
     for station_id, of, variable, instance, value in rows:
         said.setdefault(station_id, {})[(of, variable, instance)] = value or ""
     return {station.id: judged(station.protocol, said.get(station.id, {})) for station in stations}
+
+
+def says_what_it_shows() -> ColumnElement[bool]:
+    """The variables of a station that its abilities follow from."""
+    return or_(
+        func.lower(StationVariable.component).in_(
+            (TARIFF_CONTROLLER.lower(), DISPLAY_CONTROLLER.lower())
+        ),
+        func.lower(StationVariable.variable) == SUPPORTED_KEY.lower(),
+    )
 
 
 async def display_currencies(db: AsyncSession, sessions: Sequence[Session]) -> dict[UUID, str]:
@@ -86,9 +92,10 @@ def judged(protocol: str | None, said: dict[tuple[str, str, str], str]) -> Abili
     ledger keeps that. A display is only used where the station says that there is one.
     """
     if protocol == V16:
-        key = next((value for (_, name, _), value in said.items() if name == SUPPORTED_KEY.lower()),
-                   None)  # fmt: skip
-        return Abilities(protocol=protocol, california=key in SAYS_YES)
+        values = {variable: value for (_, variable, _), value in said.items()}
+        return Abilities(
+            protocol=protocol, california=values.get(SUPPORTED_KEY.lower()) in SAYS_YES
+        )
     if protocol not in (V201, V21):
         return Abilities(protocol=protocol)
     tariffs = _switch(said, TARIFF_CONTROLLER.lower(), "tariff")

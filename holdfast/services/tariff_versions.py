@@ -1,7 +1,7 @@
 """Versions of tariffs: made once, immutable, each with a state that follows from time."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -15,7 +15,7 @@ from holdfast.domain.tariff.canonical import tariff_to_json
 from holdfast.domain.tariff.life import VersionSpan, VersionState, version_states
 from holdfast.services import publications
 from holdfast.services.refusal import Conflict, Invalid, NotFound, TooMany
-from holdfast.services.scope import belongs, find, owned
+from holdfast.services.scope import find, owned
 from holdfast.services.slices import Slice, SliceAsked, take
 from holdfast.services.tariff_bodies import checked
 from holdfast.services.version_spans import NEWEST_FIRST, VERSIONS_MAX, covers, spans_of
@@ -137,26 +137,21 @@ async def make_version(
 
 async def lives_of(db: AsyncSession, tariff: Tariff, now: datetime) -> dict[int, VersionLife]:
     """The life of each version of a tariff, by its number."""
-    spans = [*(await spans_of(db, tariff.organization_id, tariff.id)).values()]
-    states = version_states(spans, now, retired_at=tariff.retired_at)
-    ends = await db.execute(
-        select(TariffVersion.number, TariffVersionEnd.ended_by, TariffVersionEnd.reason)
-        .join(TariffVersion, TariffVersion.id == TariffVersionEnd.version_id)
-        .where(
-            belongs(TariffVersionEnd, tariff.organization_id), TariffVersion.tariff_id == tariff.id
+    spans = await spans_of(db, tariff.organization_id, tariff.id)
+    states = version_states([*spans.values()], now, retired_at=tariff.retired_at)
+    lives = {
+        span.number: VersionLife(state=states[span.number], ends_at=span.ends_at)
+        for span in spans.values()
+    }
+    ends = await db.scalars(
+        owned(TariffVersionEnd, tariff.organization_id).where(
+            TariffVersionEnd.version_id.in_(spans)
         )
     )
-    why = {number: (ended_by, reason) for number, ended_by, reason in ends}
-    nobody = (None, None)
-    return {
-        span.number: VersionLife(
-            state=states[span.number],
-            ends_at=span.ends_at,
-            ended_by=why.get(span.number, nobody)[0],
-            reason=why.get(span.number, nobody)[1],
-        )
-        for span in spans
-    }
+    for end in ends:
+        number = spans[end.version_id].number
+        lives[number] = replace(lives[number], ended_by=end.ended_by, reason=end.reason)
+    return lives
 
 
 async def latest_version(
