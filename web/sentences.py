@@ -72,6 +72,7 @@ REVIEWS = {
     "token_without_account": "The token has no account to charge",
     "account_without_card": "The account has no card",
     "currency_differs": "Held in one currency, priced in another",
+    "other_currency": "A session began under a tariff in another currency than its site's",
     "hold_gone": "The hold was gone when the price was known",
     "refund_due": "More was taken than is owed: a refund is due",
     "amount_differs": "Another amount was taken than is owed",

@@ -44,6 +44,11 @@ class Viewer:
     def actor(self) -> str:
         return f"key:{self.key_id}"
 
+    @property
+    def reviewer(self) -> str | None:
+        """The actor, where the role may approve what others wrote."""
+        return self.actor if self.may(Permission.APPROVE_TARIFFS) else None
+
     def sent(self, form_token: str) -> bool:
         """Whether a form carries the token of this sign-in; compared in constant time."""
         return hmac.compare_digest(self.form_token.encode(), form_token.encode())

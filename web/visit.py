@@ -112,7 +112,12 @@ def visited(
                     403, f"Your key's role ({viewer.role}) does not allow this: {permission.value}."
                 )
             if menu and request.method == "GET":
-                waiting = await count_attention(db, viewer.organization_id)
+                waiting = await count_attention(
+                    db,
+                    viewer.organization_id,
+                    now=desk.pages.now(),
+                    reviewer=viewer.reviewer,
+                )
                 viewer = request.state.viewer = replace(viewer, waiting=waiting)
             form = await read_form(request, limits) if request.method == "POST" else {}
             if request.method == "POST" and not viewer.sent(form.get("form_token", "")):

@@ -10,6 +10,7 @@ from api.routes.fields import Input, Instant, Line, Output, Reason
 from holdfast.http.database import Db
 from holdfast.http.idempotency import IdempotentRoute
 from holdfast.http.pagination import Asked, Page, page
+from holdfast.http.permissions import Permission
 from holdfast.http.principal import Auditor, Reader, SessionDecider
 from holdfast.services import audit, overview, review_tasks
 from holdfast.settings import Settings
@@ -24,8 +25,22 @@ class CapturedShown(Output):
     amount_minor: int
 
 
+class PriceMattersShown(Output):
+    """EVSEs with a price gap (`GET /price-gaps`), and sessions since `since` that were settled at
+    zero because no tariff was in force (`GET /sessions?without_tariff=true`). Zero where there is
+    no tariff at all: then charging is free on purpose."""
+
+    evses: int
+    sessions: int
+    since: datetime
+
+
 class OverviewShown(Output):
-    """The figures of the day, in UTC."""
+    """The figures of the day, in UTC.
+
+    `attention` is what the Attention page lists for this key, among it `drafts_to_review`: those
+    that it may approve. `prices` is at most a minute old.
+    """
 
     stations: int
     stations_online: int
@@ -33,6 +48,8 @@ class OverviewShown(Output):
     energy_wh: int
     captured: list[CapturedShown]
     attention: int
+    drafts_to_review: int
+    prices: PriceMattersShown
     since: datetime
 
 
@@ -71,9 +88,12 @@ class AuditEntryShown(Output):
 async def read_overview(request: Request, db: Db, reader: Reader) -> OverviewShown:
     """The figures at a glance."""
     settings: Settings = request.app.state.settings
-    midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     figures = await overview.read_overview(
-        db, reader.organization_id, since=midnight, lease_s=settings.gateway_lease_s
+        db,
+        reader.organization_id,
+        now=datetime.now(UTC),
+        lease_s=settings.gateway_lease_s,
+        reviewer=reader.actor if reader.may(Permission.APPROVE_TARIFFS) else None,
     )
     return OverviewShown.model_validate(figures)
 

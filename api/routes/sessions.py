@@ -142,6 +142,10 @@ async def list_sessions(
     until: Annotated[Instant | None, Query(alias="to", description="Started before.")] = None,
     site: UUID | None = None,
     attention: bool | None = None,
+    without_tariff: Annotated[
+        bool | None,
+        Query(description="Settled at zero because no tariff was in force when it began."),
+    ] = None,
 ) -> Page[SessionShown]:
     """Newest first."""
     wanted = SessionFilter(
@@ -153,6 +157,7 @@ async def list_sessions(
         until=until,
         site_id=site,
         attention=attention,
+        without_tariff=without_tariff,
     )
     rows = await sessions.list_sessions(db, reader.organization_id, asked, wanted)
     return page(rows, to_session)

@@ -8,12 +8,14 @@ from fastapi import APIRouter, Query
 from pydantic import Field, model_validator
 
 from api.routes.fields import EvseNumber, Input, Line, Output
+from api.routes.tariff_findings import TariffFindingShown, shown_findings
 from holdfast.http.database import Db
 from holdfast.http.idempotency import IdempotentRoute
 from holdfast.http.pagination import Asked, Page, page
 from holdfast.http.principal import Reader, TariffWriter
 from holdfast.services import audit, tariff_assignments
 from holdfast.services.tariff_choice import Audience, Place, audience_of, place_of
+from holdfast.services.tariff_currency import assignment_findings
 from holdfast.store.tables import TariffAssignment
 
 router = APIRouter(prefix="/tariff-assignments", tags=["tariffs"], route_class=IdempotentRoute)
@@ -34,6 +36,13 @@ class AssignmentShown(Output):
     ad_hoc: bool
     created_at: datetime
     until_at: datetime | None
+
+
+class AssignmentMade(AssignmentShown):
+    """With what is unwise about it. `other_currency`: sites of another currency than the tariff's
+    are in its scope; sessions there would be priced in the tariff's."""
+
+    findings: list[TariffFindingShown]
 
 
 class AssignmentForm(Input):
@@ -75,10 +84,11 @@ async def list_assignments(
 
 
 @router.put("")
-async def assign_tariff(form: AssignmentForm, db: Db, writer: TariffWriter) -> AssignmentShown:
+async def assign_tariff(form: AssignmentForm, db: Db, writer: TariffWriter) -> AssignmentMade:
     """Sessions that start there from now on freeze this tariff's version.
 
-    What was assigned to the same place for the same audience ends.
+    What was assigned to the same place for the same audience ends. A site, station or EVSE of
+    another currency is refused; where the whole organization has such sites, `findings` names them.
     """
     scope = tariff_assignments.Scope(
         site_id=form.site,
@@ -99,7 +109,8 @@ async def assign_tariff(form: AssignmentForm, db: Db, writer: TariffWriter) -> A
         subject=f"tariff:{form.tariff}",
         details=form.model_dump(mode="json", exclude_none=True),
     )
-    return to_assignment(row)
+    findings = await assignment_findings(db, row)
+    return AssignmentMade(**dict(to_assignment(row)), findings=shown_findings(findings))
 
 
 @router.delete("/{assignment_id}", status_code=204)

@@ -1,16 +1,18 @@
 """The figures of one organization at a glance, each by its own narrow query."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, time
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from holdfast.services.price_matters import PriceMatters, recent_matters
 from holdfast.services.scope import Row, belongs
 from holdfast.services.sessions import is_running
 from holdfast.services.stations import is_online
+from holdfast.services.tariff_drafts import count_to_review
 from holdfast.store.tables import (
     Gateway,
     LateFact,
@@ -36,8 +38,10 @@ class Captured:
 class Overview:
     """`energy_wh` is of sessions that ended since `since` or still run, `captured` since then.
 
-    `attention` counts sessions and payments that wait for a person, open review tasks, open late
-    facts, quarantined messages and parked outbox rows.
+    `attention` counts what the Attention page lists: sessions and payments that wait for a person,
+    open review tasks, open late facts, quarantined messages, parked outbox rows, drafts that wait
+    for this reader's approval, and one each if EVSEs have no price and if sessions were free for
+    want of a tariff. `prices` has those two, at most a minute old.
     """
 
     stations: int
@@ -46,13 +50,22 @@ class Overview:
     energy_wh: int
     captured: tuple[Captured, ...]
     attention: int
+    drafts_to_review: int
+    prices: PriceMatters
     since: datetime
 
 
 async def read_overview(
-    db: AsyncSession, organization_id: UUID, *, since: datetime, lease_s: float
+    db: AsyncSession,
+    organization_id: UUID,
+    *,
+    now: datetime,
+    lease_s: float,
+    reviewer: str | None = None,
 ) -> Overview:
-    """`since` is the start of the day; `lease_s` as of `stations.is_online`."""
+    """Of the UTC day of `now`; `lease_s` as of `stations.is_online`. `reviewer`: the actor who
+    reads it, where they may approve drafts."""
+    since = datetime.combine(now.astimezone(UTC).date(), time(), UTC)
     stations, online = (
         await db.execute(
             select(func.count(), func.count().filter(is_online(lease_s)))
@@ -86,13 +99,21 @@ async def read_overview(
         captured=tuple(
             Captured(currency=currency, amount_minor=int(amount)) for currency, amount in captured
         ),
-        attention=await count_attention(db, organization_id),
+        attention=await count_attention(db, organization_id, now=now, reviewer=reviewer),
+        drafts_to_review=await _to_review(db, organization_id, reviewer),
+        prices=await recent_matters(db, organization_id, now),
         since=since,
     )
 
 
-async def count_attention(db: AsyncSession, organization_id: UUID) -> int:
-    """How many things wait for a person: what the Attention page lists."""
+async def _to_review(db: AsyncSession, organization_id: UUID, reviewer: str | None) -> int:
+    return 0 if reviewer is None else await count_to_review(db, organization_id, actor=reviewer)
+
+
+async def count_attention(
+    db: AsyncSession, organization_id: UUID, *, now: datetime, reviewer: str | None = None
+) -> int:
+    """How many things wait for a person: what the Attention page lists for this reader."""
     counts = [
         await _count(
             db,
@@ -112,6 +133,8 @@ async def count_attention(db: AsyncSession, organization_id: UUID) -> int:
             OutboxRow.parked_at.is_not(None),
             OutboxRow.sent_at.is_(None),
         ),
+        await _to_review(db, organization_id, reviewer),
+        (await recent_matters(db, organization_id, now)).count,
     ]
     return sum(counts)
 

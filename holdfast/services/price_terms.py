@@ -77,7 +77,7 @@ async def freeze(db: AsyncSession, session: Session, at: datetime) -> Choice | N
         driver=driver,
         at=at,
     )
-    site = await _of_site(db, session)
+    site = await _of_site(db, session, None if choice is None else choice.tariff.currency)
     # Both after the last query: it would write the one before the other.
     session.tariff_version_id = None if choice is None else choice.version.id
     session.price_terms = {
@@ -253,22 +253,24 @@ def _midnight(day: str, zone: str, days_later: int = 0) -> datetime:
     return local.astimezone(UTC)
 
 
-async def _of_site(db: AsyncSession, session: Session) -> dict[str, Any]:
-    """The zone is frozen only if it is one: an impossible one is the site's to put right."""
+async def _of_site(db: AsyncSession, session: Session, currency: str | None) -> dict[str, Any]:
+    """The zone is frozen only if it is one: an impossible one is the site's to put right. The
+    site's currency only where the tariff's is another."""
     if session.site_id is None:
         return {}
     site = (
         await db.execute(
-            select(Site.time_zone, Site.calibration_law).where(
+            select(Site.time_zone, Site.calibration_law, Site.currency).where(
                 belongs(Site, session.organization_id), Site.id == session.site_id
             )
         )
     ).one()
+    foreign = {} if currency in (None, site.currency) else {"site_currency": site.currency}
     try:
         time_zone(site.time_zone)
     except UnknownZone:
-        return {}
-    return {"zone": site.time_zone, "calibration_law": site.calibration_law}
+        return foreign
+    return {"zone": site.time_zone, "calibration_law": site.calibration_law, **foreign}
 
 
 def _why(choice: Choice) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from holdfast.services.price_terms import freeze
 from holdfast.services.session_decisions import forced_by
 from holdfast.services.session_price import UNPRICEABLE
 from holdfast.services.tariff_choice import Choice
+from holdfast.services.tariff_currency import note_at_start
 from holdfast.services.timeline import open_review, record_event
 from holdfast.settings import Settings
 from holdfast.store.tables import Organization, Payment, Session, Station, Tariff, TariffVersion
@@ -53,6 +54,7 @@ async def begin(
     choice = None
     if session.tariff_version_id is None:
         choice = await freeze(db, session, session.started_at or session.ended_at or now)
+    currencies = {} if choice is None else await note_at_start(db, session, choice)
     ended = session.ended_at is not None or session.ended_by_us_at is not None
     if session.started_at is not None and not ended:
         await _plant(db, session, settings, now)
@@ -62,7 +64,7 @@ async def begin(
         key="begun",
         kind="begun",
         at=session.started_at or now,
-        details=await _tariff_words(db, session, choice),
+        details={**await _tariff_words(db, session, choice), **currencies},
     )
     await notify(db, ["sessions"])
     return SessionPlan(

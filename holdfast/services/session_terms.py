@@ -1,6 +1,7 @@
 """What was frozen when a session began, besides its tariff version: `sessions.price_terms`.
 
-`{"zone", "calibration_law", "groups", "tariff", "assignment", "audience", "place", "considered"}`.
+`{"zone", "calibration_law", "groups", "tariff", "assignment", "audience", "place", "considered"}`,
+and `site_currency` where the tariff's is another.
 Sessions of before have none: theirs are read off the site as it is now.
 """
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, and_, case, func, literal, or_, select
+from sqlalchemy import ColumnElement, Select, and_, case, false, func, literal, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from holdfast.domain.session_state import (
@@ -66,7 +66,7 @@ class SessionSeen:
 class SessionFilter:
     """Every field that is set must hold. `since` and `until` are of the start.
 
-    `active`: in any state that is open.
+    `active`: in any state that is open. `without_tariff`: settled at zero for want of one.
     """
 
     station: str | None = None
@@ -77,6 +77,7 @@ class SessionFilter:
     site_id: UUID | None = None
     attention: bool | None = None
     active: bool = False
+    without_tariff: bool | None = None
 
 
 def state_of(session: Session, settlement: Settlement | None) -> SessionState:
@@ -124,6 +125,11 @@ def state_case() -> ColumnElement[str]:
     )
 
 
+def free_without_tariff() -> ColumnElement[bool]:
+    """It was settled at zero because no tariff was in force when it began."""
+    return and_(Settlement.outcome == "free", Settlement.tariff_version_id.is_(None))
+
+
 def is_running() -> ColumnElement[bool]:
     """A car is plugged in: reported, not ended, not closed."""
     return and_(
@@ -158,6 +164,9 @@ async def list_sessions(
     if wanted.attention is not None:
         raised = Session.attention.is_not(None)
         statement = statement.where(raised if wanted.attention else ~raised)
+    if wanted.without_tariff is not None:
+        free = func.coalesce(free_without_tariff(), false())
+        statement = statement.where(free if wanted.without_tariff else ~free)
     rows = await take_rows(db, statement, Session.id, asked, newest_first=True)
     return Slice(items=[_of_row(row) for row in rows.items], next=rows.next)
 

@@ -13,7 +13,7 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-from sqlalchemy import func, insert, select
+from sqlalchemy import ColumnElement, and_, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from holdfast.domain.finding import Finding
@@ -126,6 +126,33 @@ async def list_drafts(
     if states:
         statement = statement.where(TariffDraft.state.in_(states))
     return await take(db, statement, TariffDraft.id, asked, newest_first=True)
+
+
+async def list_to_review(
+    db: AsyncSession, organization_id: UUID, asked: SliceAsked, *, actor: str
+) -> Slice[TariffDraft]:
+    """Those that wait for this person: in review, and not their own. Newest first."""
+    mine = await _waits_for(db, organization_id, actor)
+    statement = owned(TariffDraft, organization_id).where(mine)
+    return await take(db, statement, TariffDraft.id, asked, newest_first=True)
+
+
+async def count_to_review(db: AsyncSession, organization_id: UUID, *, actor: str) -> int:
+    """How many wait for this person."""
+    mine = await _waits_for(db, organization_id, actor)
+    found = await db.scalar(
+        select(func.count())
+        .select_from(TariffDraft)
+        .where(belongs(TariffDraft, organization_id), mine)
+    )
+    return int(found or 0)
+
+
+async def _waits_for(db: AsyncSession, organization_id: UUID, actor: str) -> ColumnElement[bool]:
+    in_review = TariffDraft.state == "review"
+    if await approval_rule(db, organization_id) == "author":
+        return in_review
+    return and_(in_review, ~TariffDraft.authors.contains([actor]))
 
 
 async def change_draft(

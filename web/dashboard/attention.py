@@ -13,12 +13,23 @@ from starlette.responses import Response
 from holdfast.contracts.names import payment_workflow_id
 from holdfast.services.late_facts import apply_late_fact, discard_late_fact, list_late_facts
 from holdfast.services.parked import drop, held_back, list_parked, retry
+from holdfast.services.price_matters import PriceMatters, read_matters
 from holdfast.services.quarantine import ask_replay, discard, list_quarantined
 from holdfast.services.refusal import NotFound
 from holdfast.services.review_tasks import list_review_tasks, resolve_review_task
 from holdfast.services.scope import owned
 from holdfast.services.slices import SliceAsked
-from holdfast.store.tables import LateFact, OutboxRow, Payment, Quarantined, ReviewTask, Session
+from holdfast.services.tariff_drafts import count_to_review, list_to_review
+from holdfast.store.tables import (
+    LateFact,
+    OutboxRow,
+    Payment,
+    Quarantined,
+    ReviewTask,
+    Session,
+    Tariff,
+)
+from web.dashboard.actors import key_names
 from web.dashboard.message_log import readable
 from web.dashboard.session import review_details
 from web.dashboard.session_rows import SessionLine, select_sessions, session_lines
@@ -33,11 +44,13 @@ PAYLOAD_LENGTH_MAX = 2_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReviewItem:
-    """A review task. `session_id` where it is about a session, `station` where about one."""
+    """A review task. `session_id` and `tariff_id` where it is about such, `station` where about
+    one."""
 
     id: UUID
     kind: str
     session_id: UUID | None
+    tariff_id: UUID | None
     station: str | None
     page: str
     subject: str
@@ -99,9 +112,23 @@ class ParkedItem:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Attention:
-    """The page: the newest fifty of each kind."""
+class DraftItem:
+    """A draft of a tariff that this viewer may approve."""
 
+    tariff: str
+    path: str
+    note: str | None
+    by: str
+    submitted_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attention:
+    """The page: the newest fifty of each kind. `drafts`: how many there are in all."""
+
+    to_review: tuple[DraftItem, ...]
+    drafts: int
+    prices: PriceMatters
     sessions: tuple[SessionLine, ...]
     payments: tuple[PaymentItem, ...]
     reviews: tuple[ReviewItem, ...]
@@ -113,7 +140,9 @@ class Attention:
     def empty(self) -> bool:
         """Nothing waits."""
         return not (
-            self.sessions
+            self.to_review
+            or self.prices.count
+            or self.sessions
             or self.payments
             or self.reviews
             or self.quarantined
@@ -122,8 +151,10 @@ class Attention:
         )
 
 
-async def read_attention(desk: Desk, db: AsyncSession, organization_id: UUID) -> Attention:
-    """Six short lists."""
+async def read_attention(
+    desk: Desk, db: AsyncSession, organization_id: UUID, reviewer: str | None
+) -> Attention:
+    """Short lists. `reviewer`: who may approve drafts, but their own."""
     asked = SliceAsked(limit=SHOWN)
     sessions = await db.execute(
         select_sessions(organization_id)
@@ -142,6 +173,11 @@ async def read_attention(desk: Desk, db: AsyncSession, organization_id: UUID) ->
     late = await list_late_facts(db, organization_id, asked, state="open")
     parked_rows = await list_parked(db, organization_id)
     return Attention(
+        to_review=await _to_review(db, organization_id, reviewer),
+        drafts=0
+        if reviewer is None
+        else await count_to_review(db, organization_id, actor=reviewer),
+        prices=await read_matters(db, organization_id, desk.pages.now()),
         sessions=session_lines(sessions.all()),
         payments=tuple(_payment(desk, row) for row in payments),
         reviews=tuple(_review(row) for row in reviews.items),
@@ -153,10 +189,12 @@ async def read_attention(desk: Desk, db: AsyncSession, organization_id: UUID) ->
 
 async def show_attention(visit: Visit) -> Response:
     """GET /attention. Not live: nothing may move under a form that somebody fills in."""
-    view = await read_attention(visit.desk, visit.db, visit.viewer.organization_id)
+    viewer = visit.viewer
+    view = await read_attention(visit.desk, visit.db, viewer.organization_id, viewer.reviewer)
     return visit.page("attention.html", view=view)
 
 
+LINKED = ("Station", "Tariff id", "Session id")
 # Where a station's review task is decided, below the station's page.
 REVIEW_PAGES = {
     "certificate": "/security",
@@ -234,6 +272,33 @@ async def _decided(
     return back_to("/attention", DONE[visit.request.path_params["decision"]])
 
 
+async def _to_review(
+    db: AsyncSession, organization_id: UUID, reviewer: str | None
+) -> tuple[DraftItem, ...]:
+    if reviewer is None:
+        return ()
+    asked = SliceAsked(limit=SHOWN)
+    drafts = (await list_to_review(db, organization_id, asked, actor=reviewer)).items
+    authors = [draft.submitted_by or draft.changed_by for draft in drafts]
+    people = await key_names(db, organization_id, authors)
+    rows = await db.execute(
+        owned(Tariff, organization_id)
+        .where(Tariff.id.in_([draft.tariff_id for draft in drafts]))
+        .with_only_columns(Tariff.id, Tariff.name)
+    )
+    tariffs = {tariff_id: name for tariff_id, name in rows}
+    return tuple(
+        DraftItem(
+            tariff=tariffs[draft.tariff_id],
+            path=f"/tariffs/{draft.tariff_id}/drafts/{draft.id}",
+            note=draft.note,
+            by=people.get(author, author),
+            submitted_at=draft.submitted_at,
+        )
+        for draft, author in zip(drafts, authors, strict=True)
+    )
+
+
 def _payment(desk: Desk, row: Payment) -> PaymentItem:
     return PaymentItem(
         id=row.id,
@@ -253,12 +318,13 @@ def _review(row: ReviewTask) -> ReviewItem:
     return ReviewItem(
         id=row.id,
         kind=review(row.kind),
-        session_id=uuid_or_none(name) if kind == "session" else None,
+        session_id=uuid_or_none(name if kind == "session" else row.details.get("session_id")),
+        tariff_id=uuid_or_none(row.details.get("tariff_id")),
         station=station,
         page=REVIEW_PAGES.get(row.kind, ""),
         subject=row.subject,
         created_at=row.created_at,
-        details=tuple(pair for pair in review_details(row) if pair[0] != "Station"),
+        details=tuple(pair for pair in review_details(row) if pair[0] not in LINKED),
     )
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, time
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import and_, func, or_, select
@@ -24,11 +24,13 @@ STATIONS_SHOWN = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Nothing:
-    """A page without a filter."""
+class Reading:
+    """Nothing can be asked of the page, but what waits depends on who reads it."""
+
+    reviewer: str | None
 
     def parameters(self) -> Mapping[str, str]:
-        """None."""
+        """None: the stream's own sign-in says who."""
         return {}
 
 
@@ -53,33 +55,38 @@ class OverviewPage:
 
 
 async def read_page(
-    desk: Desk, db: AsyncSession, organization_id: UUID, _asked: Nothing
+    desk: Desk, db: AsyncSession, organization_id: UUID, asked: Reading
 ) -> OverviewPage:
     """The figures of the API's overview, and two short lists."""
     lease_s = desk.settings.gateway_lease_s
-    midnight = datetime.combine(desk.pages.now().astimezone(UTC).date(), time(), UTC)
     recent = await db.execute(
         select_sessions(organization_id).order_by(Session.id.desc()).limit(RECENT_SESSIONS)
     )
     troubles, more = await _troubles(db, organization_id, lease_s)
     return OverviewPage(
-        figures=await read_overview(db, organization_id, since=midnight, lease_s=lease_s),
+        figures=await read_overview(
+            db,
+            organization_id,
+            now=desk.pages.now(),
+            lease_s=lease_s,
+            reviewer=asked.reviewer,
+        ),
         sessions=session_lines(recent.all()),
         troubles=troubles,
         troubles_more=more,
     )
 
 
-def any_filter(_viewer: Viewer, _parameters: Mapping[str, str]) -> Nothing:
-    """Nothing can be asked of it."""
-    return Nothing()
+def read_by(viewer: Viewer, _parameters: Mapping[str, str]) -> Reading:
+    """By whom it is read."""
+    return Reading(viewer.reviewer)
 
 
 OVERVIEW = LivePage(
     name="overview",
     topics=frozenset({"sessions", "stations", "payments"}),
     template="fragments/overview.html",
-    parse=any_filter,
+    parse=read_by,
     read=read_page,
 )
 

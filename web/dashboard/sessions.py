@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from holdfast.domain.session_state import SessionState
 from holdfast.domain.token import TokenInvalid, normalise_uid
-from holdfast.services.sessions import is_running, state_case
+from holdfast.services.sessions import free_without_tariff, is_running, state_case
 from holdfast.store.tables import Session, Station
 from web.dashboard.session_rows import SessionLine, select_sessions, session_lines
 from web.dashboard.stations import Choice
@@ -21,10 +21,12 @@ from web.visit import Desk, Visit
 from web.wording import SESSION
 
 PAGE_LENGTH = 50
+WITHOUT_TARIFF = "without-tariff"
 
 STATES = {
     "active": "Active",
     "attention": "Needs attention",
+    WITHOUT_TARIFF: "Free: no tariff",
     **{state.value: SESSION[state].word for state in SessionState},
 }
 
@@ -131,6 +133,8 @@ def _in_state(state: str) -> ColumnElement[bool]:
         return is_running()
     if state == "attention":
         return Session.attention.is_not(None)
+    if state == WITHOUT_TARIFF:
+        return free_without_tariff()
     return state_case() == state
 
 

@@ -8,6 +8,7 @@ from holdfast.domain.tariff.templates import BY_KEY
 from holdfast.services import audit
 from holdfast.services.refusal import Invalid, NotFound
 from holdfast.services.tariff_assignments import Scope, assign_tariff, end_assignment
+from holdfast.services.tariff_currency import assignment_findings
 from holdfast.services.tariff_drafts import (
     approve_draft,
     create_draft,
@@ -152,7 +153,13 @@ async def end(visit: Visit) -> Response:
 
 async def assign(visit: Visit) -> Response:
     """POST /tariffs/{id}/assignments"""
-    tariff_id, form = tariff_id_of(visit), visit.form
+    tariff_id = tariff_id_of(visit)
+    return back_to(f"/tariffs/{tariff_id}", await assign_as_typed(visit, tariff_id))
+
+
+async def assign_as_typed(visit: Visit, tariff_id: UUID) -> str:
+    """Assign a tariff to the place and audience of the form; what to say of it."""
+    form = visit.form
     audience, station = form.get("audience", ""), form.get("station", "").strip()
     kind, _, audience_id = audience.partition(":")
     evse = form.get("evse", "").strip()
@@ -177,8 +184,10 @@ async def assign(visit: Visit) -> Response:
         scope,
         now=visit.desk.pages.now(),
     )
-    await _audit(visit, "tariff_assignment.create", f"tariff_assignment:{row.id}")
-    return back_to(f"/tariffs/{tariff_id}", "Assigned: new sessions there pay this tariff.")
+    await _audit(visit, "tariff_assignment.create", f"tariff_assignment:{row.id}", tariff=tariff_id)
+    findings = await assignment_findings(visit.db, row)
+    careful = "".join(f" Careful: {finding.detail}." for finding in findings)
+    return f"Assigned: new sessions there pay this tariff.{careful}"
 
 
 async def unassign(visit: Visit) -> Response:
@@ -221,7 +230,14 @@ def _chosen(text: str, field: str) -> UUID | None:
     return chosen
 
 
-async def _audit(visit: Visit, action: str, subject: str, reason: str | None = None) -> None:
+async def _audit(
+    visit: Visit,
+    action: str,
+    subject: str,
+    reason: str | None = None,
+    *,
+    tariff: UUID | None = None,
+) -> None:
     await audit.record(
         visit.db,
         visit.viewer.organization_id,
@@ -229,5 +245,5 @@ async def _audit(visit: Visit, action: str, subject: str, reason: str | None = N
         action=action,
         subject=subject,
         reason=reason,
-        details={"tariff": visit.request.path_params["id"]},
+        details={"tariff": str(tariff or visit.request.path_params["id"])},
     )

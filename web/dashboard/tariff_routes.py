@@ -6,6 +6,7 @@ from holdfast.http.permissions import Permission
 from web.dashboard import (
     market,
     price_code,
+    price_gaps,
     quote,
     receipt,
     shown_prices,
@@ -29,6 +30,7 @@ def tariff_routes() -> list[BaseRoute]:
     """One line per route; a form names the permission that the API asks for the same."""
     return [
         Route("/tariffs", visited(tariffs.show_tariffs), methods=["GET"]),
+        Route("/tariffs/gaps", visited(price_gaps.show_gaps), methods=["GET"]),
         Route("/tariffs/quote", visited(quote.show_quote), methods=["GET"]),
         Route("/sessions/{id}/receipt", visited(receipt.show_receipt, menu=False), methods=["GET"]),
         Route(
@@ -81,6 +83,7 @@ def _editor_routes() -> list[Route]:
 def _form_routes() -> list[Route]:
     forms: tuple[tuple[str, Handler, Permission], ...] = (
         ("/tariffs", tariffs.add_tariff, Permission.WRITE_TARIFFS),
+        ("/tariffs/gaps/assign", price_gaps.assign, Permission.WRITE_TARIFFS),
         (
             "/tariffs/publications/{id}/resolve",
             shown_prices.decide,
