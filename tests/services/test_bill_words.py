@@ -27,7 +27,8 @@ PRICE = {
     "incl_vat": "20.00",
     "breakdown": {
         "lines": [
-            line("ENERGY", "5", "0", "allowance"),
+            line("ENERGY", "2", "0", "allowance", unit_price="0.3"),
+            line("ENERGY", "3", "0", "allowance"),
             line("ENERGY", "10", "5.95"),
             line("ENERGY", "20.5", "12.1975"),
             line("ENERGY", "0.5", "0.2975", "step_size"),

@@ -2,7 +2,7 @@
 
 import re
 import string
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -95,7 +95,7 @@ Price for charging
 Energy: €0.5831 per kWh (Mon-Fri, 08:00-20:00)
 Energy: €0.4641 per kWh (otherwise)
 Charging time: ≈_€0.0333 per minute (€2.00 per hour, after 4 hrs in the session)
-Occupancy after charging: €0.119 per minute (counts from 15 mins after charging ends)
+Occupancy after charging: €0.119 per minute (charged from 15 mins after charging ends)
 Starting fee: €1,234.50 per session
 Maximum price per session: €50.00
 Energy: 5 kWh free per month
@@ -104,8 +104,8 @@ Prices include 19_% VAT.""",
 Preis für das Laden
 Energie: €_0,5831 pro kWh (Mo-Fr, 08:00-20:00)
 Energie: €_0,4641 pro kWh (sonst)
-Ladezeit: ≈_€_0,0333 pro Minute (€_2,00 pro Stunde, nach 4 Std. Dauer)
-Standzeit nach dem Laden: €_0,119 pro Minute (zählt ab 15 Min. nach Ladeende)
+Ladezeit: ≈_€_0,0333 pro Minute (€_2,00 pro Stunde, ab 4 Std. nach Beginn)
+Standzeit nach dem Laden: €_0,119 pro Minute (berechnet ab 15 Min. nach Ladeende)
 Startgebühr: €_1.234,50 pro Ladevorgang
 Höchstpreis pro Ladevorgang: €_50,00
 Energie: 5 kWh frei pro Monat
@@ -119,7 +119,7 @@ Stationnement après la charge_: 0,119_€ par minute (compté à partir de 15_m
 la charge)
 Frais de démarrage_: 1_234,50_€ par session
 Prix maximal par session_: 50,00_€
-Énergie : 5_kWh gratuits par mois
+Énergie : 5_kWh sans frais par mois
 Prix TTC, TVA de 19_% comprise.""",
     "sv": """\
 Pris för laddning
@@ -193,6 +193,22 @@ def test_the_next_prices_name_the_day_where_it_is_another() -> None:
         "Ab 20:00: Energie, 0,4641_€ pro kWh",
         "Ab Do_08:00: Energie, 0,5831_€ pro kWh",
     ]
+
+
+def test_prices_that_change_at_one_instant_share_a_line() -> None:
+    change = SHOWN.changes[0]
+    parking = replace(change, kind=ShownKind.OCCUPANCY, price=unit("0.119"))
+
+    (line,) = price_text(replace(SHOWN, changes=(change, parking)), "en-GB").changes
+
+    assert line == (
+        "From 20:00: Energy, €0.4641 per kWh; Occupancy after charging, €0.119 per minute"
+    )
+
+
+def test_portuguese_is_written_as_in_portugal_unless_a_country_is_named() -> None:
+    assert visible(amounts.money(Decimal("1.5"), "EUR", reader_of("pt"))) == "1,50_€"
+    assert visible(amounts.money(Decimal("1.5"), "EUR", reader_of("pt-BR"))) == "€_1,50"
 
 
 def test_a_text_too_long_for_a_display_loses_whole_lines_and_says_so() -> None:

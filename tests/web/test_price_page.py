@@ -30,7 +30,7 @@ async def test_a_driver_reads_the_price_in_the_order_of_afir(
     prices = page.one("dl", class_="prices")
     assert [item.text.split("  ")[0] for item in prices.all("dt")] == [
         "Energie",
-        "Standzeit nach dem Laden zählt ab 15 Min. nach Ladeende",
+        "Standzeit nach dem Laden berechnet ab 15 Min. nach Ladeende",
         "Startgebühr",
     ]
     assert [item.text.replace("\N{NO-BREAK SPACE}", " ") for item in prices.all("strong")] == [

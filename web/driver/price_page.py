@@ -21,7 +21,7 @@ from holdfast.http.rate_limit import RateLimit
 from holdfast.services.estimates import Imagined
 from holdfast.services.price_words import amounts
 from holdfast.services.price_words.bill_text import BillText, bill_text
-from holdfast.services.price_words.price_text import PriceText, price_text
+from holdfast.services.price_words.price_text import Line, PriceText, price_text
 from holdfast.services.price_words.reader import LANGUAGES, Reader, negotiate
 from holdfast.services.public_prices import (
     ChargePoint,
@@ -39,6 +39,7 @@ EVSE_MAX = 999
 LANGUAGE_LENGTH_MAX = 20
 KWH_MAX = 500
 MINUTES_MAX = 2_880
+LINES_AT_A_GLANCE = 3
 MOST = {"kwh": KWH_MAX, "minutes": MINUTES_MAX, "parked": MINUTES_MAX}
 NUMBER_LENGTH_MAX = 8
 CACHED = "public, max-age=60"
@@ -136,12 +137,20 @@ async def _price(desk: Desk, request: Request, reader: Reader, point: ChargePoin
         if point.max_power_w is None
         else amounts.power(Decimal(point.max_power_w) / 1_000, reader),
         "price": words,
+        "current": _current(words),
         "market": price is not None and any(line.market for line in price.shown.lines),
         "asked": asked,
         "bill": bill,
     }
     answer = desk.pages.page("driver/price.html", values, viewer=None)
     return _cacheable(answer, reader)
+
+
+def _current(words: PriceText | None) -> tuple[Line, ...]:
+    """What holds at this moment, for the top of a list that is too long to find it in."""
+    if words is None or len(words.lines) <= LINES_AT_A_GLANCE:
+        return ()
+    return tuple(line for line in words.lines if line.now and line.varies)
 
 
 def _bill(price: PublicPrice, asked: Asked, reader: Reader) -> BillText | None:

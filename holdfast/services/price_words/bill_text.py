@@ -102,7 +102,8 @@ def _lines(items: Iterable[Mapping[str, Any]], code: str, reader: Reader) -> Ite
     groups: dict[tuple[object, ...], list[Mapping[str, Any]]] = {}
     for item in items:
         if item.get("dimension") in _KINDS:
-            names = ("dimension", "reason", "unit_price", "vat")
+            free = item.get("reason") == "allowance"  # at no price, whichever it would have been
+            names = ("dimension", "reason", "vat") + (() if free else ("unit_price",))
             groups.setdefault(tuple(item.get(name) for name in names), []).append(item)
     for group in groups.values():
         yield _line(group, code, reader)

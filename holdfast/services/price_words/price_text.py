@@ -6,7 +6,7 @@ escapes them all the same. Every language here is written from left to right.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC
+from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from holdfast.domain.tariff.shown import (
@@ -232,7 +232,7 @@ def _tax(shown: ShownPrice, codes: set[str], reader: Reader) -> str:
 def _changes(shown: ShownPrice, reader: Reader) -> list[str]:
     words, zone = reader.language.price, ZoneInfo(shown.zone)
     now = shown.at.astimezone(zone)
-    texts: list[str] = []
+    together: dict[datetime, list[str]] = {}
     for change in shown.changes:
         per = _PER.get(change.kind, ShownPer.SESSION)
         if change.price is None or change.price.free:
@@ -240,13 +240,14 @@ def _changes(shown: ShownPrice, reader: Reader) -> list[str]:
         else:
             amount = amounts.money(change.price.incl, shown.currency.code, reader)
             price = f"{amount} {unit_of(per, words)}"
-        texts.append(
-            words.change.format(
-                time=amounts.moment(change.at.astimezone(UTC).astimezone(zone), now, reader),
-                price=f"{label_of(change.kind, words)}, {price}",
-            )
+        at = change.at.astimezone(UTC)
+        together.setdefault(at, []).append(f"{label_of(change.kind, words)}, {price}")
+    return [
+        words.change.format(
+            time=amounts.moment(at.astimezone(zone), now, reader), price="; ".join(prices)
         )
-    return texts
+        for at, prices in together.items()
+    ]
 
 
 _KINDS = {

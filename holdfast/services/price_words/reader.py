@@ -24,6 +24,8 @@ from holdfast.services.price_words.words import Language
 HEADER_LENGTH_MAX = 200
 WISHES_MAX = 10
 _TAG = re.compile(r"([A-Za-z]{2,3})(?:[-_][A-Za-z]{4})?(?:[-_]([A-Za-z]{2}|[0-9]{3}))?")
+_USUAL_REGIONS = {"pt": "PT"}
+"""Where our words are another country's than babel's formats: a bare "pt" there is Brazil's."""
 _QUALITY = re.compile(r"q=([01](?:\.[0-9]{0,3})?)")
 
 LANGUAGES: dict[str, Language] = {
@@ -91,7 +93,7 @@ def _wished(tag: str) -> Reader | None:
 @lru_cache(maxsize=512)
 def _known(code: str, region: str | None) -> Reader:
     try:
-        locale = Locale(code, territory=region)
+        locale = Locale(code, territory=region or _USUAL_REGIONS.get(code))
     except UnknownLocaleError:  # a country where the language has no formats of its own
         locale = Locale(code)
     return Reader(language=LANGUAGES[code], locale=locale)

@@ -53,7 +53,7 @@ DANISH = Language(
         market_ceiling="aldrig over {amount}",
         market_unknown="Markedsprisen kendes ikke lige nu; en erstatningspris gælder.",
         change="Fra {time}: {price}",
-        first_counts="Passer flere priser, gælder den første på listen.",
+        first_counts="Hvis flere priser er mulige, gælder den første på listen.",
         power_decides="Prisen afhænger af den effekt, som køretøjet trækker.",
     ),
     bill=BillWords(
@@ -81,11 +81,11 @@ DANISH = Language(
         signed="Målerværdierne for denne opladning er signerede. De kan kontrolleres med "
         "transparenssoftwaren.",
         interpolated="Energien er fordelt på priserne ved beregning.",
-        outcome_open="Betalingen for denne opladning er stadig åben.",
+        outcome_open="Betalingen for denne opladning udestår stadig.",
         outcome_free="Der opkræves intet for denne opladning.",
     ),
     page=PageWords(
-        heading="Pris ved ladepunkt {station}, EVSE {evse}",
+        heading="Pris ved ladestation {station}, ladepunkt {evse}",
         power="op til {power}",
         estimate="Hvad ville det koste?",
         estimate_hint="Et skøn efter priserne fra nu af. Det, som måler og ur viser til sidst, "

@@ -53,7 +53,7 @@ DUTCH = Language(
         market_ceiling="nooit boven {amount}",
         market_unknown="De marktprijs is nu niet bekend; er geldt een vervangende prijs.",
         change="Vanaf {time}: {price}",
-        first_counts="Passen er meerdere prijzen, dan geldt de eerste in de lijst.",
+        first_counts="Zijn er meerdere prijzen mogelijk, dan geldt de eerste in de lijst.",
         power_decides="De prijs hangt af van het vermogen dat het voertuig afneemt.",
     ),
     bill=BillWords(
@@ -85,7 +85,7 @@ DUTCH = Language(
         outcome_free="Voor deze laadsessie wordt niets in rekening gebracht.",
     ),
     page=PageWords(
-        heading="Prijs bij laadpunt {station}, EVSE {evse}",
+        heading="Prijs bij laadstation {station}, laadpunt {evse}",
         power="tot {power}",
         estimate="Wat zou het kosten?",
         estimate_hint="Een schatting tegen de prijzen vanaf nu. Wat de meter en de klok aan het "

@@ -35,7 +35,7 @@ ENGLISH = Language(
         between="from {low} to {high}",
         at_least="at {quantity} or more",
         below="below {quantity}",
-        grace="counts from {quantity} after charging ends",
+        grace="charged from {quantity} after charging ends",
         step="charged per started {quantity}",
         min_price="Minimum price per session",
         max_price="Maximum price per session",
@@ -53,7 +53,7 @@ ENGLISH = Language(
         market_ceiling="never above {amount}",
         market_unknown="The market price is not known at the moment; a substitute is used.",
         change="From {time}: {price}",
-        first_counts="Where several prices fit, the first one in the list counts.",
+        first_counts="Where several prices could apply, the first one in the list does.",
         power_decides="The price depends on the power that the vehicle takes.",
     ),
     bill=BillWords(
@@ -81,15 +81,15 @@ ENGLISH = Language(
         signed="The meter values of this session are signed. They can be checked with the "
         "transparency software.",
         interpolated="The energy was split between prices by calculation.",
-        outcome_open="The payment of this session is still open.",
+        outcome_open="The payment for this session is still open.",
         outcome_free="Nothing is charged for this session.",
     ),
     page=PageWords(
-        heading="Price at charge point {station}, EVSE {evse}",
+        heading="Price at station {station}, charging point {evse}",
         power="up to {power}",
         estimate="What would it cost?",
-        estimate_hint="An estimate at the prices from now on. What the meter and the clock say "
-        "in the end counts.",
+        estimate_hint="An estimate at the prices from now on. You pay what the meter and the clock "
+        "say in the end.",
         kwh="Energy in kWh",
         minutes="Charging time in minutes",
         parked="Minutes parked afterwards",
@@ -97,14 +97,14 @@ ENGLISH = Language(
         result="Estimated price",
         changes="Next changes",
         no_price="No price at the moment",
-        no_price_hint="There is no public price for this charge point right now. Please ask the "
-        "operator.",
-        unknown="Charge point not found",
-        unknown_hint="There is no charge point at this address. Please scan the code on the "
-        "station again.",
+        no_price_hint="There is no public price for this charging point right now. Please ask "
+        "the operator.",
+        unknown="Charging point not found",
+        unknown_hint="There is no charging point at this address. Please scan the code on "
+        "the station again.",
         often="Too many requests. Please try again in a moment.",
         language="Language",
-        spot_hint="The price follows the market and may change every quarter of an hour or hour.",
+        spot_hint="The price follows the market and may change every hour or quarter of an hour.",
         operator="Operator: {name}",
         not_valid="Use numbers from 0 to {most}.",
     ),

@@ -31,7 +31,7 @@ POLISH = Language(
         after_energy="powyżej {quantity}",
         first_energy="za pierwsze {quantity}",
         after_duration="po {quantity} sesji",
-        first_duration="przez pierwsze {quantity} sesji",
+        first_duration="do {quantity} sesji",
         between="od {low} do {high}",
         at_least="od {quantity}",
         below="poniżej {quantity}",
@@ -81,11 +81,11 @@ POLISH = Language(
         signed="Odczyty licznika tej sesji są podpisane. Można je sprawdzić oprogramowaniem do "
         "weryfikacji.",
         interpolated="Energię podzielono między ceny obliczeniowo.",
-        outcome_open="Płatność za tę sesję jest jeszcze otwarta.",
+        outcome_open="Płatność za tę sesję nie została jeszcze zakończona.",
         outcome_free="Za tę sesję nie pobiera się żadnej opłaty.",
     ),
     page=PageWords(
-        heading="Cena w punkcie ładowania {station}, EVSE {evse}",
+        heading="Cena na stacji {station}, punkt ładowania {evse}",
         power="do {power}",
         estimate="Ile to będzie kosztować?",
         estimate_hint="Szacunek według cen od teraz. Ostatecznie liczy się wskazanie licznika i "

@@ -53,7 +53,7 @@ SWEDISH = Language(
         market_ceiling="aldrig över {amount}",
         market_unknown="Marknadspriset är inte känt just nu; ett ersättningspris gäller.",
         change="Från {time}: {price}",
-        first_counts="Om flera priser passar gäller det första i listan.",
+        first_counts="Om flera priser är möjliga gäller det första i listan.",
         power_decides="Priset beror på den effekt som fordonet tar ut.",
     ),
     bill=BillWords(
@@ -63,7 +63,7 @@ SWEDISH = Language(
         session="Laddning",
         started="Start",
         ended="Slut",
-        duration="Längd",
+        duration="Varaktighet",
         item="Post",
         quantity="Mängd",
         unit_price="Pris per enhet",
@@ -81,11 +81,11 @@ SWEDISH = Language(
         signed="Mätvärdena för den här laddningen är signerade. De kan kontrolleras med "
         "transparensprogramvaran.",
         interpolated="Energin har fördelats på priserna genom beräkning.",
-        outcome_open="Betalningen för den här laddningen är ännu öppen.",
+        outcome_open="Betalningen för den här laddningen är ännu inte slutförd.",
         outcome_free="Inget debiteras för den här laddningen.",
     ),
     page=PageWords(
-        heading="Pris vid laddpunkt {station}, EVSE {evse}",
+        heading="Pris vid laddstation {station}, laddpunkt {evse}",
         power="upp till {power}",
         estimate="Vad skulle det kosta?",
         estimate_hint="En uppskattning med priserna från och med nu. Det som mätaren och "
