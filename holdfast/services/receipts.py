@@ -131,7 +131,9 @@ def _place(site: Site | None) -> str | None:
 def _instant(at: datetime | None, zone: ZoneInfo, reader: Reader) -> str:
     if at is None:
         return ""
-    return str(format_datetime(at.astimezone(zone), "medium", locale=reader.locale))
+    local = at.astimezone(zone)
+    text = format_datetime(local, "medium", locale=reader.locale)
+    return f"{text}{amounts.NBSP}{local:%Z}"
 
 
 def _length(started_at: datetime | None, ended_at: datetime | None, reader: Reader) -> str:
