@@ -208,6 +208,28 @@ def test_a_breakdown_names_reservations_caps_days_and_markets() -> None:
     ]
 
 
+def test_amounts_have_two_decimals_at_least_and_seconds_are_told_as_durations() -> None:
+    line = {"reason": "used", "vat": None, "unit_price": "6.00", "price_per": "h"}
+    parked = line | {"dimension": "PARKING_TIME", "quantity": "1800", "unit": "s"}
+    price = explain_breakdown(
+        {
+            "lines": [
+                parked | {"excl_vat_exact": "0.9", "incl_vat_exact": "1.071"},
+                parked | {"quantity": "5415", "excl_vat_exact": "17/60", "incl_vat_exact": "-3"},
+            ]
+        },
+        currency="EUR",
+        excl=None,
+        incl=money(0, "EUR"),
+    )
+
+    assert [(each.quantity, each.unit) for each in price.lines] == [("30 min", ""), ("5415 s", "")]
+    assert [(each.excl, each.incl) for each in price.lines] == [
+        ("0.90", "1.071"),
+        ("17/60", "-3.00"),
+    ], "never rounder than it is"
+
+
 def test_lines_of_a_kind_are_told_apart_by_the_sites_clock() -> None:
     line = {"reason": "used", "dimension": "ENERGY", "quantity": "1", "unit": "kWh"}
     body = {

@@ -159,6 +159,8 @@ async def test_a_feed_is_added_shown_with_its_problem_and_retired(
     assert "nothing is known before this" in page.text
     assert drawn["price"].count(None) == 1
     assert len(drawn["at"]) == len(drawn["price"])
+    assert len(drawn["midnights"]) == 2, "yesterday, today and tomorrow, known or not"
+    assert drawn["from"] <= drawn["now"] < drawn["until"]
     assert [added.status_code, wrong.status_code, retired.status_code] == [303, 422, 303]
     assert "FR" not in [
         link.text for link in (await browser.page("/tariffs/market")).all("a", class_="name")

@@ -14,7 +14,7 @@ from holdfast.domain.tariff.templates import BY_KEY
 from holdfast.domain.tariff.version import TariffVersion
 from holdfast.services.estimates import Imagined
 from web.dashboard.tariff_curve import price_steps, unit_text, week_curve, with_old
-from web.dashboard.tariff_what_if import Asked, midnight, read_imagined, week_of
+from web.dashboard.tariff_what_if import Asked, day_or_today, midnight, read_imagined
 
 MONDAY = date(2026, 10, 19)
 BERLIN = PriceContext(zone="Europe/Berlin")
@@ -47,6 +47,7 @@ def test_a_week_with_a_clock_change_is_an_hour_longer_and_steps_by_the_local_clo
 
     series = json.loads(curve.series)
     assert series["until"] - series["from"] == 7 * 86_400 + 3_600
+    assert series["until"] - series["midnights"][-1] == 25 * 3_600, "the day of the change"
     assert [row.when for row in curve.rows[-3:]] == [
         "Sat 24 Oct 22:00",
         "Sun 25 Oct 06:00",
@@ -121,10 +122,11 @@ def test_prices_are_read_with_two_to_four_decimals_and_rounding_is_marked() -> N
     assert unit_text(Fraction(12)) == "12.00"
 
 
-def test_a_week_begins_on_its_monday() -> None:
-    assert week_of("2026-11-29", MONDAY) == date(2026, 11, 23)
-    assert week_of("nonsense", date(2026, 10, 21)) == MONDAY
-    assert week_of("0001-01-01", date(2026, 10, 21)) == MONDAY
+def test_seven_days_begin_on_the_day_that_was_asked_for() -> None:
+    sunday, today = date(2026, 11, 29), date(2026, 10, 21)
+    assert day_or_today("2026-11-29", today) == sunday, "tomorrow is seen on a Sunday too"
+    assert day_or_today("nonsense", today) == today
+    assert day_or_today("0001-01-01", today) == today
 
 
 @pytest.mark.parametrize(

@@ -190,7 +190,7 @@ async def test_findings_a_week_and_a_session_are_told_while_typing(sign_in: Sign
 
     told = await editor.check(
         **{PRICE: "0.50", "elements__0__price_components__0__step_size": "1000"},
-        week="2026-11-25",
+        week="2026-11-23",
         energy="10",
         charging="1 h",
         idle="1 h 30",

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import func
 from starlette.responses import JSONResponse, Response
@@ -22,12 +23,14 @@ from holdfast.services.spot_prices import (
     retire_feed,
 )
 from holdfast.store.tables import SpotFeed, SpotPriceRow
+from web.dashboard.tariff_suggestions import time_zones
+from web.dashboard.tariff_what_if import midnight
 from web.live_page import bounded
 from web.visit import Visit, back_to
 from web.wording import Badge
 
-BACK = timedelta(days=1)
-AHEAD = timedelta(days=2)
+DAY = timedelta(days=1)
+DAYS = 3
 READ_LATE = timedelta(hours=3)
 GOOD = Badge("Prices are there", "good", "check")
 OLD = Badge("No price now", "bad", "alert")
@@ -80,7 +83,7 @@ async def show_market(visit: Visit) -> Response:
     lines = tuple(_line(visit, feed, until.get(feed.id), now) for feed in feeds.items)
     asked = bounded(visit.request.query_params).get("feed")
     chosen = next((line for line in lines if line.feed.key == asked), lines[0] if lines else None)
-    from_at, until_at = _span(now)
+    from_at, *_, until_at = midnights(now, "UTC" if chosen is None else chosen.feed.time_zone)
     found: list[SpotInterval] = []
     if chosen is not None:
         found = await read_prices(visit.db, organization_id, chosen.feed.key, from_at, until_at)
@@ -98,7 +101,7 @@ async def show_market(visit: Visit) -> Response:
         from_at=from_at,
         until_at=until_at,
     )
-    return visit.page("tariff_market.html", view=view)
+    return visit.page("tariff_market.html", view=view, zones=time_zones())
 
 
 async def show_prices(visit: Visit) -> Response:
@@ -107,7 +110,8 @@ async def show_prices(visit: Visit) -> Response:
     Prices become floats here, for a pixel; no price is read from them.
     """
     feed = await find_feed(visit.db, visit.viewer.organization_id, visit.request.path_params["key"])
-    from_at, until_at = _span(visit.desk.pages.now())
+    now = visit.desk.pages.now()
+    from_at, *between, until_at = midnights(now, feed.time_zone)
     found = await read_prices(visit.db, feed.organization_id, feed.key, from_at, until_at)
     at: list[int] = []
     price: list[float | None] = []
@@ -122,7 +126,16 @@ async def show_prices(visit: Visit) -> Response:
     if ends_at is not None:
         at.append(int(ends_at.timestamp()))
         price.append(price[-1])
-    return JSONResponse({"at": at, "price": price, "now": int(visit.desk.pages.now().timestamp())})
+    return JSONResponse(
+        {
+            "at": at,
+            "price": price,
+            "now": int(now.timestamp()),
+            "from": int(from_at.timestamp()),
+            "midnights": [int(each.timestamp()) for each in between],
+            "until": int(until_at.timestamp()),
+        }
+    )
 
 
 async def add_feed(visit: Visit) -> Response:
@@ -155,8 +168,10 @@ async def retire(visit: Visit) -> Response:
     return back_to("/tariffs/market", f"The feed {feed.key} is retired; its prices are kept.")
 
 
-def _span(now: datetime) -> tuple[datetime, datetime]:
-    return now - BACK, now + AHEAD
+def midnights(now: datetime, zone: str) -> tuple[datetime, ...]:
+    """Where yesterday, today and tomorrow of a market begin, and where tomorrow ends."""
+    first = now.astimezone(ZoneInfo(zone)).date() - DAY
+    return tuple(midnight(first + number * DAY, zone) for number in range(DAYS + 1))
 
 
 def _line(visit: Visit, feed: SpotFeed, until_at: datetime | None, now: datetime) -> FeedLine:

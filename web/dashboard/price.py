@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 from holdfast.domain.finding import Severity
 from holdfast.store.tables import Settlement
+from web.dashboard.tariff_quantities import duration_text
 from web.wording import Quantity, Tone, money, words
 
 LINES_SHOWN = 200
@@ -137,18 +138,34 @@ def explain_breakdown(
 
 def _line(line: Mapping[str, Any], zone: str | None) -> PriceLine:
     """`zone`: on whose clock it says when it began; None where nothing is like it."""
-    quantity, unit = _text(line, "quantity"), _text(line, "unit")
+    quantity, unit = _quantity(_text(line, "quantity"), _text(line, "unit"))
     return PriceLine(
         name=DIMENSIONS.get(_text(line, "dimension"), words(_text(line, "dimension").lower())),
         note=", ".join(part for part in (_since(line, zone), _note(line)) if part),
         quantity=quantity,
-        unit="time" if unit == "session" else unit,
+        unit=unit,
         unit_price=_text(line, "unit_price"),
         price_per=_text(line, "price_per"),
         vat=line.get("vat"),
-        excl=_text(line, "excl_vat_exact"),
-        incl=_text(line, "incl_vat_exact"),
+        excl=_amount(line, "excl_vat_exact"),
+        incl=_amount(line, "incl_vat_exact"),
     )
+
+
+def _quantity(quantity: str, unit: str) -> tuple[str, str]:
+    """Seconds in the largest unit that is exact ("30 min"); the rest as it is."""
+    if unit == "s":
+        return duration_text(quantity), ""
+    return quantity, "time" if unit == "session" else unit
+
+
+def _amount(item: Mapping[str, Any], key: str) -> str:
+    """An exact amount with at least two decimals, so that a column of them can be read."""
+    text = _text(item, key)
+    whole, point, decimals = text.partition(".")
+    if not whole.removeprefix("-").isdecimal() or not (decimals.isdecimal() or not point):
+        return text  # a fraction that has no end, or nothing
+    return f"{whole}.{decimals:0<2}"
 
 
 def _since(line: Mapping[str, Any], zone: str | None) -> str:
@@ -179,7 +196,7 @@ def _named(body: Mapping[str, Any], key: str, name: str) -> PriceSum | None:
 
 def _sum(name: str, item: Mapping[str, Any], suffix: str) -> PriceSum:
     return PriceSum(
-        name=name, excl=_text(item, f"excl_vat{suffix}"), incl=_text(item, f"incl_vat{suffix}")
+        name=name, excl=_amount(item, f"excl_vat{suffix}"), incl=_amount(item, f"incl_vat{suffix}")
     )
 
 

@@ -23,6 +23,7 @@ from holdfast.services.scope import belongs
 from holdfast.services.tariff_choice import AUDIENCE_WORDS, Considered, Place
 from holdfast.store.tables import Site, Station
 from web.dashboard.price import Price, explain_estimate
+from web.dashboard.tariff_suggestions import station_identities
 from web.visit import Visit
 from web.wording import words
 
@@ -90,6 +91,7 @@ async def show_quote(visit: Visit) -> Response:
         view=view,
         problem=problem,
         who=WHO,
+        stations=await station_identities(visit.db, visit.viewer.organization_id),
         languages=[(code, language.name) for code, language in sorted(LANGUAGES.items())],
     )
 

@@ -35,6 +35,7 @@ class Terms:
     """What was frozen as it began. `words`: the price as drivers were shown it then."""
 
     tariff: str | None
+    tariff_id: UUID | None
     version: int | None
     words: PriceText | None
     so_far: CostSoFar | None
@@ -42,25 +43,26 @@ class Terms:
 
 async def read_terms(db: AsyncSession, session: Session) -> Terms:
     """Of a session that the reader may see."""
-    tariff, number = await _tariff(db, session)
+    tariff, tariff_id, number = await _tariff(db, session)
     return Terms(
         tariff=tariff,
+        tariff_id=tariff_id,
         version=number,
         words=await _words(db, session),
         so_far=None if session.closed_at is not None else await _so_far(db, session.id),
     )
 
 
-async def _tariff(db: AsyncSession, session: Session) -> tuple[str | None, int | None]:
+async def _tariff(db: AsyncSession, session: Session) -> tuple[str | None, UUID | None, int | None]:
     row = (
         await db.execute(
             owned(TariffVersion, session.organization_id)
             .join(Tariff, Tariff.id == TariffVersion.tariff_id)
             .where(TariffVersion.id == session.tariff_version_id)
-            .with_only_columns(Tariff.name, TariffVersion.number)
+            .with_only_columns(Tariff.name, Tariff.id, TariffVersion.number)
         )
     ).one_or_none()
-    return (None, None) if row is None else (row[0], row[1])
+    return (None, None, None) if row is None else (row[0], row[1], row[2])
 
 
 async def _words(db: AsyncSession, session: Session) -> PriceText | None:

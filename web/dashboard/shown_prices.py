@@ -13,6 +13,7 @@ from holdfast.services.refusal import Invalid, NotFound
 from holdfast.services.shown_prices import Shown
 from holdfast.services.slices import SliceAsked
 from web.dashboard.lists import Listed
+from web.dashboard.tariff_suggestions import station_identities
 from web.live_page import bounded, uuid_or_none
 from web.visit import Visit, back_to
 from web.wording import Badge
@@ -120,6 +121,7 @@ async def show_ledger(visit: Visit) -> Response:
         "tariff_ledger.html",
         view=Listed(lines=lines, next=None if rows is None else rows.next, asked=asked),
         channels=CHANNELS,
+        stations=await station_identities(visit.db, organization_id),
     )
 
 

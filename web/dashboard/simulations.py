@@ -33,6 +33,7 @@ from holdfast.store.tables import (
 )
 from web.dashboard.simulation import STATE
 from web.dashboard.tariff_decisions import tariff_id_of
+from web.dashboard.tariff_suggestions import station_identities
 from web.live_page import bounded, count_or, uuid_or_none
 from web.visit import Visit, back_to
 from web.wording import Badge
@@ -74,6 +75,7 @@ class SimulationsView:
     from_day: date
     until_day: date
     sessions_max: int
+    stations: tuple[str, ...]
 
 
 async def show_simulations(visit: Visit) -> Response:
@@ -98,6 +100,7 @@ async def show_simulations(visit: Visit) -> Response:
         from_day=from_at.date(),
         until_day=until_at.date(),
         sessions_max=SESSIONS_DEFAULT,
+        stations=await station_identities(visit.db, organization_id),
     )
     return visit.page("tariff_simulations.html", view=view)
 

@@ -59,26 +59,26 @@ class WeekCurve:
     notes: tuple[str, ...]
 
 
-def week_curve(tariff: TariffVersion, context: PriceContext, monday: date) -> WeekCurve:
-    """The week from a local Monday on. Raises UnknownZone."""
-    return drawn(price_steps(tariff, context, monday), tariff, context, monday)
+def week_curve(tariff: TariffVersion, context: PriceContext, first_day: date) -> WeekCurve:
+    """Seven days from a local day on. Raises UnknownZone."""
+    return drawn(price_steps(tariff, context, first_day), tariff, context, first_day)
 
 
 def with_old(
-    new: WeekCurve, old: TariffVersion, context: PriceContext, monday: date
+    new: WeekCurve, old: TariffVersion, context: PriceContext, first_day: date
 ) -> tuple[WeekCurve, WeekCurve]:
     """The new week with the old prices in its chart, and the old week for a table of its own."""
-    before = week_curve(old, context, monday)
+    before = week_curve(old, context, first_day)
     series = json.loads(new.series) | {"old": json.loads(before.series)}
     return replace(new, series=json.dumps(series, separators=(",", ":"))), before
 
 
 def price_steps(
-    tariff: TariffVersion, context: PriceContext, monday: date
+    tariff: TariffVersion, context: PriceContext, first_day: date
 ) -> tuple[PriceStep, ...]:
-    """The prices of the week, one step per change of a price."""
+    """The prices of seven days, one step per change of a price."""
     zone = ZoneInfo(context.zone)
-    begins, ends = _midnight(monday, zone), _midnight(monday + timedelta(days=DAYS), zone)
+    begins, ends = _midnight(first_day, zone), _midnight(first_day + timedelta(days=DAYS), zone)
     steps: list[PriceStep] = []
     for rates in rate_steps(compile_tariff(tariff), context, begins, ends):
         step = PriceStep(
@@ -99,17 +99,21 @@ def _amounts(step: PriceStep) -> tuple[object, ...]:
 
 
 def drawn(
-    steps: Sequence[PriceStep], tariff: TariffVersion, context: PriceContext, monday: date
+    steps: Sequence[PriceStep], tariff: TariffVersion, context: PriceContext, first_day: date
 ) -> WeekCurve:
     """Steps as the chart and the table want them."""
     zone = ZoneInfo(context.zone)
-    starts_at = _midnight(monday, zone)
-    ends_at = _midnight(monday + timedelta(days=DAYS), zone)
+    starts_at = _midnight(first_day, zone)
+    ends_at = _midnight(first_day + timedelta(days=DAYS), zone)
     edge = [*steps, replace(steps[-1], at=ends_at)] if steps else []
     series = {
         "at": [int(step.at.timestamp()) for step in edge],
         "from": int(starts_at.timestamp()),
         "until": int(ends_at.timestamp()),
+        "midnights": [
+            int(_midnight(first_day + timedelta(days=number), zone).timestamp())
+            for number in range(1, DAYS)
+        ],
         "net": [None if step.energy.net is None else float(step.energy.net) for step in edge],
         "gross": [float(step.energy.gross) for step in edge],
         "parking": [float(step.parking.gross) for step in edge],

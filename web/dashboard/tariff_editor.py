@@ -54,7 +54,7 @@ def draft_path(draft: TariffDraft) -> str:
 
 async def show_editor(visit: Visit, tariff: Tariff, draft: TariffDraft) -> Response:
     """The page of a draft that may be changed."""
-    around = await surroundings_of(visit.db, visit.viewer.organization_id)
+    around = await surroundings_of(visit.db, visit.viewer.organization_id, tariff.id)
     mode: Mode = "json" if visit.request.query_params.get("as") == "json" else "form"
     typed = typed_draft(draft, mode=mode, zone=around.zone)
     return _answer(visit, await _view(visit, tariff, draft, typed, around))
@@ -63,7 +63,7 @@ async def show_editor(visit: Visit, tariff: Tariff, draft: TariffDraft) -> Respo
 async def post_edit(visit: Visit) -> Response:
     """POST /tariffs/{id}/drafts/{draft}/edit: what the pressed button wishes."""
     tariff, draft = await find_draft(visit)
-    around = await surroundings_of(visit.db, visit.viewer.organization_id)
+    around = await surroundings_of(visit.db, visit.viewer.organization_id, tariff.id)
     typed = read_typed(visit.form, zone=around.zone)
     wish = visit.form.get("wish", "show")
     if wish in ("save", "submit", "overwrite"):
@@ -89,7 +89,7 @@ async def post_check(visit: Visit) -> Response:
     Answers with parts of the page only: nothing is replaced that somebody types into.
     """
     tariff, draft = await find_draft(visit)
-    around = await surroundings_of(visit.db, visit.viewer.organization_id)
+    around = await surroundings_of(visit.db, visit.viewer.organization_id, tariff.id)
     typed = read_typed(visit.form, zone=around.zone)
     view = await _view(visit, tariff, draft, typed, around)
     instant = instant_of(typed)

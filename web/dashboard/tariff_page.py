@@ -6,7 +6,9 @@ from uuid import UUID
 
 from starlette.responses import Response
 
+from holdfast.domain.tariff.form import tariff_from_json
 from holdfast.domain.tariff.templates import TEMPLATES
+from holdfast.domain.tariff.version import TariffInvalid
 from holdfast.services.scope import owned
 from holdfast.services.slices import SliceAsked
 from holdfast.services.tariff_drafts import list_drafts
@@ -25,8 +27,9 @@ from web.dashboard.actors import key_names
 from web.dashboard.tariff_decisions import tariff_id_of
 from web.dashboard.tariff_places import Applies, applies
 from web.dashboard.tariff_states import DRAFT, VERSION
+from web.dashboard.tariff_suggestions import station_identities
 from web.dashboard.tariff_what_if import surroundings_of
-from web.dashboard.tariffs import price_of
+from web.dashboard.tariffs import notes_of, price_in_words
 from web.visit import Visit
 from web.wording import Badge, badge
 
@@ -65,7 +68,8 @@ class DraftLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TariffView:
-    """The page, on the clock of `zone`. `sites` and `audiences` are what may be assigned."""
+    """The page, on the clock of `zone`. `sites` and `audiences` are what may be assigned,
+    `stations` what is suggested."""
 
     tariff: Tariff
     zone: str
@@ -77,6 +81,7 @@ class TariffView:
     simulations: int
     sites: tuple[tuple[str, str], ...]
     audiences: tuple[tuple[str, str], ...]
+    stations: tuple[str, ...]
 
 
 async def show_tariff(visit: Visit) -> Response:
@@ -93,7 +98,7 @@ async def show_tariff(visit: Visit) -> Response:
     )
     view = TariffView(
         tariff=tariff,
-        zone=(await surroundings_of(visit.db, organization_id)).zone,
+        zone=(await surroundings_of(visit.db, organization_id, tariff.id)).zone,
         retired=tariff.retired_at is not None,
         versions=versions,
         versions_more=more,
@@ -102,6 +107,7 @@ async def show_tariff(visit: Visit) -> Response:
         simulations=len(simulations.all()),
         sites=await _sites(visit, tariff),
         audiences=await _audiences(visit),
+        stations=await station_identities(visit.db, organization_id),
     )
     return visit.page("tariff.html", view=view, templates=TEMPLATES)
 
@@ -124,7 +130,6 @@ async def _versions(
     lines = []
     for row in rows:
         life = lives[row.number]
-        text = price_of(row.body, "UTC", max(now, row.valid_from))
         why = None
         if life.ended_by is not None:
             why = names.get(life.ended_by, life.ended_by)
@@ -136,13 +141,23 @@ async def _versions(
                 valid_from=row.valid_from,
                 ends_at=life.ends_at,
                 why=why,
-                lines=() if text is None else tuple(line.text for line in text.lines),
+                lines=_lines(row, max(now, row.valid_from)),
                 open=life.ends_at is None and life.state.value in ("scheduled", "in_force"),
                 scheduled=life.state.value == "scheduled",
                 withdrawn=life.state.value == "withdrawn" and life.ends_at is not None,
             )
         )
     return tuple(lines), max(0, len(lives) - len(lines))
+
+
+def _lines(row: TariffVersion, at: datetime) -> tuple[str, ...]:
+    """All that a version says of its price; none where it cannot be told in words."""
+    try:
+        version = tariff_from_json(row.body)
+    except (TariffInvalid, ValueError):
+        return ()
+    text = price_in_words(version, "UTC", at)
+    return (*(line.text for line in text.lines), *text.notes, *notes_of(version))
 
 
 async def _drafts(visit: Visit, tariff: Tariff) -> tuple[DraftLine, ...]:

@@ -21,6 +21,7 @@ class Applies:
     id: UUID
     audience: str
     place: str
+    station: str | None
     place_url: str | None
     since: datetime
     rank: tuple[int, int]
@@ -55,6 +56,7 @@ async def applies(
                 id=row.id,
                 audience=_audience(row, group, account),
                 place=_place(row, site, station),
+                station=station,
                 place_url=None if station is None else f"/stations/{station}",
                 since=row.created_at,
                 rank=rank(row),

@@ -28,13 +28,13 @@ from web.dashboard.tariff_what_if import (
     Summary,
     Surroundings,
     context_of,
+    first_day_of,
     meaning_of,
-    monday_of,
     read_asked,
     read_imagined,
     surroundings_of,
 )
-from web.dashboard.tariffs import price_in_words
+from web.dashboard.tariffs import notes_of, price_in_words
 from web.live_page import bounded
 from web.visit import Visit
 from web.wording import Badge, badge
@@ -111,7 +111,7 @@ async def show_review(visit: Visit) -> Response:
 
 async def _show(visit: Visit, tariff: Tariff, draft: TariffDraft) -> Response:
     now = visit.desk.pages.now()
-    around = await surroundings_of(visit.db, visit.viewer.organization_id)
+    around = await surroundings_of(visit.db, visit.viewer.organization_id, tariff.id)
     asked = read_asked(bounded(visit.request.query_params), around, now)
     meaning = await meaning_of(
         visit.db, tariff, draft.body, asked, problem=None, surroundings=around, now=now
@@ -120,7 +120,7 @@ async def _show(visit: Visit, tariff: Tariff, draft: TariffDraft) -> Response:
     curve, old_curve, old_estimate = meaning.curve, None, None
     if curve is not None and old is not None:
         context = await context_of(visit.db, tariff, old, asked, around, now)
-        curve, old_curve = with_old(curve, old, context, monday_of(asked, context.zone, now))
+        curve, old_curve = with_old(curve, old, context, first_day_of(asked, context.zone, now))
         imagined = read_imagined(asked, context.zone)
         if isinstance(imagined, Imagined):
             old_estimate = explain_estimate(estimate(old, imagined, context))
@@ -156,7 +156,7 @@ def _words(new: Version | None, zone: str, at: datetime) -> tuple[str, ...]:
     if new is None:
         return ()
     text = price_in_words(new, zone, at)
-    return (*(line.text for line in text.lines), *text.notes)
+    return (*(line.text for line in text.lines), *text.notes, *notes_of(new))
 
 
 def _differences(old: Version | None, new: Version | None) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from decimal import Decimal, InvalidOperation
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from sqlalchemy import func
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from holdfast.domain.finding import Severity
@@ -19,18 +20,18 @@ from holdfast.services.estimates import Imagined, estimate
 from holdfast.services.scope import owned
 from holdfast.services.spot_prices import curves
 from holdfast.services.tariff_bodies import lint_for
-from holdfast.store.tables import Site, SpotFeed, Tariff, UserGroup
+from holdfast.store.tables import Site, SpotFeed, Station, Tariff, TariffAssignment, UserGroup
 from web.dashboard.price import Price, explain_estimate
 from web.dashboard.tariff_curve import WeekCurve, week_curve
 from web.dashboard.tariff_problems import SEVERITIES, Said, findings_said, problem_said, problems_of
 from web.dashboard.tariff_quantities import duration_s, plain
+from web.dashboard.tariff_suggestions import holiday_calendars
 from web.live_page import uuid_or_none
 from web.wording import Tone
 
 CHOICES_MAX = 500
 ENERGY_KWH_MAX = Decimal(10_000)
 SESSION_S_MAX = 31 * 86_400
-DAY = timedelta(days=1)
 WEEK = timedelta(days=7)
 MARKET_SPAN_MAX = timedelta(days=92)
 
@@ -76,16 +77,29 @@ class Asked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
-    """What one may choose from. `sites`: id, name and zone; `groups`: key and name."""
+    """What one may choose from. `sites`: id, name and zone; `groups`: key and name.
 
+    `home`: a site where the tariff applies, None where it applies nowhere or everywhere.
+    """
+
+    home: UUID | None
     sites: tuple[tuple[UUID, str, str], ...]
     groups: tuple[tuple[str, str], ...]
     feeds: tuple[tuple[str, str], ...]
+    calendars: tuple[str, ...]
 
     @property
     def zone(self) -> str:
-        """The first site's, else UTC."""
-        return self.sites[0][2] if self.sites else "UTC"
+        """The usual site's, else UTC."""
+        return next((zone for id_, _, zone in self.sites if str(id_) == self.usual_site), "UTC")
+
+    @property
+    def usual_site(self) -> str:
+        """Where the tariff applies, else the first; empty without a site."""
+        known = [id_ for id_, _, _ in self.sites]
+        if self.home in known:
+            return str(self.home)
+        return str(known[0]) if known else ""
 
     @property
     def zones(self) -> tuple[tuple[str, str], ...]:
@@ -123,8 +137,8 @@ class Meaning:
     no_estimate: str = "The price appears when the draft can be read."
 
 
-async def surroundings_of(db: AsyncSession, organization_id: UUID) -> Surroundings:
-    """Sites, user groups and market prices of an organization."""
+async def surroundings_of(db: AsyncSession, organization_id: UUID, tariff_id: UUID) -> Surroundings:
+    """Sites, user groups and market prices of an organization, around one of its tariffs."""
     sites = await db.execute(
         owned(Site, organization_id)
         .where(Site.retired_at.is_(None))
@@ -146,19 +160,38 @@ async def surroundings_of(db: AsyncSession, organization_id: UUID) -> Surroundin
         .limit(CHOICES_MAX)
     )
     return Surroundings(
+        home=await _home(db, organization_id, tariff_id),
         sites=tuple((id_, name, zone) for id_, name, zone in sites),
         groups=tuple((key, name) for key, name in groups),
         feeds=tuple((key, f"{name} ({key})") for key, name in feeds),
+        calendars=await holiday_calendars(db, organization_id),
     )
+
+
+async def _home(db: AsyncSession, organization_id: UUID, tariff_id: UUID) -> UUID | None:
+    """The site of the tariff's oldest assignment that holds and has a place."""
+    site = func.coalesce(TariffAssignment.site_id, Station.site_id)
+    found: UUID | None = await db.scalar(
+        owned(TariffAssignment, organization_id)
+        .outerjoin(Station, Station.id == TariffAssignment.station_id)
+        .where(
+            TariffAssignment.tariff_id == tariff_id,
+            TariffAssignment.until_at.is_(None),
+            site.is_not(None),
+        )
+        .with_only_columns(site)
+        .order_by(TariffAssignment.id)
+        .limit(1)
+    )
+    return found
 
 
 def read_asked(form: Mapping[str, str], surroundings: Surroundings, now: datetime) -> Asked:
     """The fields of the form, with what stands in them when the page opens."""
     today = now.astimezone(ZoneInfo(surroundings.zone_of(form.get("site", ""))))
-    first = str(surroundings.sites[0][0]) if surroundings.sites else ""
     return Asked(
         week=form.get("week", today.date().isoformat()).strip(),
-        site=form.get("site", first).strip(),
+        site=form.get("site", surroundings.usual_site).strip(),
         group=form.get("group", "").strip(),
         start=form.get("start", f"{today.date().isoformat()}T18:00").strip(),
         energy=form.get("energy", "32").strip(),
@@ -190,10 +223,10 @@ async def meaning_of(
         return _unread(unread, json=json)
     items = findings_said(linted.findings)
     zone = surroundings.zone_of(asked.site)
-    monday = monday_of(asked, zone, now)
+    first_day = first_day_of(asked, zone, now)
     imagined = read_imagined(asked, zone)
     context = await context_of(db, tariff, linted.tariff, asked, surroundings, now)
-    curve = week_curve(linted.tariff, context, monday)
+    curve = week_curve(linted.tariff, context, first_day)
     price, no_price = None, imagined if isinstance(imagined, str) else ""
     if isinstance(imagined, Imagined):
         price = explain_estimate(estimate(linted.tariff, imagined, context), zone)
@@ -217,8 +250,8 @@ async def context_of(
 ) -> PriceContext:
     """The zone of the site, the driver's group, and the market over the week and the session."""
     zone = surroundings.zone_of(asked.site)
-    monday = monday_of(asked, zone, now)
-    from_at, until_at = midnight(monday, zone), midnight(monday + WEEK, zone)
+    first_day = first_day_of(asked, zone, now)
+    from_at, until_at = midnight(first_day, zone), midnight(first_day + WEEK, zone)
     imagined = read_imagined(asked, zone)
     if isinstance(imagined, Imagined):
         length = timedelta(seconds=imagined.charging_s + imagined.idle_s)
@@ -236,20 +269,18 @@ async def context_of(
     return PriceContext(zone=zone, user_groups=groups, spot=spot)
 
 
-def monday_of(asked: Asked, zone: str, now: datetime) -> date:
-    """The first day of the week that is looked at."""
-    return week_of(asked.week, now.astimezone(ZoneInfo(zone)).date())
+def first_day_of(asked: Asked, zone: str, now: datetime) -> date:
+    """The first of the seven days that are looked at."""
+    return day_or_today(asked.week, now.astimezone(ZoneInfo(zone)).date())
 
 
-def week_of(text: str, today: date) -> date:
-    """The Monday of a date's week; of today's where the date cannot be read."""
+def day_or_today(text: str, today: date) -> date:
+    """The date; today where it cannot be read. Not its Monday: a Sunday asks about tomorrow."""
     try:
         day = date.fromisoformat(text)
     except ValueError:
-        day = today
-    if not 2000 <= day.year <= 2200:
-        day = today
-    return day - day.weekday() * DAY
+        return today
+    return day if 2000 <= day.year <= 2200 else today
 
 
 def midnight(day: date, zone: str) -> datetime:

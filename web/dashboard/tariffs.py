@@ -35,7 +35,7 @@ from web.wording import RETIRED, Badge
 
 PER_PAGE = 50
 NAME_LENGTH_MAX = 100
-DISPLAY_LANGUAGE = "en"
+DISPLAY_LANGUAGE = "en-GB"  # the dashboard has a day of 24 hours
 IN_REVIEW = Badge("In review", "wait", "clock")
 DRAFTED = Badge("Draft", "busy", "tag")
 STATES = (
@@ -49,7 +49,7 @@ STATES = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TariffLine:
-    """A tariff of the list. `price` is None where no version is in force."""
+    """A tariff of the list. `price`: a line per component, none where no version is in force."""
 
     id: UUID
     name: str
@@ -57,7 +57,7 @@ class TariffLine:
     badges: tuple[Badge, ...]
     version: int | None
     valid_from: datetime | None
-    price: str | None
+    price: tuple[str, ...]
     applies: tuple[Applies, ...]
 
 
@@ -155,6 +155,17 @@ def price_in_words(tariff: Version, zone: str, at: datetime) -> PriceText:
     return price_text(shown, DISPLAY_LANGUAGE)
 
 
+def notes_of(tariff: Version) -> tuple[str, ...]:
+    """What an operator has to know beside the words for the public: who pays otherwise."""
+    keys = dict.fromkeys(
+        key
+        for element in tariff.elements
+        if element.restrictions is not None
+        for key in element.restrictions.user_groups or ()
+    )
+    return (f"Members of {', '.join(keys)} have prices of their own.",) if keys else ()
+
+
 def _states(now: datetime) -> dict[str, ColumnElement[bool]]:
     """Conditions on a tariff, by state; more than one may hold."""
     ended = exists().where(
@@ -205,7 +216,7 @@ def _line(
         badges=tuple(badges) or (NO_VERSION,),
         version=None if version is None else version.number,
         valid_from=None if version is None else version.valid_from,
-        price=None if text is None else "; ".join(line.text for line in text.lines),
+        price=() if text is None else tuple(line.text for line in text.lines),
         applies=places,
     )
 

@@ -88,7 +88,7 @@ function put(place, options, data) {
 
 function none(place) {
   place.classList.add("chart-empty");
-  place.textContent = "No session priced yet.";
+  place.textContent = document.getElementById("progress")?.hasAttribute("data-open") ? "No session priced yet." : "No session was priced.";
 }
 
 function offerCancel() {
