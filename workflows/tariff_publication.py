@@ -92,10 +92,12 @@ class TariffPublication:
     @workflow.update
     def resolve(self, decision: Resolution) -> str:
         """The same decision, from the Temporal UI."""
+        update = workflow.current_update_info()
         self.decision = ResolutionOrder(
             publication_id=self.start.publication_id,
             action=decision.action,
             reason=decision.reason[:REASON_LENGTH_MAX],
+            event_id=f"{workflow.info().run_id}:{update.id if update else ''}",
         )
         return decision.action
 

@@ -117,11 +117,12 @@ class Resolution(Message):
 
 
 class ResolutionOrder(Message):
-    """Carry a decision out. With a reason it is written into the audit log first."""
+    """Carry a decision out. With an event's id it is written into the audit log first, once."""
 
     publication_id: UUID
     action: Action
     reason: str | None = None
+    event_id: str | None = None
 
 
 @activity.defn(name="publications.look")

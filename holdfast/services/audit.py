@@ -12,6 +12,9 @@ from holdfast.services.scope import owned
 from holdfast.services.slices import Slice, SliceAsked, take
 from holdfast.store.tables import AuditEntry
 
+TEMPORAL_UI = "temporal-ui"
+"""Who decides by the update `resolve`: Temporal does not tell us which person that was."""
+
 
 async def record(
     db: AsyncSession,
@@ -41,6 +44,22 @@ async def record(
         .returning(AuditEntry.id)
     )
     return row.scalar_one()
+
+
+async def noted(
+    db: AsyncSession, organization_id: UUID, subject: str, event_id: str
+) -> UUID | None:
+    """The entry of a decision from the Temporal UI, written with its event id among the details;
+    None the first time. Whoever asks holds a lock on the subject's row."""
+    return await db.scalar(
+        owned(AuditEntry, organization_id)
+        .with_only_columns(AuditEntry.id, maintain_column_froms=True)
+        .where(
+            AuditEntry.subject == subject,
+            AuditEntry.actor == TEMPORAL_UI,
+            AuditEntry.details["event_id"].astext == event_id,
+        )
+    )
 
 
 async def list_entries(

@@ -3,7 +3,6 @@
 from datetime import UTC, datetime
 from uuid import UUID
 
-from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from holdfast.contracts.payments import (
@@ -17,9 +16,8 @@ from holdfast.services.outbox import notify
 from holdfast.services.payment_steps import locked_payment
 from holdfast.services.refusal import Conflict, NotFound
 from holdfast.services.scope import owned
-from holdfast.services.session_decisions import TEMPORAL_UI
 from holdfast.services.timeline import record_event
-from holdfast.store.tables import AuditEntry, Payment, Session
+from holdfast.store.tables import Payment, Session
 
 
 async def decide(
@@ -49,13 +47,7 @@ async def decide(
 
 async def note(db: AsyncSession, payment: Payment, order: PaymentDecisionOrder) -> DecisionNoted:
     """A decision from the Temporal UI, of a locked payment; the same event id is noted once."""
-    known = await db.scalar(
-        select(AuditEntry.id).where(
-            AuditEntry.subject == _subject(payment),
-            AuditEntry.actor == TEMPORAL_UI,
-            AuditEntry.details["event_id"].astext == order.event_id,
-        )
-    )
+    known = await audit.noted(db, payment.organization_id, _subject(payment), order.event_id)
     if known is not None:
         return DecisionNoted(audit_id=known)
     entry = await _write(
@@ -63,7 +55,7 @@ async def note(db: AsyncSession, payment: Payment, order: PaymentDecisionOrder) 
         payment,
         action=order.action,
         reason=order.reason,
-        actor=TEMPORAL_UI,
+        actor=audit.TEMPORAL_UI,
         event_id=order.event_id,
     )
     await notify(db, ["payments"])

@@ -29,7 +29,6 @@ from holdfast.store.tables import (
 )
 
 PORTION = 25  # stations in one transaction
-TEMPORAL_UI = "temporal-ui"
 
 
 async def look(db: AsyncSession, publication_id: UUID, now: datetime) -> contract.PublicationSeen:
@@ -146,20 +145,20 @@ async def resolve(
 ) -> contract.PublicationSeen:
     """Carry out what a person decided about places that refused. Raises NotFound."""
     publication = await _publication(db, order.publication_id, lock=True)
-    if order.reason is not None:
+    organization_id, subject = publication.organization_id, f"publication:{publication.id}"
+    event_id = order.event_id
+    if event_id and await audit.noted(db, organization_id, subject, event_id) is None:
         await audit.record(
             db,
-            publication.organization_id,
-            actor=TEMPORAL_UI,
+            organization_id,
+            actor=audit.TEMPORAL_UI,
             action="tariff.publication_decision",
-            subject=f"publication:{publication.id}",
+            subject=subject,
             reason=order.reason,
-            details={"action": order.action},
+            details={"action": order.action, "event_id": event_id},
         )
     if order.action == "try_again":
-        await shown_prices.forget_refusals(
-            db, publication.organization_id, [publication.version_id], now
-        )
+        await shown_prices.forget_refusals(db, organization_id, [publication.version_id], now)
     await notify(db, ["tariffs"])
     return await _seen(db, publication, now)
 

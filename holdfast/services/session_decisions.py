@@ -25,9 +25,6 @@ from holdfast.services.sessions import SessionSeen, see_session, state_of
 from holdfast.services.timeline import record_event
 from holdfast.store.tables import AuditEntry, Session, SessionEvent, Settlement
 
-TEMPORAL_UI = "temporal-ui"
-"""Who decides by the update `resolve`: Temporal does not tell us which person that was."""
-
 
 async def decide(
     db: AsyncSession,
@@ -68,7 +65,7 @@ async def note(db: AsyncSession, session: Session, order: DecisionOrder) -> None
         session,
         action=order.action,
         reason=order.reason,
-        actor=TEMPORAL_UI,
+        actor=audit.TEMPORAL_UI,
         event_id=order.event_id,
     )
     await notify(db, ["sessions"])

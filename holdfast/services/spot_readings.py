@@ -3,7 +3,6 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from holdfast.contracts.ports import SpotPriceSource, SpotPricesUnreadable, SpotReading
@@ -12,7 +11,6 @@ from holdfast.domain.market_day import market_day
 from holdfast.services import audit
 from holdfast.services.outbox import notify
 from holdfast.services.refusal import Invalid
-from holdfast.services.session_decisions import TEMPORAL_UI
 from holdfast.services.spot_prices import (
     known_feed,
     known_until,
@@ -20,7 +18,7 @@ from holdfast.services.spot_prices import (
     write_prices,
     zone_of,
 )
-from holdfast.store.tables import AuditEntry, SpotFeed
+from holdfast.store.tables import SpotFeed
 
 
 async def read(source: SpotPriceSource, key: str) -> SpotReading | str:
@@ -57,19 +55,11 @@ async def note(db: AsyncSession, order: FeedDecision) -> None:
     """A decision from the Temporal UI, audited once per event. Raises NotFound."""
     feed = await known_feed(db, order.feed_id, lock=True)
     subject = f"spot_feed:{feed.id}"
-    known = await db.scalar(
-        select(AuditEntry.id).where(
-            AuditEntry.organization_id == feed.organization_id,
-            AuditEntry.subject == subject,
-            AuditEntry.actor == TEMPORAL_UI,
-            AuditEntry.details["event_id"].astext == order.event_id,
-        )
-    )
-    if known is None:
+    if await audit.noted(db, feed.organization_id, subject, order.event_id) is None:
         await audit.record(
             db,
             feed.organization_id,
-            actor=TEMPORAL_UI,
+            actor=audit.TEMPORAL_UI,
             action=f"spot_feed.{order.action}",
             subject=subject,
             reason=order.reason,

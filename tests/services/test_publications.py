@@ -14,6 +14,7 @@ from holdfast.services.rebuild import startable_of
 from holdfast.services.slices import SliceAsked
 from holdfast.store.database import Sessions
 from holdfast.store.tables import (
+    AuditEntry,
     Evse,
     Order,
     OutboxRow,
@@ -231,8 +232,13 @@ async def test_a_refusal_stays_until_a_person_has_it_asked_again(
     assert "TooManyElements" in row.detail
 
     async with db_sessions.begin() as db:
-        order = ResolutionOrder(publication_id=publication, action="try_again", reason="mended")
-        await publication_steps.resolve(db, order, NOON)
+        order = ResolutionOrder(
+            publication_id=publication, action="try_again", reason="mended", event_id="run:1"
+        )
+        for _ in range(2):  # the worker died before it could say that it was done
+            await publication_steps.resolve(db, order, NOON)
+        decided = await db.scalars(select(AuditEntry).where(AuditEntry.actor == "temporal-ui"))
+        assert [entry.reason for entry in decided] == ["mended"]
 
     assert await town.tell(publication) == 2
     seen = await town.look(publication)

@@ -117,6 +117,7 @@ async def test_refusals_wait_for_a_person_and_are_asked_again_when_told_to(
     (order,) = fake.script.orders("resolve")
     assert isinstance(order, ResolutionOrder)
     assert (order.action, order.reason) == ("try_again", "new firmware")
+    assert order.event_id, "by it the audit log knows a repeat"
     cleared = fake.script.orders("attention")[-1]
     assert isinstance(cleared, AttentionOrder)
     assert cleared.reason is None
