@@ -16,9 +16,12 @@ from holdfast.http.principal import Reader, TariffWriter
 from holdfast.services import partner_tariffs, publications, shown_prices, stations
 from holdfast.services.publications import Progress
 from holdfast.services.shown_prices import Shown
+from holdfast.store.tables.tariff_publications import PUBLICATION_STATES, SHOWN_STATES
 
 router = APIRouter(tags=["tariffs"], route_class=IdempotentRoute)
 
+PublicationState = Annotated[str, Field(json_schema_extra={"enum": list(PUBLICATION_STATES)})]
+ShownState = Annotated[str, Field(json_schema_extra={"enum": list(SHOWN_STATES)})]
 Channel = Literal["station_tariff", "display_message", "data_transfer", "page", "partner"]
 
 
@@ -39,7 +42,7 @@ class PublicationShown(Output):
     tariff_name: str
     version: int
     version_id: UUID
-    state: str
+    state: PublicationState
     valid_from: datetime
     live_at: datetime | None
     ended_at: datetime | None
@@ -67,7 +70,7 @@ class ShownPriceShown(Output):
     tariff_name: str
     version: int
     version_id: UUID
-    state: str
+    state: ShownState
     language: str | None
     text: str | None
     content: dict[str, Any]
