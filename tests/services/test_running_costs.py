@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -59,6 +60,31 @@ async def running(sessions: Sessions, made: Network, **fields: Any) -> UUID:
     return await session(sessions, made, **(values | version | fields))
 
 
+async def settled(
+    sessions: Sessions, session_id: UUID, at: datetime, *, amount_minor: int, outcome: str
+) -> None:
+    """It ended and was settled, for so much."""
+    async with sessions.begin() as db:
+        row = await db.get_one(Session, session_id)
+        row.ended_at = row.closed_at = at
+        euros = str(Decimal(amount_minor) / 100)
+        db.add(
+            Settlement(
+                session_id=session_id,
+                organization_id=row.organization_id,
+                currency="EUR",
+                energy_wh=10_000,
+                amount_minor=amount_minor,
+                excl_vat=euros,
+                incl_vat=euros,
+                breakdown={},
+                deadline_at=at,
+                outcome=outcome,
+                settled_at=at,
+            )
+        )
+
+
 async def round_at(sessions: Sessions, now: datetime) -> tuple[int, int, int]:
     """How many sessions were priced, and how many orders placed: meanwhile, finally."""
     async with sessions.begin() as db:
@@ -107,23 +133,7 @@ async def test_a_display_is_told_when_the_transaction_itself_is_silent_and_the_e
     silent = now + timedelta(minutes=3)
     assert (await round_at(db_sessions, silent))[1] == 1
     assert (await round_at(db_sessions, silent + timedelta(minutes=3)))[1] == 0  # nothing new
-    async with db_sessions.begin() as db:
-        await db.execute(update(Session).values(ended_at=silent, closed_at=silent))
-        db.add(
-            Settlement(
-                session_id=session_id,
-                organization_id=organization,
-                currency="EUR",
-                energy_wh=10_000,
-                amount_minor=512,
-                excl_vat="5.12",
-                incl_vat="5.12",
-                breakdown={},
-                deadline_at=silent,
-                outcome="invoiced",
-                settled_at=silent,
-            )
-        )
+    await settled(db_sessions, session_id, silent, amount_minor=512, outcome="invoiced")
     assert (await round_at(db_sessions, silent))[2] == 1
     assert (await round_at(db_sessions, silent))[2] == 0
 
@@ -172,22 +182,7 @@ async def test_an_ocpp_1_6_display_hears_of_the_driver_s_price_the_cost_and_the_
 
     async with db_sessions.begin() as db:
         await db.execute(delete(Order))
-        await db.execute(update(Session).values(ended_at=now, closed_at=now))
-        db.add(
-            Settlement(
-                session_id=session_id,
-                organization_id=organization,
-                currency="EUR",
-                energy_wh=10_000,
-                amount_minor=500,
-                excl_vat="5",
-                incl_vat="5",
-                breakdown={},
-                deadline_at=now,
-                outcome="waived",
-                settled_at=now,
-            )
-        )
+    await settled(db_sessions, session_id, now, amount_minor=500, outcome="waived")
     assert (await round_at(db_sessions, now))[2] == 1
     (final,) = await orders(db_sessions)
     assert final.payload["message_id"] == "FinalCost"
@@ -204,25 +199,7 @@ async def test_who_charges_for_free_is_told_so_in_the_end(
     for outcome in ("free", "waived", "invoiced"):
         session_id = await running(db_sessions, made, transaction_id=outcome, last_seen_at=now)
         await round_at(db_sessions, now)
-        async with db_sessions.begin() as db:
-            await db.execute(
-                update(Session).where(Session.id == session_id).values(ended_at=now, closed_at=now)
-            )
-            db.add(
-                Settlement(
-                    session_id=session_id,
-                    organization_id=organization,
-                    currency="EUR",
-                    energy_wh=10_000,
-                    amount_minor=500,
-                    excl_vat="5.00",
-                    incl_vat="5.00",
-                    breakdown={},
-                    deadline_at=now,
-                    outcome=outcome,
-                    settled_at=now,
-                )
-            )
+        await settled(db_sessions, session_id, now, amount_minor=500, outcome=outcome)
         assert (await round_at(db_sessions, now))[2] == 1
 
     told = {
