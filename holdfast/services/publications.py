@@ -71,7 +71,7 @@ async def begin(db: AsyncSession, version: TariffVersion, actor: str) -> Publica
     """The row and the start of its workflow, in the transaction that made the version; versions of
     the same tariff that are on their way are told of it. A repeat begins nothing. Audited."""
     await in_line(db, version.organization_id)
-    found: Publication | None = await db.scalar(
+    written: Publication | None = await db.scalar(
         insert(Publication)
         .values(
             organization_id=version.organization_id,
@@ -81,12 +81,11 @@ async def begin(db: AsyncSession, version: TariffVersion, actor: str) -> Publica
         .on_conflict_do_nothing(index_elements=["version_id"])
         .returning(Publication)
     )
-    if found is None:
+    if written is None:
         before = await db.scalars(
             owned(Publication, version.organization_id).where(Publication.version_id == version.id)
         )
         return before.one()
-    written = found
     organization = await db.get_one(Organization, version.organization_id)
     tariff = await db.get_one(Tariff, version.tariff_id)
     await tell(
@@ -105,15 +104,7 @@ async def begin(db: AsyncSession, version: TariffVersion, actor: str) -> Publica
         subject=f"tariff:{tariff.id}",
         details={"version": version.number, "valid_from": version.valid_from.isoformat()},
     )
-    others = await db.scalars(
-        owned(Publication, version.organization_id).where(
-            Publication.tariff_id == tariff.id,
-            Publication.id != written.id,
-            Publication.state.in_(OPEN_STATES),
-        )
-    )
-    for other in others.all():
-        await _tell_changed(db, other)
+    await _tell_open(db, tariff, but=written)
     await notify(db, ["tariffs", "outbox"])
     return written
 
@@ -132,13 +123,7 @@ async def refresh(
         version = await version_in_force(db, tariff, now)
         if version is not None:
             await ensure(db, version)
-        open_ones = await db.scalars(
-            owned(Publication, organization_id).where(
-                Publication.tariff_id == tariff_id, Publication.state.in_(OPEN_STATES)
-            )
-        )
-        for publication in open_ones.all():
-            await _tell_changed(db, publication)
+        await _tell_open(db, tariff)
     await notify(db, ["tariffs", "outbox"])
 
 
@@ -165,6 +150,17 @@ async def look_again(db: AsyncSession, version_ids: Iterable[UUID]) -> None:
     )
     for publication in publications.all():
         await _tell_changed(db, publication)
+
+
+async def _tell_open(db: AsyncSession, tariff: Tariff, *, but: Publication | None = None) -> None:
+    open_ones = await db.scalars(
+        owned(Publication, tariff.organization_id).where(
+            Publication.tariff_id == tariff.id, Publication.state.in_(OPEN_STATES)
+        )
+    )
+    for publication in open_ones.all():
+        if publication is not but:
+            await _tell_changed(db, publication)
 
 
 async def _tell_changed(db: AsyncSession, publication: Publication) -> None:
