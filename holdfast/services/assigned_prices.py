@@ -7,6 +7,8 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from operator import attrgetter
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import or_, select
@@ -14,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from holdfast.domain.tariff.life import VersionSpan, in_force
 from holdfast.services.scope import belongs, owned
-from holdfast.services.tariff_choice import Audience, Place, audience_of, holds, place_of, rank
+from holdfast.services.tariff_choice import Audience, audience_of, holds, rank
 from holdfast.store.tables import Site, Tariff, TariffAssignment, TariffVersion
 from holdfast.store.tables.tariffs import TariffVersionEnd
 
@@ -28,7 +30,22 @@ ASSIGNMENTS_MAX = 100_000
 PUBLIC = (Audience.AD_HOC, Audience.EVERYBODY)
 
 _Place = tuple[UUID | None, int | None]
-"""A site, a station, or a station and its EVSE; (None, None) is the organization."""
+"""A site, a station, or a station and its EVSE."""
+
+EVERYWHERE: _Place = (None, None)
+_rank = attrgetter("rank")
+
+
+class Assigned(NamedTuple):
+    """An assignment, as far as precedence goes: `rank` is that of `tariff_choice`, smaller wins.
+
+    `whom`: the account or group. A tuple, as there may be tens of thousands of them at once.
+    """
+
+    rank: tuple[int, int]
+    tariff_id: UUID
+    audience: Audience
+    whom: UUID | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,23 +59,24 @@ class AssignedPrices:
     """
 
     tariffs: Mapping[UUID, Tariff]
-    assignments: Mapping[_Place, Sequence[TariffAssignment]]
-    contracts: Mapping[str, Sequence[TariffAssignment]]
+    assignments: Mapping[_Place, Sequence[Assigned]]
+    contracts: Mapping[str, Sequence[Assigned]]
     priced: Sequence[tuple[datetime, frozenset[UUID]]]
 
     def at(
         self, site_id: UUID | None, station_id: UUID | None, evse: int | None
-    ) -> Sequence[TariffAssignment]:
+    ) -> Sequence[Assigned]:
         """Those that cover a place, in the order of precedence, without the `contracts`.
         `station_id`, `evse`: None where no assignment names them."""
-        keys: list[_Place] = [(None, None)]
+        keys: list[_Place] = [EVERYWHERE]
         if site_id is not None:
             keys.append((site_id, None))
         if station_id is not None:
             keys.append((station_id, None))
         if evse is not None:
             keys.append((station_id, evse))
-        return sorted((row for key in keys for row in self.assignments.get(key, ())), key=rank)
+        here = [row for key in keys for row in self.assignments.get(key, ())]
+        return sorted(here, key=_rank)
 
 
 async def read_assigned(db: AsyncSession, organization_id: UUID, now: datetime) -> AssignedPrices:
@@ -80,6 +98,15 @@ async def read_assigned(db: AsyncSession, organization_id: UUID, now: datetime) 
     found = (
         owned(TariffAssignment, organization_id)
         .where(holds(now))
+        .with_only_columns(
+            TariffAssignment.tariff_id,
+            TariffAssignment.site_id,
+            TariffAssignment.station_id,
+            TariffAssignment.evse,
+            TariffAssignment.account_id,
+            TariffAssignment.user_group_id,
+            TariffAssignment.ad_hoc,
+        )
         .order_by(TariffAssignment.id.desc())  # as `consider`: the newest of equals
         .limit(ASSIGNMENTS_MAX)
     )
@@ -88,16 +115,22 @@ async def read_assigned(db: AsyncSession, organization_id: UUID, now: datetime) 
             TariffAssignment.account_id.is_(None), TariffAssignment.user_group_id.is_(None)
         )
     priced = await _priced(db, organization_id, tariffs, now)
-    assignments: dict[_Place, list[TariffAssignment]] = defaultdict(list)
-    contracts: dict[str, list[TariffAssignment]] = defaultdict(list)
-    for row in await db.scalars(found):
-        if place_of(row) is not Place.ORGANIZATION or audience_of(row) in PUBLIC:
-            assignments[(row.station_id or row.site_id, row.evse)].append(row)
+    assignments: dict[_Place, list[Assigned]] = defaultdict(list)
+    contracts: dict[str, list[Assigned]] = defaultdict(list)
+    for row in await db.execute(found):
+        place, assigned = (row.station_id or row.site_id, row.evse), _assigned(row)
+        if place != EVERYWHERE or assigned.audience in PUBLIC:
+            assignments[place].append(assigned)
         elif row.tariff_id in priced[0][1]:
-            contracts[tariffs[row.tariff_id].currency].append(row)
+            contracts[tariffs[row.tariff_id].currency].append(assigned)
     return AssignedPrices(
         tariffs=tariffs, assignments=assignments, contracts=contracts, priced=priced
     )
+
+
+def _assigned(row: Any) -> Assigned:
+    """`row` has the columns of an assignment that its audience and place are told by."""
+    return Assigned(rank(row), row.tariff_id, audience_of(row), row.account_id or row.user_group_id)
 
 
 async def _in_several_currencies(

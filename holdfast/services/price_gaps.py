@@ -20,10 +20,10 @@ from uuid import UUID
 from sqlalchemy import ARRAY, Select, Uuid, any_, case, cast, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from holdfast.services.assigned_prices import AssignedPrices, read_assigned
+from holdfast.services.assigned_prices import Assigned, AssignedPrices, read_assigned
 from holdfast.services.scope import belongs, owned
 from holdfast.services.slices import Slice, SliceAsked, take_rows
-from holdfast.services.tariff_choice import Audience, audience_of, holds
+from holdfast.services.tariff_choice import Audience, holds
 from holdfast.store.tables import Evse, Site, Station, Tariff, TariffAssignment
 
 
@@ -188,7 +188,7 @@ class _OwnPlaces:
 
 
 def _gaps(
-    prices: AssignedPrices, here: Sequence[TariffAssignment], currency: str | None
+    prices: AssignedPrices, here: Sequence[Assigned], currency: str | None
 ) -> tuple[Gap, ...]:
     """What is missing at a place: `here` are its assignments, in the order of precedence."""
     foreign = None if currency is None else _foreign(prices, here, currency)
@@ -196,10 +196,10 @@ def _gaps(
     return lacks if foreign is None else (*lacks, foreign)
 
 
-def _lacks(prices: AssignedPrices, here: Sequence[TariffAssignment]) -> Iterator[Gap]:
+def _lacks(prices: AssignedPrices, here: Sequence[Assigned]) -> Iterator[Gap]:
     """From when on there is no price, and before that, from when on there is only an ad hoc one."""
-    for_all = [row.tariff_id for row in here if audience_of(row) is Audience.EVERYBODY]
-    ad_hoc = [row.tariff_id for row in here if audience_of(row) is Audience.AD_HOC]
+    for_all = [row.tariff_id for row in here if row.audience is Audience.EVERYBODY]
+    ad_hoc = [row.tariff_id for row in here if row.audience is Audience.AD_HOC]
     only_ad_hoc = False
     for number, (at, priced) in enumerate(prices.priced):
         if any(tariff_id in priced for tariff_id in for_all):
@@ -213,7 +213,7 @@ def _lacks(prices: AssignedPrices, here: Sequence[TariffAssignment]) -> Iterator
             only_ad_hoc = True
 
 
-def _foreign(prices: AssignedPrices, here: Sequence[TariffAssignment], currency: str) -> Gap | None:
+def _foreign(prices: AssignedPrices, here: Sequence[Assigned], currency: str) -> Gap | None:
     """One of the tariffs that win there now for somebody in another currency.
 
     The first in force of an audience wins for it. What everybody pays applies to other audiences
@@ -222,23 +222,20 @@ def _foreign(prices: AssignedPrices, here: Sequence[TariffAssignment], currency:
     _, priced = prices.priced[0]
     decided: set[tuple[Audience, UUID | None]] = set()
     for row in here:
-        if _whom(row) in decided or row.tariff_id not in priced:
+        whom = row.audience, row.whom
+        if whom in decided or row.tariff_id not in priced:
             continue
-        decided.add(_whom(row))
+        decided.add(whom)
         if prices.tariffs[row.tariff_id].currency != currency:
             return _abroad(prices, row)
     for of_tariff, contracts in prices.contracts.items():
         if of_tariff != currency:
             for row in contracts:
-                if _whom(row) not in decided:
+                if (row.audience, row.whom) not in decided:
                     return _abroad(prices, row)
     return None
 
 
-def _whom(row: TariffAssignment) -> tuple[Audience, UUID | None]:
-    return audience_of(row), row.account_id or row.user_group_id
-
-
-def _abroad(prices: AssignedPrices, row: TariffAssignment) -> Gap:
+def _abroad(prices: AssignedPrices, row: Assigned) -> Gap:
     tariff = prices.tariffs[row.tariff_id]
-    return Gap(kind=GapKind.OTHER_CURRENCY, tariff=tariff, audience=audience_of(row))
+    return Gap(kind=GapKind.OTHER_CURRENCY, tariff=tariff, audience=row.audience)
