@@ -69,11 +69,21 @@ async def open_station_review(
     db: AsyncSession, station: Station, *, kind: str, details: dict[str, Any]
 ) -> None:
     """Ask a person to look at a station. An open task of the same kind gets the newer details."""
-    statement = insert(ReviewTask).values(
-        organization_id=station.organization_id,
+    await ask_for_review(
+        db,
+        station.organization_id,
         kind=kind,
         subject=f"station:{station.id}",
         details={"station": station.identity, **details},
+    )
+
+
+async def ask_for_review(
+    db: AsyncSession, organization_id: UUID, *, kind: str, subject: str, details: dict[str, Any]
+) -> None:
+    """Ask a person to look. An open task of this kind and subject gets the newer details."""
+    statement = insert(ReviewTask).values(
+        organization_id=organization_id, kind=kind, subject=subject, details=details
     )
     await db.execute(
         statement.on_conflict_do_update(

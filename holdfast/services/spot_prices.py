@@ -14,7 +14,6 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import func, insert, select
-from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from holdfast.contracts import spot_feeds as contract
@@ -27,9 +26,10 @@ from holdfast.domain.tariff.version import NAME
 from holdfast.services import audit
 from holdfast.services.outbox import notify, tell
 from holdfast.services.refusal import Conflict, Invalid, NotFound, TooMany
+from holdfast.services.review_tasks import ask_for_review
 from holdfast.services.scope import belongs, owned
 from holdfast.services.slices import Slice, SliceAsked, take
-from holdfast.store.tables import Organization, ReviewTask, SpotFeed, SpotPriceRow
+from holdfast.store.tables import Organization, SpotFeed, SpotPriceRow
 
 FEEDS_MAX = 100
 INTERVALS_MAX = 50_000
@@ -256,18 +256,12 @@ async def see_problem(
     text = "; ".join(said)[:PROBLEM_LENGTH_MAX] or None
     if differing and text != feed.problem:
         details = {"feed": feed.key, "prices": len(differing), "from": first.starts_at.isoformat()}
-        statement = upsert(ReviewTask).values(
-            organization_id=feed.organization_id,
+        await ask_for_review(
+            db,
+            feed.organization_id,
             kind=REVIEW,
             subject=f"spot_feed:{feed.id}",
             details=details,
-        )
-        await db.execute(
-            statement.on_conflict_do_update(
-                index_elements=["subject", "kind"],
-                index_where=ReviewTask.resolved_at.is_(None),
-                set_={"details": statement.excluded.details, "created_at": func.now()},
-            )
         )
     feed.problem = text
     await db.flush()

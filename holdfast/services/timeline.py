@@ -3,11 +3,11 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from holdfast.store.tables import ReviewTask, Session, SessionEvent
+from holdfast.services.review_tasks import ask_for_review
+from holdfast.store.tables import Session, SessionEvent
 
 
 async def record_event(
@@ -37,17 +37,11 @@ async def record_event(
 async def open_review(
     db: AsyncSession, session: Session, *, kind: str, details: dict[str, Any]
 ) -> None:
-    """Ask a person to look. An open task of the same kind gets the newer details."""
-    statement = insert(ReviewTask).values(
-        organization_id=session.organization_id,
+    """Ask a person to look at a session. An open task of the same kind gets the newer details."""
+    await ask_for_review(
+        db,
+        session.organization_id,
         kind=kind,
         subject=f"session:{session.id}",
         details=details,
-    )
-    await db.execute(
-        statement.on_conflict_do_update(
-            index_elements=["subject", "kind"],
-            index_where=ReviewTask.resolved_at.is_(None),
-            set_={"details": statement.excluded.details, "created_at": func.now()},
-        )
     )
