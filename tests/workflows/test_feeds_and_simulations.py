@@ -1,10 +1,11 @@
 """A feed asks for a person where prices are missing; a simulation goes on until it is over."""
 
 import asyncio
+from typing import Any
 
 import pytest
 from temporalio import activity
-from temporalio.client import WorkflowUpdateFailedError, WorkflowUpdateStage
+from temporalio.client import WorkflowHandle, WorkflowUpdateFailedError, WorkflowUpdateStage
 from temporalio.testing import WorkflowEnvironment
 
 from holdfast.contracts import spot_feeds, tariff_simulations
@@ -20,6 +21,17 @@ from tests.workflows.running import finished, running
 MISSING = FeedSeen(missing="2026-11-23", again_s=600)
 
 
+async def until_attention(handle: WorkflowHandle[Any, Any], reason: str | None) -> None:
+    """What on-call finds it by."""
+    found: str | None = None
+    for _ in range(200):
+        found = (await handle.describe()).typed_search_attributes.get(ATTENTION)
+        if found == reason:
+            return
+        await asyncio.sleep(0.02)
+    raise AssertionError(f"attention is {found!r}, not {reason!r}")
+
+
 async def test_a_missing_day_asks_for_a_person_until_it_is_there_or_done_without(
     time_skipping: WorkflowEnvironment,
 ) -> None:
@@ -31,24 +43,14 @@ async def test_a_missing_day_asks_for_a_person_until_it_is_there_or_done_without
     ) as handle:
         fake.script.answers["read"] += [there] * 50
 
-        async def attention() -> str | None:
-            return (await handle.describe()).typed_search_attributes.get(ATTENTION)
-
-        async def until(reason: str | None) -> None:
-            for _ in range(200):
-                if await attention() == reason:
-                    return
-                await asyncio.sleep(0.02)
-            raise AssertionError(f"attention is {await attention()!r}, not {reason!r}")
-
-        await until("prices_missing: 2026-11-23")
+        await until_attention(handle, "prices_missing: 2026-11-23")
         with pytest.raises(WorkflowUpdateFailedError) as refused:
             await handle.execute_update("resolve", FeedResolution(action="read_again", reason=" "))
         assert "say why" in str(refused.value.cause)
         await handle.execute_update(
             "resolve", FeedResolution(action="do_without", reason="the market is closed")
         )
-        await until(None)
+        await until_attention(handle, None)
 
         (noted,) = fake.script.orders("note")
         assert isinstance(noted, spot_feeds.FeedDecision)
@@ -59,13 +61,16 @@ async def test_a_missing_day_asks_for_a_person_until_it_is_there_or_done_without
 
 
 class SlowlyNoted(SteppedFeeds):
-    """By the time that a decision is written down, the feed was read again."""
+    """A decision is being written down until the test says that it is."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.begun, self.done = asyncio.Event(), asyncio.Event()
 
     @activity.defn(name="spot.note")
     async def note_feed_decision(self, order: spot_feeds.FeedDecision) -> None:
-        known = len(self.script.orders("read"))
-        while len(self.script.orders("read")) < known + 2:  # noqa: ASYNC110 - the script has no event
-            await asyncio.sleep(0.02)
+        self.begun.set()
+        await self.done.wait()
         await super().note_feed_decision(order)
 
 
@@ -78,17 +83,21 @@ async def test_who_does_without_a_day_does_not_do_without_the_next_one(
     async with running(
         time_skipping.client, spot_feeds.WORKFLOW, feed_start(), fake.activities()
     ) as handle:
-        await asked(fake.script, "read")
+        await until_attention(handle, "prices_missing: 2026-11-23")
         decided = await handle.start_update(
             "resolve",
             FeedResolution(action="do_without", reason="the market is closed"),
             wait_for_stage=WorkflowUpdateStage.ACCEPTED,
         )
-        for number in range(2):
-            await handle.signal(spot_feeds.FEED_CHANGED, EventSignal(event_id=f"read:{number}"))
-            await asked(fake.script, "read", number + 2)
+        await fake.begun.wait()
+        await handle.signal(spot_feeds.FEED_CHANGED, EventSignal(event_id="read:1"))
+        await asked(fake.script, "read", 2)
+        await until_attention(handle, "prices_missing: 2026-11-24")
+        fake.done.set()
         await decided.result()
-        await asked(fake.script, "read", 4)
+        await asked(fake.script, "read", 3)
+        await handle.signal(spot_feeds.FEED_CHANGED, EventSignal(event_id="read:2"))
+        await asked(fake.script, "read", 4)  # so the third was judged
         attention = (await handle.describe()).typed_search_attributes.get(ATTENTION)
         fake.script.answers["read"] = [FeedSeen(retired=True)]
         await handle.signal(spot_feeds.FEED_CHANGED, EventSignal(event_id="retired:1"))
