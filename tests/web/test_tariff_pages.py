@@ -248,6 +248,25 @@ async def test_a_tariff_is_assigned_ended_withdrawn_and_retired(
     assert not [action for action in page.actions if action.startswith(path)]
 
 
+async def test_a_tariff_shows_its_week_where_it_applies_and_helps_to_name_stations(
+    sign_in: SignIn, network: Network, db_sessions: Sessions
+) -> None:
+    browser = await sign_in("finance")
+    async with db_sessions() as db:
+        version = await db.get_one(t.TariffVersion, network.tariff_version)
+        site = await db.get_one(t.Site, network.site_id)
+
+    page = await browser.page(f"/tariffs/{version.tariff_id}")
+
+    drawn = next(item for item in page.all() if "data-series" in item.attributes)
+    assert drawn.attributes["data-zone"] == site.time_zone
+    assert "HAM-01" in [
+        option.attributes["value"] for option in page.one("datalist", id="stations").all("option")
+    ]
+    ask = next(page.all("details", class_="more ask"))
+    assert "New sessions there pay what applies next" in ask.text, "a second step before it ends"
+
+
 async def test_the_list_shows_states_prices_and_places_and_can_be_filtered(
     sign_in: SignIn, network: Network
 ) -> None:

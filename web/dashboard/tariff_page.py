@@ -6,13 +6,14 @@ from uuid import UUID
 
 from starlette.responses import Response
 
+from holdfast.domain.pricing.price import UnknownZone
 from holdfast.domain.tariff.form import tariff_from_json
 from holdfast.domain.tariff.templates import TEMPLATES
 from holdfast.domain.tariff.version import TariffInvalid
 from holdfast.services.scope import owned
 from holdfast.services.slices import SliceAsked
 from holdfast.services.tariff_drafts import list_drafts
-from holdfast.services.tariff_versions import lives_of
+from holdfast.services.tariff_versions import lives_of, versions_at
 from holdfast.services.tariffs import get_tariff
 from holdfast.store.tables import (
     Account,
@@ -24,11 +25,18 @@ from holdfast.store.tables import (
     UserGroup,
 )
 from web.dashboard.actors import key_names
+from web.dashboard.tariff_curve import WeekCurve, week_curve
 from web.dashboard.tariff_decisions import tariff_id_of
 from web.dashboard.tariff_places import Applies, applies
 from web.dashboard.tariff_states import DRAFT, VERSION
 from web.dashboard.tariff_suggestions import station_identities
-from web.dashboard.tariff_what_if import surroundings_of
+from web.dashboard.tariff_what_if import (
+    Surroundings,
+    context_of,
+    first_day_of,
+    read_asked,
+    surroundings_of,
+)
 from web.dashboard.tariffs import notes_of, price_in_words
 from web.visit import Visit
 from web.wording import Badge, badge
@@ -69,7 +77,8 @@ class DraftLine:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TariffView:
     """The page, on the clock of `zone`. `sites` and `audiences` are what may be assigned,
-    `stations` what is suggested."""
+    `stations` what is suggested. `curve`: seven days of the version in force, for whoever is in no
+    group; None without one."""
 
     tariff: Tariff
     zone: str
@@ -82,12 +91,18 @@ class TariffView:
     sites: tuple[tuple[str, str], ...]
     audiences: tuple[tuple[str, str], ...]
     stations: tuple[str, ...]
+    curve: WeekCurve | None
+
+    @property
+    def currency(self) -> str:
+        return self.tariff.currency
 
 
 async def show_tariff(visit: Visit) -> Response:
     """GET /tariffs/{id}"""
     organization_id, now = visit.viewer.organization_id, visit.desk.pages.now()
     tariff = await get_tariff(visit.db, organization_id, tariff_id_of(visit))
+    around = await surroundings_of(visit.db, organization_id, tariff.id)
     places = await applies(visit.db, organization_id, [tariff.id], now)
     versions, more = await _versions(visit, tariff, now)
     simulations = await visit.db.scalars(
@@ -98,7 +113,7 @@ async def show_tariff(visit: Visit) -> Response:
     )
     view = TariffView(
         tariff=tariff,
-        zone=(await surroundings_of(visit.db, organization_id, tariff.id)).zone,
+        zone=around.zone,
         retired=tariff.retired_at is not None,
         versions=versions,
         versions_more=more,
@@ -108,8 +123,24 @@ async def show_tariff(visit: Visit) -> Response:
         sites=await _sites(visit, tariff),
         audiences=await _audiences(visit),
         stations=await station_identities(visit.db, organization_id),
+        curve=await _curve(visit, tariff, around, now),
     )
     return visit.page("tariff.html", view=view, templates=TEMPLATES)
+
+
+async def _curve(
+    visit: Visit, tariff: Tariff, around: Surroundings, now: datetime
+) -> WeekCurve | None:
+    row = (await versions_at(visit.db, tariff.organization_id, [tariff.id], now)).get(tariff.id)
+    if row is None:
+        return None
+    asked = read_asked({}, around, now)
+    try:
+        version = tariff_from_json(row.body)
+        context = await context_of(visit.db, tariff, version, asked, around, now)
+        return week_curve(version, context, first_day_of(asked, context.zone, now))
+    except (TariffInvalid, UnknownZone, ValueError):
+        return None  # its words, or their absence, tell as much as can be told
 
 
 async def _versions(
@@ -141,7 +172,7 @@ async def _versions(
                 valid_from=row.valid_from,
                 ends_at=life.ends_at,
                 why=why,
-                lines=_lines(row, max(now, row.valid_from)),
+                lines=await _lines(visit, row, max(now, row.valid_from)),
                 open=life.ends_at is None and life.state.value in ("scheduled", "in_force"),
                 scheduled=life.state.value == "scheduled",
                 withdrawn=life.state.value == "withdrawn" and life.ends_at is not None,
@@ -150,13 +181,13 @@ async def _versions(
     return tuple(lines), max(0, len(lives) - len(lines))
 
 
-def _lines(row: TariffVersion, at: datetime) -> tuple[str, ...]:
+async def _lines(visit: Visit, row: TariffVersion, at: datetime) -> tuple[str, ...]:
     """All that a version says of its price; none where it cannot be told in words."""
     try:
         version = tariff_from_json(row.body)
     except (TariffInvalid, ValueError):
         return ()
-    text = price_in_words(version, "UTC", at)
+    text = await price_in_words(visit.db, row.organization_id, version, "UTC", at)
     return (*(line.text for line in text.lines), *text.notes, *notes_of(version))
 
 

@@ -136,7 +136,9 @@ async def _show(visit: Visit, tariff: Tariff, draft: TariffDraft) -> Response:
         hands=_hands(draft, names),
         old=None if row is None else f"version {row.number}",
         differences=_differences(old, meaning.tariff),
-        words=_words(meaning.tariff, around.zone_of(asked.site), max(now, draft.valid_from or now)),
+        words=await _words(
+            visit, meaning.tariff, around.zone_of(asked.site), max(now, draft.valid_from or now)
+        ),
         meaning=meaning,
         curve=curve,
         old_curve=old_curve,
@@ -151,11 +153,11 @@ async def _show(visit: Visit, tariff: Tariff, draft: TariffDraft) -> Response:
     return visit.page("tariff_review.html", view=view, **CHOICES)
 
 
-def _words(new: Version | None, zone: str, at: datetime) -> tuple[str, ...]:
+async def _words(visit: Visit, new: Version | None, zone: str, at: datetime) -> tuple[str, ...]:
     """The whole price of the draft: who reads a first one has no difference to read."""
     if new is None:
         return ()
-    text = price_in_words(new, zone, at)
+    text = await price_in_words(visit.db, visit.viewer.organization_id, new, zone, at)
     return (*(line.text for line in text.lines), *text.notes, *notes_of(new))
 
 

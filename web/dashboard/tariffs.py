@@ -7,10 +7,10 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, and_, exists, not_
+from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.responses import Response
 
 from holdfast.domain.pricing.compiled_tariff import compile_tariff
-from holdfast.domain.pricing.context import PriceContext
 from holdfast.domain.tariff.display import shown_price
 from holdfast.domain.tariff.form import tariff_from_json
 from holdfast.domain.tariff.templates import BY_KEY, TEMPLATES
@@ -18,6 +18,7 @@ from holdfast.domain.tariff.version import TariffInvalid
 from holdfast.domain.tariff.version import TariffVersion as Version
 from holdfast.services import audit
 from holdfast.services.price_words.price_text import PriceText, price_text
+from holdfast.services.public_prices import display_context
 from holdfast.services.refusal import Invalid
 from holdfast.services.scope import owned
 from holdfast.services.slices import SliceAsked, take_rows
@@ -84,19 +85,17 @@ async def show_tariffs(visit: Visit) -> Response:
     ids = [row[0].id for row in part.items]
     versions = await versions_at(visit.db, organization_id, ids, now)
     places = await applies(visit.db, organization_id, ids, now)
-    lines = tuple(
-        _line(
-            row[0],
-            dict(zip(states, row[1:], strict=False)),
-            versions.get(row[0].id),
-            places.get(row[0].id, ()),
-            now,
-        )
-        for row in part.items
-    )
+    lines = []
+    for row in part.items:
+        version = versions.get(row[0].id)
+        text = None
+        if version is not None:
+            text = await price_of(visit.db, organization_id, version.body, now)
+        holding = dict(zip(states, row[1:], strict=False))
+        lines.append(_line(row[0], holding, version, places.get(row[0].id, ()), text))
     return visit.page(
         "tariffs.html",
-        view=Listed(lines=lines, next=part.next, asked=asked),
+        view=Listed(lines=tuple(lines), next=part.next, asked=asked),
         states=STATES,
         templates=TEMPLATES,
         currency=await _currency(visit),
@@ -140,19 +139,27 @@ async def add_tariff(visit: Visit) -> Response:
     return back_to(f"/tariffs/{tariff.id}/drafts/{draft.id}", f"{tariff.name}: a first draft.")
 
 
-def price_of(body: Mapping[str, Any], zone: str, at: datetime) -> PriceText | None:
+async def price_of(
+    db: AsyncSession, organization_id: UUID, body: Mapping[str, Any], at: datetime
+) -> PriceText | None:
     """What a version's body costs at an instant, in words; None where it cannot be told."""
     try:
         tariff = tariff_from_json(body)
     except (TariffInvalid, ValueError):
         return None
-    return price_in_words(tariff, zone, at)
+    return await price_in_words(db, organization_id, tariff, "UTC", at)
 
 
-def price_in_words(tariff: Version, zone: str, at: datetime) -> PriceText:
-    """What a tariff costs whoever is in no group, in the dashboard's language."""
-    shown = shown_price(compile_tariff(tariff), PriceContext(zone=zone), at)
-    return price_text(shown, DISPLAY_LANGUAGE)
+async def price_in_words(
+    db: AsyncSession, organization_id: UUID, tariff: Version, zone: str, at: datetime
+) -> PriceText:
+    """What a tariff costs whoever is in no group, in the dashboard's language.
+
+    A market's price is the market's, as far as it is known: as drivers are shown it.
+    """
+    compiled = compile_tariff(tariff)
+    context = await display_context(db, organization_id, compiled, zone=zone, at=at)
+    return price_text(shown_price(compiled, context, at), DISPLAY_LANGUAGE)
 
 
 def notes_of(tariff: Version) -> tuple[str, ...]:
@@ -195,7 +202,7 @@ def _line(
     states: Mapping[str, bool],
     version: TariffVersion | None,
     places: tuple[Applies, ...],
-    now: datetime,
+    text: PriceText | None,
 ) -> TariffLine:
     badges = [
         badge
@@ -208,7 +215,6 @@ def _line(
         )
         if states[state]
     ]
-    text = None if version is None else price_of(version.body, "UTC", now)
     return TariffLine(
         id=tariff.id,
         name=tariff.name,
