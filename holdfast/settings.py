@@ -158,6 +158,12 @@ class Settings(BaseModel):
     retention_station_events_days: int = Field(
         400, ge=1, description="days that events which stations reported are kept"
     )
+    retention_shown_prices_days: int = Field(
+        1_095,
+        ge=30,
+        le=7_300,
+        description="days that a price which is shown no more stays in the ledger",
+    )
     max_cached_workflows: int = Field(
         6000, ge=10, description="must exceed the open workflows of a worker (about 90 KiB each)"
     )

@@ -8,7 +8,6 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
-from uuid import UUID
 
 import structlog
 from sqlalchemy import TextClause, text
@@ -16,6 +15,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from holdfast.http.idempotency import KEPT as WRITES_KEPT
+from holdfast.services.slices import lowest_id
 from holdfast.settings import Settings
 from holdfast.store.partitions import (
     delete_astray,
@@ -33,6 +33,8 @@ EVENTS_KEPT = timedelta(days=90)
 KEYS_KEPT = timedelta(days=90)
 GATEWAYS_KEPT = timedelta(days=30)
 REPORTS_KEPT = timedelta(days=30)
+PRICE_ORDERS_KEPT = timedelta(days=90)
+SIMULATIONS_KEPT = timedelta(days=365)
 
 # Parked and unsent rows stay, however old.
 SENT_LONG_AGO = text(
@@ -74,6 +76,26 @@ REPORTS_LONG_AGO = text(
     "WHERE changed_at < :before LIMIT :most FOR UPDATE SKIP LOCKED))"
 )
 
+# What a place still shows, or is to show, stays however old it is.
+SHOWN_LONG_AGO = text(
+    "DELETE FROM shown_prices WHERE id = ANY(ARRAY(SELECT id FROM shown_prices "
+    "WHERE until_at < :before ORDER BY until_at LIMIT :most FOR UPDATE SKIP LOCKED))"
+)
+# A display is told every quarter of an hour, and a session's cost every minute; the ledger says
+# what was shown. An order that an open row of the ledger names is still asked about.
+PRICE_ORDERS_LONG_AGO = text(
+    "DELETE FROM orders WHERE id = ANY(ARRAY(SELECT id FROM orders o "
+    "WHERE o.requested_by = 'system:tariffs' AND o.id < :below AND o.not_after < :before "
+    "AND o.state NOT IN ('waiting', 'sent') AND NOT EXISTS ("
+    "SELECT FROM shown_prices p WHERE p.station_id = o.station_id AND p.until_at IS NULL "
+    "AND (p.order_id = o.id OR p.clearing_order_id = o.id)) "
+    "ORDER BY o.id LIMIT :most FOR UPDATE SKIP LOCKED))"
+)
+SIMULATIONS_LONG_AGO = text(
+    "DELETE FROM tariff_simulations WHERE id = ANY(ARRAY(SELECT id FROM tariff_simulations "
+    "WHERE ended_at < :before LIMIT :most FOR UPDATE SKIP LOCKED))"
+)
+
 Delete = Callable[..., Awaitable[int]]
 
 log = structlog.get_logger()
@@ -107,13 +129,19 @@ async def keep_up(
         (SENT_LONG_AGO, {"before": now - SENT_KEPT}),
         (KEYS_LONG_SETTLED, {"before": now - KEYS_KEPT}),
         (EVENTS_LONG_AGO, {"before": now - EVENTS_KEPT}),
-        (WRITES_LONG_AGO, {"before": now - WRITES_KEPT, "below": _lowest_id(now - WRITES_KEPT)}),
+        (WRITES_LONG_AGO, {"before": now - WRITES_KEPT, "below": lowest_id(now - WRITES_KEPT)}),
         (GATEWAYS_LONG_GONE, {"before": now - GATEWAYS_KEPT}),
         (REPORTS_LONG_AGO, {"before": now - REPORTS_KEPT}),
         (
             CHANGES_LONG_AGO,
             {"before": now - timedelta(days=settings.retention_variable_changes_days)},
         ),
+        (SHOWN_LONG_AGO, {"before": now - timedelta(days=settings.retention_shown_prices_days)}),
+        (
+            PRICE_ORDERS_LONG_AGO,
+            {"before": now - PRICE_ORDERS_KEPT, "below": lowest_id(now - PRICE_ORDERS_KEPT)},
+        ),
+        (SIMULATIONS_LONG_AGO, {"before": now - SIMULATIONS_KEPT}),
     ):
         jobs.append(partial(_delete, statement=statement, values=values))
     unfinished = [await _in_batches(engine, job, batch, rounds_max) for job in jobs]
@@ -145,8 +173,3 @@ async def _delete(
 ) -> int:
     result = await connection.execute(statement, {**values, "most": most})
     return result.rowcount
-
-
-def _lowest_id(at: datetime) -> UUID:
-    """Below every UUID version 7 made at `at` or later."""
-    return UUID(int=int(at.timestamp() * 1000) << 80)

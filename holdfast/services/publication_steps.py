@@ -1,22 +1,23 @@
 """What a publication's workflow does with the rows: looks, tells stations in portions, ends."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import and_, exists, or_
+from sqlalchemy import ColumnElement, Select, and_, exists, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import InstrumentedAttribute
 
 from holdfast.contracts import tariff_publications as contract
 from holdfast.services import audit, partner_tariffs, shown_prices
 from holdfast.services.outbox import notify
 from holdfast.services.publications import OPEN_STATES, in_line, refresh
 from holdfast.services.refusal import NotFound
-from holdfast.services.scope import owned
+from holdfast.services.scope import belongs, owned
 from holdfast.services.station_abilities import abilities_of
 from holdfast.services.station_prices import Prices
 from holdfast.services.station_tariffs import Round
 from holdfast.services.tariff_choice import PUBLIC, of_audience
-from holdfast.services.tariff_places import covers
 from holdfast.services.version_spans import spans_of
 from holdfast.store.tables import (
     Organization,
@@ -104,25 +105,43 @@ async def _affected(
     db: AsyncSession, publication: Publication, after: UUID | None
 ) -> list[Station]:
     """Stations where the tariff is or was assigned to the public, and those that show it."""
-    assigned = exists().where(
+    here = [
+        belongs(TariffAssignment, publication.organization_id),
         TariffAssignment.tariff_id == publication.tariff_id,
         TariffAssignment.until_at.is_(None),
         of_audience(PUBLIC),
-        covers(TariffAssignment, Station),
+    ]
+    everywhere = exists().where(
+        *here, TariffAssignment.station_id.is_(None), TariffAssignment.site_id.is_(None)
     )
-    shows = exists().where(
-        ShownPrice.station_id == Station.id,
-        ShownPrice.until_at.is_(None),
-        ShownPrice.version_id == TariffVersion.id,
-        TariffVersion.tariff_id == publication.tariff_id,
+    shows = (
+        select(ShownPrice.station_id)
+        .join(TariffVersion, TariffVersion.id == ShownPrice.version_id)
+        .where(
+            TariffVersion.tariff_id == publication.tariff_id,
+            ShownPrice.until_at.is_(None),
+            ShownPrice.station_id.is_not(None),
+        )
+    )
+    # Each of these is asked once, and not for every station of the organization.
+    assigned = or_(
+        Station.id.in_(_places(TariffAssignment.station_id, here)),
+        Station.site_id.in_(_places(TariffAssignment.site_id, here)),
+        everywhere,
     )
     statement = owned(Station, publication.organization_id).where(
-        or_(and_(Station.retired_at.is_(None), assigned), shows)
+        or_(and_(Station.retired_at.is_(None), assigned), Station.id.in_(shows))
     )
     if after is not None:
         statement = statement.where(Station.id > after)
     rows = await db.scalars(statement.order_by(Station.id).limit(PORTION))
     return list(rows.all())
+
+
+def _places(
+    column: InstrumentedAttribute[UUID | None], conditions: Sequence[ColumnElement[bool]]
+) -> Select[UUID | None]:
+    return select(column).where(*conditions, column.is_not(None))
 
 
 async def end(

@@ -7,20 +7,24 @@ away shows the old price, and the ledger says so.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, and_, func, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import InstrumentedAttribute
 
 from holdfast.services.price_words.price_text import PriceText
 from holdfast.services.scope import belongs, owned
-from holdfast.services.slices import Slice, SliceAsked, take_rows
+from holdfast.services.slices import Slice, SliceAsked, lowest_id, take_rows
 from holdfast.store.tables import ShownPrice, Station, Tariff, TariffVersion
 
 DETAIL_LENGTH_MAX = 1_000
+CLOCKS_APART = timedelta(days=1)
+"""At most, of who writes a row and of the database that gives it its id."""
+
 FIRST = "first"
 DESCRIBED = frozenset({"description"})
 """Of a tariff at a station: words beside its prices. Its id stands for one content for ever (OCPP
@@ -68,6 +72,21 @@ def page_content(words: PriceText) -> dict[str, Any]:
         "lines": [line.text for line in words.lines],
         "notes": list(words.notes),
     }
+
+
+async def in_line(db: AsyncSession, station_id: UUID) -> None:
+    """Whoever writes what a station shows waits here until the others have: it would not see what
+    they are about to write."""
+    await db.execute(select(func.pg_advisory_xact_lock(_line_of(station_id))))
+
+
+async def nobody_in_line(db: AsyncSession, station_id: UUID) -> bool:
+    """As `in_line`, without waiting: False where somebody is writing now."""
+    return bool(await db.scalar(select(func.pg_try_advisory_xact_lock(_line_of(station_id)))))
+
+
+def _line_of(station_id: UUID) -> ColumnElement[int]:
+    return func.hashtextextended(f"shown_prices:{station_id}", 0)
 
 
 def slot_of(row: ShownPrice) -> Slot:
@@ -287,7 +306,8 @@ async def list_shown(
     if channel is not None:
         statement = statement.where(ShownPrice.channel == channel)
     if at is not None:
-        statement = statement.where(shown_at(at))
+        # Written before it was shown: what came later is not even looked at.
+        statement = statement.where(shown_at(at), ShownPrice.id < lowest_id(at + CLOCKS_APART))
     rows = await take_rows(db, statement, ShownPrice.id, asked, newest_first=True)
     return Slice(
         items=[
@@ -326,11 +346,16 @@ def shown_at(at: datetime) -> ColumnElement[bool]:
 
 
 def _slot_is(slot: Slot) -> ColumnElement[bool]:
+    # `IS NOT DISTINCT FROM` would find them too, but by no index.
     return and_(
         ShownPrice.channel == slot.channel,
-        ShownPrice.station_id.is_not_distinct_from(slot.station_id),
-        ShownPrice.evse.is_not_distinct_from(slot.evse),
+        _equals(ShownPrice.station_id, slot.station_id),
+        _equals(ShownPrice.evse, slot.evse),
     )
+
+
+def _equals(column: InstrumentedAttribute[Any], value: object) -> ColumnElement[bool]:
+    return column.is_(None) if value is None else column == value
 
 
 def _short(detail: str | None) -> str | None:

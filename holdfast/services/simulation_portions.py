@@ -54,15 +54,19 @@ async def begin(db: AsyncSession, simulation_id: UUID) -> SimulationSeen:
     if simulation.state != "waiting":
         return seen(simulation)
     scope = SimulationScope.from_json(simulation.scope)
-    newest = (
+    within = (
         sessions_in(simulation.organization_id, simulation.tariff_id, scope)
         .with_only_columns(Session.id)
         .order_by(Session.id.desc())
+        .limit(scope.sessions_max)
+        .cte("within")
     )
-    within = newest.limit(scope.sessions_max).subquery()
-    total = await db.scalar(select(func.count()).select_from(within)) or 0
-    last = await db.scalar(newest.limit(1))
-    first = await db.scalar(newest.offset(max(0, total - 1)).limit(1))
+    last = select(within.c.id).order_by(within.c.id.desc()).limit(1).scalar_subquery()
+    first = select(within.c.id).order_by(within.c.id).limit(1).scalar_subquery()
+    found = await db.execute(
+        select(func.count(), first.label("first"), last.label("last")).select_from(within)
+    )
+    total, first_id, last_id = found.one()
     await db.execute(
         update(TariffSimulation)
         .where(TariffSimulation.id == simulation_id, TariffSimulation.state == "waiting")
@@ -71,8 +75,8 @@ async def begin(db: AsyncSession, simulation_id: UUID) -> SimulationSeen:
             sessions_total=total,
             ended_at=None if total else func.now(),
             result={
-                "first": None if first is None else str(first),
-                "last": None if last is None else str(last),
+                "first": None if first_id is None else str(first_id),
+                "last": None if last_id is None else str(last_id),
                 "tally": Tally().to_json(),
                 "earlier": {},
             },

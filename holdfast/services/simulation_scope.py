@@ -6,12 +6,13 @@ from datetime import datetime, timedelta
 from typing import Any, Literal, Self
 from uuid import UUID
 
-from sqlalchemy import Select, or_, select
+from sqlalchemy import Select, any_, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from holdfast.domain.pricing.price_inputs import YEAR_MIN
 from holdfast.services.refusal import Invalid
 from holdfast.services.scope import belongs, find, owned
+from holdfast.services.slices import lowest_id
 from holdfast.services.stations import find_station
 from holdfast.store.tables import Account, Session, Site, TariffVersion, Token, UserGroup
 
@@ -124,7 +125,7 @@ def sessions_in(organization_id: UUID, tariff_id: UUID, scope: SimulationScope) 
         Session.ended_at.is_(None) & (Session.ended_by_us_at <= scope.until_at),
     )
     statement = owned(Session, organization_id).where(
-        Session.id >= _made_at(scope.from_at - MADE_BEFORE),
+        Session.id >= lowest_id(scope.from_at - MADE_BEFORE),
         Session.started_at >= scope.from_at,
         Session.started_at < scope.until_at,
         ended,
@@ -133,7 +134,9 @@ def sessions_in(organization_id: UUID, tariff_id: UUID, scope: SimulationScope) 
         versions = select(TariffVersion.id).where(
             belongs(TariffVersion, organization_id), TariffVersion.tariff_id == tariff_id
         )
-        statement = statement.where(Session.tariff_version_id.in_(versions))
+        # As an array: joined, all of the span would be read and sorted for every portion.
+        among = any_(func.array(versions.scalar_subquery()))
+        statement = statement.where(Session.tariff_version_id == among)
     if scope.site_id is not None:
         statement = statement.where(Session.site_id == scope.site_id)
     if scope.station_id is not None:
@@ -165,11 +168,6 @@ def _in_group(organization_id: UUID, key: str) -> Any:
         Session.token_id.is_(None), Session.token_id.not_in(plain)
     )
     return or_(Session.token_id.in_(tokens), by_account)
-
-
-def _made_at(at: datetime) -> UUID:
-    """Below every UUID version 7 made at that instant or later."""
-    return UUID(int=max(0, int(at.timestamp() * 1_000)) << 80)
 
 
 def _text(value: UUID | None) -> str | None:

@@ -1,6 +1,7 @@
 """A slice of a long list: so many rows after a given id. Ids sort by time of creation."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
@@ -28,6 +29,11 @@ class Slice(Generic[Item]):
 
     items: list[Item]
     next: UUID | None
+
+
+def lowest_id(at: datetime) -> UUID:
+    """Below every id (UUID version 7) made at that instant or later."""
+    return UUID(int=max(0, int(at.timestamp() * 1_000)) << 80)
 
 
 async def take(

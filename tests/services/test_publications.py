@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+import pytest
 from sqlalchemy import select, update
 
 from holdfast.contracts.tariff_publications import PublicationSeen, ResolutionOrder
@@ -144,7 +145,7 @@ class Town:
 
 
 async def test_a_station_shows_the_old_price_until_it_says_that_it_shows_the_new_one(
-    db_sessions: Sessions, organization: UUID
+    db_sessions: Sessions, organization: UUID, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     town = await Town.of(db_sessions, organization, "ocpp2.1", per_kwh("0.50"))
     first = await town.begin()
@@ -180,16 +181,13 @@ async def test_a_station_shows_the_old_price_until_it_says_that_it_shows_the_new
         (shown_at, None),
         (shown_at, None),
     ]
+    # The database, which gives rows their ids, has another clock than this test.
+    monkeypatch.setattr(shown_prices, "CLOCKS_APART", timedelta(days=3_650))
     async with db_sessions() as db:
         between = await shown_prices.list_shown(
-            db,
-            organization,
-            SliceAsked(),
-            station_id=town.made.station_id,
-            evse=1,
-            channel="station_tariff",
-            at=LATER + timedelta(minutes=1),
-        )
+            db, organization, SliceAsked(), station_id=town.made.station_id, evse=1,
+            channel="station_tariff", at=LATER + timedelta(minutes=1),
+        )  # fmt: skip
     assert [one.number for one in between.items] == [1]
     assert between.items[0].row.text is not None
     assert "0" in between.items[0].row.text

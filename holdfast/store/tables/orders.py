@@ -47,6 +47,10 @@ class Order(Table):
             "request_id",
             postgresql_where=text("request_id IS NOT NULL"),
         ),
+        # of displays and running costs, which are forgotten (workers/upkeep.py)
+        Index(
+            "ix_orders_of_prices", "id", postgresql_where=text("requested_by = 'system:tariffs'")
+        ),
     )
 
     id: Mapped[UUID] = id_column()

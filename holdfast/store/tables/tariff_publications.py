@@ -84,7 +84,7 @@ class ShownPrice(Table):
 
     id: Mapped[UUID] = id_column()
     organization_id: Mapped[UUID] = mapped_column(ForeignKey("organizations.id"))
-    key: Mapped[str]  # publication, channel, station and EVSE: a repeat writes no second row
+    key: Mapped[str]  # version, channel, place, and the row before: a repeat writes no second row
     version_id: Mapped[UUID] = mapped_column(ForeignKey("tariff_versions.id"))
     publication_id: Mapped[UUID | None] = mapped_column(ForeignKey("tariff_publications.id"))
     channel: Mapped[str]
@@ -93,8 +93,8 @@ class ShownPrice(Table):
     language: Mapped[str | None]
     text: Mapped[str | None]
     content: Mapped[dict[str, Any]]
-    order_id: Mapped[UUID | None] = mapped_column(ForeignKey("orders.id"))
-    clearing_order_id: Mapped[UUID | None] = mapped_column(ForeignKey("orders.id"))
+    order_id: Mapped[UUID | None]  # the row outlives its order (workers/upkeep.py)
+    clearing_order_id: Mapped[UUID | None]
     state: Mapped[str]
     detail: Mapped[str | None]
     asked_at: Mapped[datetime] = created_column()

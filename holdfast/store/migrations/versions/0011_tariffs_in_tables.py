@@ -37,8 +37,6 @@ REFERENCES = (
     ("running_costs", "session_id", "sessions"),
     ("station_price_looks", "station_id", "stations"),
     ("shown_prices", "station_id", "stations"),
-    ("shown_prices", "order_id", "orders"),
-    ("shown_prices", "clearing_order_id", "orders"),
 )
 # Few rows, written by people: all at once.
 ASSIGNMENTS = (
@@ -59,6 +57,7 @@ ASSIGNMENTS = (
 )
 INDEXES = {
     "ix_accounts_user_group_id": "accounts (user_group_id, id) WHERE user_group_id IS NOT NULL",
+    "ix_orders_of_prices": "orders (id) WHERE requested_by = 'system:tariffs'",
     "ix_sessions_account_id": "sessions (account_id, started_at) WHERE account_id IS NOT NULL",
     "ix_sessions_token_without_account": (
         "sessions (token_id, started_at) WHERE account_id IS NULL AND token_id IS NOT NULL"
