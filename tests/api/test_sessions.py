@@ -313,6 +313,7 @@ async def test_the_overview_counts_what_is_there(
     figures = (await client.get("/api/v1/overview")).json()
 
     assert figures.pop("since").endswith("T00:00:00Z")
+    assert figures["prices"].pop("since").endswith("T00:00:00Z")
     assert figures == {
         "stations": 1,
         "stations_online": 0,
@@ -320,6 +321,8 @@ async def test_the_overview_counts_what_is_there(
         "energy_wh": 2_000,
         "captured": [{"currency": "EUR", "amount_minor": 1234}],
         "attention": 4,
+        "drafts_to_review": 0,
+        "prices": {"evses": 0, "sessions": 0},
     }
 
 
