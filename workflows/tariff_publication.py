@@ -47,7 +47,7 @@ class TariffPublication:
     def __init__(self, start: StartPublication) -> None:
         self.start = start
         self.order = PublicationOrder(publication_id=start.publication_id)
-        self.changes = 0
+        self.changes = self.looked = 0  # heard of, and of those: before the last look
         self.seen = SeenEvents()
         self.decision: ResolutionOrder | None = None
         self.left = start.left
@@ -63,8 +63,7 @@ class TariffPublication:
         while not seen.over and not start.told and seen.due_at > workflow.now():
             seen = await self._waited(seen)
         if not seen.over:
-            await self._tell_all()
-            await self._watch()
+            await self._watch(await self._tell_all())
             seen = await self._look()
         if seen.over:
             return await self._end(seen)
@@ -111,13 +110,14 @@ class TariffPublication:
 
     async def _waited(self, seen: PublicationSeen) -> PublicationSeen:
         self._say("waits until it comes into force")
-        changes = self.changes
-        await self._pause(changes, seen.due_at - workflow.now(), "until it comes into force")
+        until_due = seen.due_at - workflow.now()
+        await self._pause(self.looked, until_due, "until it comes into force")
         return await self._look()
 
-    async def _tell_all(self) -> None:
-        """Every place, portion by portion. What can never work waits for a person."""
-        after, stations, orders = None, 0, 0
+    async def _tell_all(self) -> int:
+        """Every place, portion by portion; returns how many changes were known at the first one.
+        What can never work waits for a person."""
+        after, stations, orders, changes = None, 0, 0, self.changes
         for _ in range(PORTIONS_MAX):
             portion = Portion(publication_id=self.start.publication_id, after=after)
             try:
@@ -128,17 +128,20 @@ class TariffPublication:
                     within=TELL_WITHIN,
                 )
             except Refused as error:
-                await self._ask(f"cannot tell: {error.type}: {error.message}"[:200])
+                await self._ask(f"cannot tell: {error.type}: {error.message}"[:200], changes)
+                # What changed may be of a place that was told before.
+                after, stations, orders, changes = None, 0, 0, self.changes
                 continue
             stations, orders, after = stations + told.stations, orders + told.orders, told.last
             self._say(f"{stations} stations looked at, {orders} told")
             if after is None:
-                return
+                break
+        return changes
 
-    async def _watch(self) -> None:
-        """Until something changes, it ends, or a day is over."""
+    async def _watch(self, changes: int) -> None:
+        """Until there are more changes than these, it ends, or a day is over."""
         patience = Patience()
-        until, changes = workflow.now() + SWEEP_EVERY, self.changes
+        until = workflow.now() + SWEEP_EVERY
         while self.changes == changes:
             seen = await self._look()
             if seen.over:
@@ -180,9 +183,8 @@ class TariffPublication:
     def _stirred(self, changes: int) -> bool:
         return self.changes != changes or self.decision is not None
 
-    async def _ask(self, reason: str) -> None:
-        """A person must mend it; any decision, or a change of the rows, tries again."""
-        changes = self.changes
+    async def _ask(self, reason: str, changes: int) -> None:
+        """A person must mend it; any decision, or a change after these, tries again."""
         await self.attention.ask(reason)
         await workflow.wait_condition(lambda: self._stirred(changes))
         self.decision = None  # whatever it was, this is tried again
@@ -197,6 +199,7 @@ class TariffPublication:
         await self.attention.clear()
 
     async def _look(self) -> PublicationSeen:
+        self.looked = self.changes
         seen = await step(contract.look_at_publication, self.order, summary="how it stands")
         self._say(
             f"{seen.state}: shown at {seen.shown} places, asked {seen.asked}, "

@@ -4,6 +4,7 @@ import asyncio
 from datetime import timedelta
 
 import pytest
+from temporalio import activity
 from temporalio.api.sdk.v1 import WorkflowMetadata
 from temporalio.client import WorkflowUpdateFailedError
 from temporalio.testing import WorkflowEnvironment
@@ -14,6 +15,7 @@ from holdfast.contracts.tariff_publications import (
     EventSignal,
     Portion,
     PortionTold,
+    PublicationOrder,
     PublicationSeen,
     Resolution,
     ResolutionOrder,
@@ -92,6 +94,63 @@ async def test_a_change_is_told_at_once(time_skipping: WorkflowEnvironment) -> N
         await asked(fake.script, "tell", 2)
         fake.standing = fake.standing.model_copy(update={"over": True})
         await handle.signal(contract.PUBLICATION_CHANGED, EventSignal(event_id="2"))
+        await finished(handle)
+
+
+class Held(SteppedPublications):
+    """The first call of one activity goes on when the test says so."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.name = name
+        self.begun, self.go_on = asyncio.Event(), asyncio.Event()
+
+    @activity.defn(name="publications.look")
+    async def look_at_publication(self, order: PublicationOrder) -> PublicationSeen:
+        await self._hold("look")
+        return await super().look_at_publication(order)
+
+    @activity.defn(name="publications.tell")
+    async def tell_stations(self, order: Portion) -> PortionTold:
+        await self._hold("tell")
+        return await super().tell_stations(order)
+
+    async def _hold(self, name: str) -> None:
+        if name == self.name and not self.begun.is_set():
+            self.begun.set()
+            await self.go_on.wait()
+
+
+async def test_what_changes_while_places_are_told_is_told_at_once_too(
+    time_skipping: WorkflowEnvironment,
+) -> None:
+    fake = Held("tell")
+    start = publication_start(fake.standing.due_at)
+    async with running(time_skipping.client, contract.WORKFLOW, start, fake.activities()) as handle:
+        await fake.begun.wait()
+        await handle.signal(contract.PUBLICATION_CHANGED, EventSignal(event_id="1"))
+        fake.go_on.set()
+        await asked(fake.script, "tell", 2)
+        fake.standing = fake.standing.model_copy(update={"over": True})
+        await handle.signal(contract.PUBLICATION_CHANGED, EventSignal(event_id="2"))
+        await finished(handle)
+
+
+async def test_what_changes_while_the_rows_are_looked_at_is_looked_at_too(
+    time_skipping: WorkflowEnvironment,
+) -> None:
+    due_at = await in_days(time_skipping, 3)
+    fake = Held("look")
+    fake.standing = PublicationSeen(state="waiting", due_at=due_at)
+    withdrawn = fake.standing.model_copy(update={"withdrawn": True, "over": True})
+    fake.script.answers["look"] = [fake.standing, withdrawn]
+    start = publication_start(due_at)
+    async with running(time_skipping.client, contract.WORKFLOW, start, fake.activities()) as handle:
+        await fake.begun.wait()
+        await handle.signal(contract.PUBLICATION_CHANGED, EventSignal(event_id="1"))
+        fake.go_on.set()
+        await asked(fake.script, "end")
+        assert await time_skipping.get_current_time() < due_at
         await finished(handle)
 
 
