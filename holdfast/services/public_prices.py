@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import Select, select, text
+from sqlalchemy import Select, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from holdfast.domain.pricing.boundaries import boundaries_of
@@ -23,7 +23,14 @@ from holdfast.services.compiled_tariffs import compiled
 from holdfast.services.estimates import Imagined, estimate
 from holdfast.services.price_words.price_text import PriceText
 from holdfast.services.scope import owned
-from holdfast.services.shown_prices import Showing, Slot, end_row, page_content, write
+from holdfast.services.shown_prices import (
+    Showing,
+    Slot,
+    end_row,
+    nobody_in_line,
+    page_content,
+    write,
+)
 from holdfast.services.spot_prices import curves
 from holdfast.services.tariff_choice import PUBLIC, choose
 from holdfast.store.tables import Evse, Organization, Site, Station
@@ -175,9 +182,9 @@ async def note_page(
     slot = Slot(channel=CHANNEL, station_id=point.station_id, evse=point.evse)
     if not await _is_new(db, point, price.version_id):
         return
-    key = f"shown_prices:{point.station_id}"
-    lock = text("SELECT pg_try_advisory_xact_lock(hashtextextended(:key, 0))")
-    if not await db.scalar(lock, {"key": key}) or not await _is_new(db, point, price.version_id):
+    if not await nobody_in_line(db, point.station_id):
+        return
+    if not await _is_new(db, point, price.version_id):
         return
     now = price.shown.at.astimezone(UTC)
     for row in await db.scalars(_open(point)):

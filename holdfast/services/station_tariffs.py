@@ -15,7 +15,6 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from holdfast.contracts.orders import OrderKind
@@ -196,9 +195,7 @@ class Round:
         Raises TariffInvalid, UnknownZone.
         """
         await in_line(self.db, self.organization.id)
-        # One look at a time: a second one would not see what the first is about to write.
-        lock = func.hashtextextended(f"shown_prices:{station.id}", 0)
-        await self.db.execute(select(func.pg_advisory_xact_lock(lock)))
+        await shown_prices.in_line(self.db, station.id)
         orders = 0
         rows = await shown_prices.open_rows(self.db, self.organization.id, station.id)
         prices = [] if station.retired_at else await self.prices.of_station(self.db, station)
