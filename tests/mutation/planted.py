@@ -190,14 +190,14 @@ PLANTED = (
     Planted(
         "tax comes on top of prices that include it",
         "rate",
-        "        with_tax = VAT_SCALE\n    per_step",
-        "    per_step",
+        "None if vat is None else stated / (1 + tax), stated\n",
+        "stated, stated * (1 + tax)\n",
     ),
     Planted(
         "an unknown net amount is invented",
         "rate",
-        "            net_n, net_d = 0, 0\n",
-        "            net_n, net_d = numerator, scale\n",
+        "net, gross = None if vat is None else stated / (1 + tax), stated",
+        "net, gross = stated / (1 + tax), stated",
     ),
     Planted(
         "tax is added where none applies",
@@ -208,8 +208,8 @@ PLANTED = (
     Planted(
         "decimals of a rate of tax are cut",
         "rate",
-        "int(vat.scaleb(VAT_DECIMALS_MAX))",
-        "int(vat) * 10**VAT_DECIMALS_MAX",
+        "Fraction(vat) / 100",
+        "Fraction(int(vat), 100)",
     ),
     # Markets
     Planted(
@@ -289,8 +289,8 @@ PLANTED = (
     Planted(
         "a half is rounded down",
         "rounding",
-        "return (2 * digits + unit) // (2 * unit)",
-        "return (2 * digits + unit - 1) // (2 * unit)",
+        "return (2 * numerator + denominator) // (2 * denominator)",
+        "return (2 * numerator + denominator - 1) // (2 * denominator)",
     ),
     Planted(
         "a half of a credit goes the other way",

@@ -25,7 +25,6 @@ from holdfast.domain.pricing.priced_session import (
     by_rate,
     summed,
 )
-from holdfast.domain.pricing.rate import VAT_SCALE
 from holdfast.domain.pricing.rounding import rounded
 from holdfast.domain.tariff.version import PriceLimit, TariffVersion, TaxIncluded
 
@@ -101,7 +100,7 @@ def _round_parts(
             day,
             (line.dimension, line.reservation) if rounding.per is RoundedPer.LINE else None,
             line.period if rounding.per is RoundedPer.PERIOD else None,
-            (line.rate.vat_n, line.rate.form) if rounding.tax_on_rounded_net else None,
+            (line.rate.tax, line.rate.form) if rounding.tax_on_rounded_net else None,
         )
         parts.setdefault(key, (day, []))[1].append(line)
     days: dict[int, tuple[Fraction, Fraction]] = {}
@@ -127,7 +126,7 @@ def _stated(
     excl, incl = part.excl or _NOTHING, part.incl
     if rounding.tax_on_rounded_net and line.rate.form is not TaxIncluded.YES:
         excl = rounded(excl, rounding, currency)
-        return excl, excl + rounded(excl * line.rate.vat_n / VAT_SCALE, rounding, currency)
+        return excl, excl + rounded(excl * line.rate.tax, rounding, currency)
     if rounding.per is RoundedPer.TOTAL:
         return excl, incl
     return rounded(excl, rounding, currency), rounded(incl, rounding, currency)
@@ -210,7 +209,7 @@ def _is_taxed(billed: Billed) -> bool:
             for walk in walks.values()
             for _, rate in walk
         ]
-    return any(rate.vat_n for rate in rates)
+    return any(rate.tax for rate in rates)
 
 
 def _agreed(

@@ -8,6 +8,7 @@ add up to the exact total; taxes, with what the adjustments changed, to the tax 
 from collections.abc import Iterable
 
 from holdfast.domain.pricing.amount_text import (
+    Ratio,
     decimal_places,
     decimal_text_of,
     ratio_text,
@@ -19,13 +20,12 @@ from holdfast.domain.pricing.priced_session import (
     PricedLine,
     PricedSession,
     RateSum,
-    Ratio,
     Sum,
     TaxTotal,
     summed,
 )
 from holdfast.domain.pricing.rate import Rate
-from holdfast.domain.pricing.rounding import decimals_of, whole, without_decimals
+from holdfast.domain.pricing.rounding import decimals_of, whole
 from holdfast.domain.tariff.canonical import decimal_text
 from holdfast.domain.tariff.version import DimensionType
 
@@ -40,6 +40,7 @@ _UNITS = {
 _CHARGING = {kind: kind.value for kind in DimensionType}
 _RESERVATION = {kind: f"RESERVATION_{kind.value}" for kind in DimensionType}
 _KINDS = {name: kind for names in (_CHARGING, _RESERVATION) for kind, name in names.items()}
+_ALLOWANCE = LineReason.ALLOWANCE
 _REASONS = {reason: reason.value for reason in LineReason}
 _COSTS = {
     "total_fixed_cost": DimensionType.FLAT.value,
@@ -116,7 +117,7 @@ class _Texts:
     def line(self, line: PricedLine, *, several: bool) -> dict[str, object]:
         kind, reason, number, started_at, quantity, rate, tariff_id, reservation = line
         unit, per_unit_decimals, price_unit = _UNITS[kind]
-        charged = 0 if reason is LineReason.ALLOWANCE else quantity
+        charged = 0 if reason is _ALLOWANCE else quantity
         amounts = self._amounts_of.get((id(rate), charged))
         if amounts is None:
             amounts = self._amounts_of[id(rate), charged] = self._of_rate(charged, rate)
@@ -192,13 +193,12 @@ class _Texts:
         return shown
 
     def _of_rate(self, quantity: int, rate: Rate) -> Amounts:
-        incl, incl_exact = self._both(quantity, rate.gross_n, rate.gross_d, rate.gross_decimal)
-        if not rate.net_d:
-            return None, None, incl, incl_exact
-        if not rate.vat_n:
-            return incl, incl_exact, incl, incl_exact
-        excl, excl_exact = self._both(quantity, rate.net_n, rate.net_d, rate.net_decimal)
-        return excl, excl_exact, incl, incl_exact
+        after_tax = self._both(quantity, rate.after_tax)
+        if rate.before_tax is None:
+            return None, None, *after_tax
+        if rate.before_tax == rate.after_tax:
+            return after_tax + after_tax
+        return self._both(quantity, rate.before_tax) + after_tax
 
     def _amounts(self, excl: Ratio | None, incl: Ratio) -> dict[str, object]:
         return {
@@ -208,20 +208,11 @@ class _Texts:
             "incl_vat_exact": _exact(incl),
         }
 
-    def _both(
-        self, quantity: int, numerator: int, denominator: int, known: tuple[int, int] | None
-    ) -> tuple[str, str]:
-        """An amount as it is stated and as it is. Most have few decimals, which is cheaper."""
-        if known is None:
-            exact = quantity * numerator, denominator
-            return decimal_places(self._whole(exact), self.decimals), ratio_text(*exact)
-        digits, decimals = quantity * known[0], known[1]
-        dropped = decimals - self.decimals
-        if dropped > 0:
-            stated = decimal_places(without_decimals(digits, dropped, self._mode), self.decimals)
-        else:
-            stated = decimal_places(digits * 10**-dropped, self.decimals)
-        return stated, decimal_text_of(digits, decimals)
+    def _both(self, quantity: int, unit: Ratio) -> tuple[str, str]:
+        """What a quantity costs, as it is stated and as it is."""
+        numerator, denominator = quantity * unit[0], unit[1]
+        stated = whole(numerator * self._power, denominator, self._mode)
+        return decimal_places(stated, self.decimals), ratio_text(numerator, denominator)
 
     def _whole(self, exact: Ratio) -> int:
         return whole(exact[0] * self._power, exact[1], self._mode)

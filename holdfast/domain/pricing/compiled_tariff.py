@@ -11,7 +11,7 @@ from decimal import Decimal
 
 from holdfast.domain.pricing.charging_period import ChargingPeriod
 from holdfast.domain.pricing.conditions import Conditions, Instant, compile_conditions
-from holdfast.domain.pricing.rate import AMOUNT_SCALE, VAT_SCALE, Rate, rate_of
+from holdfast.domain.pricing.rate import Rate, rate_of
 from holdfast.domain.tariff.version import (
     AllowancePer,
     DimensionType,
@@ -21,8 +21,6 @@ from holdfast.domain.tariff.version import (
     TariffVersion,
     TaxIncluded,
 )
-
-__all__ = ["AMOUNT_SCALE", "VAT_SCALE", "CompiledTariff", "Rate", "compile_tariff"]
 
 _NOBODY: frozenset[str] = frozenset()
 

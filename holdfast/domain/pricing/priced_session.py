@@ -9,11 +9,13 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from enum import StrEnum
 from fractions import Fraction
+from math import lcm
 from typing import NamedTuple
 
 from holdfast.domain.currency import Currency
 from holdfast.domain.finding import Finding
 from holdfast.domain.money import Money
+from holdfast.domain.pricing.amount_text import Ratio
 from holdfast.domain.pricing.context import OUR_ROUNDING, Rounding
 from holdfast.domain.pricing.rate import Rate
 from holdfast.domain.pricing.rounding import whole
@@ -29,6 +31,9 @@ class LineReason(StrEnum):
 
     ALLOWANCE = "allowance"
     """Used and free: it costs nothing and counts for nothing else."""
+
+
+_ALLOWANCE = LineReason.ALLOWANCE
 
 
 class AdjustmentReason(StrEnum):
@@ -61,18 +66,19 @@ class PricedLine(NamedTuple):
     @property
     def charged(self) -> int:
         """The quantity that costs money."""
-        return 0 if self.reason is LineReason.ALLOWANCE else self.quantity
+        return 0 if self.reason is _ALLOWANCE else self.quantity
 
     @property
     def excl(self) -> Fraction | None:
         """Exact, in major units, before tax; None where tax is included at an unknown rate."""
-        rate = self.rate
-        return Fraction(self.charged * rate.net_n, rate.net_d) if rate.net_d else None
+        net = self.rate.before_tax
+        return None if net is None else Fraction(self.charged * net[0], net[1])
 
     @property
     def incl(self) -> Fraction:
         """Exact, in major units, after tax."""
-        return Fraction(self.charged * self.rate.gross_n, self.rate.gross_d)
+        gross = self.rate.after_tax
+        return Fraction(self.charged * gross[0], gross[1])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,10 +104,6 @@ class RateSum(NamedTuple):
     free_quantity: int
 
 
-Ratio = tuple[int, int]
-"""A numerator and a positive denominator, not in lowest terms: amounts on the way to a text."""
-
-
 class Sum(NamedTuple):
     """Rates added up, exact, in major units. `quantity` is what is billed, the surplus of step
     sizes included; `net` is None where the amount before tax is not known.
@@ -125,7 +127,7 @@ class Sum(NamedTuple):
     @property
     def tax(self) -> Ratio | None:
         """What is after tax and not before."""
-        return None if self.net is None else ratio_sum(self.gross, (-self.net[0], self.net[1]))
+        return None if self.net is None else ratio_sum(self.gross, -1, self.net)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -256,12 +258,11 @@ def by_rate(lines: Iterable[PricedLine]) -> tuple[RateSum, ...]:
     free: dict[int, int] = {}
     for line in lines:
         key = id(line.rate)
-        if key not in first:
-            first[key], used[key], free[key] = line, 0, 0
-        quantities = free if line.reason is LineReason.ALLOWANCE else used
-        quantities[key] += line.quantity
+        quantities = free if line.reason is _ALLOWANCE else used
+        quantities[key] = quantities.get(key, 0) + line.quantity
+        first.setdefault(key, line)
     return tuple(
-        RateSum(line.rate, line.dimension, line.reservation, used[key], free[key])
+        RateSum(line.rate, line.dimension, line.reservation, used.get(key, 0), free.get(key, 0))
         for key, line in first.items()
     )
 
@@ -271,26 +272,24 @@ def summed(rates: Iterable[RateSum]) -> Sum:
     quantity = free = 0
     net: Ratio | None = (0, 1)
     gross: Ratio = (0, 1)
-    for one in rates:
-        rate, used = one.rate, one.quantity
+    for rate, _, _, used, covered in rates:
         quantity += used
-        free += one.free_quantity
-        gross = ratio_sum(gross, (used * rate.gross_n, rate.gross_d))
+        free += covered
         if used:
-            part = (used * rate.net_n, rate.net_d)
-            net = ratio_sum(net, part) if net is not None and rate.net_d else None
+            gross = ratio_sum(gross, used, rate.after_tax)
+            before = rate.before_tax
+            net = None if net is None or before is None else ratio_sum(net, used, before)
     return Sum(quantity, free, net, gross)
 
 
-def ratio_sum(one: Ratio, other: Ratio) -> Ratio:
-    """Added up, over one denominator where both have the same."""
-    if one[1] == other[1]:
-        return one[0] + other[0], one[1]
-    if not one[0]:
-        return other
-    if not other[0]:
-        return one
-    return one[0] * other[1] + other[0] * one[1], one[1] * other[1]
+def ratio_sum(amount: Ratio, times: int, more: Ratio) -> Ratio:
+    """An amount and so many times another, over the least denominator that does for both."""
+    numerator, denominator = amount
+    if denominator != more[1]:
+        denominator = lcm(denominator, more[1])
+        numerator *= denominator // amount[1]
+        times *= denominator // more[1]
+    return numerator + times * more[0], denominator
 
 
 def _adjusted_tax(adjustments: Iterable[Adjustment]) -> TaxTotal:

@@ -1,45 +1,36 @@
 """A price as whole numbers: of one mWh, one second or one time, before and after tax.
 
 Every amount is a whole number over a denominator that the rate knows, so that a session is added
-up in integers and divided once. Rates without a market's price that are not tax-included share
-their denominators: `AMOUNT_SCALE` before tax, `AMOUNT_SCALE * VAT_SCALE` after tax.
+up in integers and divided once. Where a price ends as a decimal, as almost all do, the denominator
+is a power of ten, and no division is needed to write an amount down either.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
-from math import lcm
 
-from holdfast.domain.pricing.amount_text import exact_text
+from holdfast.domain.pricing.amount_text import Ratio, exact_text, shortest_ratio
 from holdfast.domain.tariff.canonical import decimal_text
 from holdfast.domain.tariff.version import (
-    PRICE_DECIMALS_MAX,
-    VAT_DECIMALS_MAX,
     DimensionType,
     PriceComponent,
     SpotPrice,
     TaxIncluded,
 )
 
-_MWH_PER_KWH = 1_000_000
-_S_PER_HOUR = 3_600
-_UNIT = lcm(_MWH_PER_KWH, _S_PER_HOUR)
-AMOUNT_SCALE: int = _UNIT * 10**PRICE_DECIMALS_MAX
-VAT_SCALE: int = 100 * 10**VAT_DECIMALS_MAX
-"""A VAT of 19 % is `19 * 10**4` of this."""
-
-DECIMALS_MAX = 30
-
 MARKETS_KEPT_MAX = 4_096
 """Market prices per rate whose whole numbers are kept: a quarter-hour market's six weeks."""
 
-_FACTOR = {
-    DimensionType.ENERGY: _UNIT // _MWH_PER_KWH,
-    DimensionType.TIME: _UNIT // _S_PER_HOUR,
-    DimensionType.PARKING_TIME: _UNIT // _S_PER_HOUR,
-    DimensionType.FLAT: _UNIT,
+_PRICED_UNITS = {
+    DimensionType.ENERGY: 1_000_000,
+    DimensionType.TIME: 3_600,
+    DimensionType.PARKING_TIME: 3_600,
+    DimensionType.FLAT: 1,
 }
+"""How many mWh, seconds or times a price is for."""
+
 _MWH_PER_WH = 1_000
+_NOTHING = Fraction(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,27 +45,19 @@ class Market:
 class Rate:
     """A price component as whole numbers.
 
-    The price of one mWh, second or time is `numerator / scale` as stated, `net_n / net_d` before
-    and `gross_n / gross_d` after tax, in major units. `net_d` is 0 where the price includes tax at
-    a rate that nobody gave: the net amount is unknown then, and not invented.
+    `before_tax` and `after_tax` are the price of one mWh, second or time, in major units. Before
+    tax it is None where the price includes tax at a rate that nobody gave: the net amount is
+    unknown then, and not invented.
     """
 
     component: PriceComponent
     price: Fraction
     """Per kWh, hour or session, as stated or as the market made it."""
 
-    numerator: int
-    scale: int
-    vat_n: int
-    """Of `VAT_SCALE`; 0 where no tax applies."""
-
-    net_n: int
-    net_d: int
-    gross_n: int
-    gross_d: int
-    net_decimal: tuple[int, int] | None
-    gross_decimal: tuple[int, int] | None
-    """The same two as a whole number of the last of so many decimals, where they have an end."""
+    before_tax: Ratio | None
+    after_tax: Ratio
+    tax: Fraction
+    """What tax adds to a net amount: 19 % is 0.19; 0 where none applies."""
 
     price_text: str
     vat_text: str | None
@@ -91,7 +74,9 @@ class Rate:
     element: int = field(default=0, compare=False)
     """The number of its element in the tariff: which one decided."""
 
-    _by_market: dict[Market, "Rate"] = field(default_factory=dict, compare=False, repr=False)
+    _by_market: dict[Decimal | None, "Rate"] = field(
+        default_factory=dict, compare=False, repr=False
+    )
 
     @property
     def spot(self) -> SpotPrice | None:
@@ -106,80 +91,63 @@ class Rate:
     @property
     def net(self) -> Fraction | None:
         """Of one mWh, second or time, before tax, in major units."""
-        return Fraction(self.net_n, self.net_d) if self.net_d else None
+        return None if self.before_tax is None else Fraction(*self.before_tax)
 
     @property
     def gross(self) -> Fraction:
         """Of one mWh, second or time, after tax, in major units."""
-        return Fraction(self.gross_n, self.gross_d)
+        return Fraction(*self.after_tax)
 
     def at_market(self, price: Decimal | None) -> "Rate":
         """The rate at a market price; None is the fallback's. Itself where it follows no market."""
         spot = self.component.spot
         if spot is None:
             return self
-        market = Market(spot.fallback if price is None else price, stood_in=price is None)
-        known = self._by_market.get(market)
+        known = self._by_market.get(price)
         if known is None:
+            if len(self._by_market) >= MARKETS_KEPT_MAX:
+                self._by_market.clear()
+            market = Market(spot.fallback if price is None else price, stood_in=price is None)
             exact = Fraction(self.component.price) + Fraction(spot.factor) * Fraction(market.price)
             exact = max(exact, Fraction(spot.floor))
             if spot.ceiling is not None:
                 exact = min(exact, Fraction(spot.ceiling))
-            if len(self._by_market) >= MARKETS_KEPT_MAX:
-                self._by_market.clear()
-            known = _whole(self.component, exact, self.form, market)
-            known = self._by_market[market] = replace(known, element=self.element)
+            known = _rate(self.component, self.element, exact, self.form, market)
+            self._by_market[price] = known
         return known
 
 
 def rate_of(component: PriceComponent, form: TaxIncluded | None, element: int = 0) -> Rate:
     """The rate of a component of an element, in a tariff whose prices have this form of tax."""
-    return replace(_whole(component, Fraction(component.price), form, None), element=element)
+    return _rate(component, element, Fraction(component.price), form)
 
 
-def _whole(
-    component: PriceComponent, price: Fraction, form: TaxIncluded | None, market: Market | None
+def _rate(
+    component: PriceComponent,
+    element: int,
+    price: Fraction,
+    form: TaxIncluded | None,
+    market: Market | None = None,
 ) -> Rate:
-    stated = price * _FACTOR[component.type] / _UNIT
-    # The common scale where the price has no more decimals than a tariff may have, else its own.
-    scale = lcm(AMOUNT_SCALE, stated.denominator)
-    numerator = stated.numerator * (scale // stated.denominator)
+    stated = price / _PRICED_UNITS[component.type]
     vat = None if form is TaxIncluded.NOT_APPLICABLE else component.vat
-    vat_n = 0 if vat is None else int(vat.scaleb(VAT_DECIMALS_MAX))
-    net_n, net_d, with_tax = numerator, scale, VAT_SCALE + vat_n
+    tax = _NOTHING if vat is None else Fraction(vat) / 100
     if form is TaxIncluded.YES:
-        net_n, net_d = numerator * VAT_SCALE, scale * with_tax
-        if component.vat is None:
-            net_n, net_d = 0, 0
-        with_tax = VAT_SCALE
+        net, gross = None if vat is None else stated / (1 + tax), stated
+    else:
+        net, gross = stated, stated * (1 + tax)
     per_step = _MWH_PER_WH if component.type is DimensionType.ENERGY else 1
     return Rate(
         component=component,
         price=price,
-        numerator=numerator,
-        scale=scale,
-        vat_n=vat_n,
-        net_n=net_n,
-        net_d=net_d,
-        gross_n=numerator * with_tax,
-        gross_d=scale * VAT_SCALE,
-        net_decimal=_decimal(net_n, net_d) if net_d else None,
-        gross_decimal=_decimal(numerator * with_tax, scale * VAT_SCALE),
+        before_tax=None if net is None else shortest_ratio(net),
+        after_tax=shortest_ratio(gross),
+        tax=tax,
         price_text=exact_text(price) if market else decimal_text(component.price),
         tax_text=None if vat is None else exact_text(Fraction(vat)),
         vat_text=None if component.vat is None else decimal_text(component.vat),
         step=0 if component.type is DimensionType.FLAT else component.step_size * per_step,
         form=form,
         market=market,
+        element=element,
     )
-
-
-def _decimal(numerator: int, denominator: int) -> tuple[int, int] | None:
-    """As few decimals as it takes."""
-    exact, decimals = Fraction(numerator, denominator), 0
-    while decimals < DECIMALS_MAX and 10**decimals % exact.denominator:
-        decimals += 1
-    power = 10**decimals
-    if power % exact.denominator:
-        return None
-    return exact.numerator * (power // exact.denominator), decimals

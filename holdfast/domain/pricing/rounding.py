@@ -9,21 +9,17 @@ from fractions import Fraction
 from holdfast.domain.currency import Currency
 from holdfast.domain.pricing.context import Rounding, RoundingMode
 
+_HALF_UP = RoundingMode.HALF_UP
+
 
 def whole(numerator: int, denominator: int, mode: RoundingMode) -> int:
     """The whole number for a fraction (of a positive denominator)."""
+    if mode is _HALF_UP and numerator >= 0:  # the usual case, and most of what is rounded
+        return (2 * numerator + denominator) // (2 * denominator)
     size, rest = divmod(abs(numerator), denominator)
     if rest and _goes_up(size, 2 * rest, denominator, mode):
         size += 1
     return -size if numerator < 0 else size
-
-
-def without_decimals(digits: int, dropped: int, mode: RoundingMode) -> int:
-    """A whole number of the last decimal, without so many of its last decimals."""
-    unit: int = 10**dropped
-    if mode is RoundingMode.HALF_UP and digits >= 0:
-        return (2 * digits + unit) // (2 * unit)  # the usual case, and most of what is rounded
-    return whole(digits, unit, mode)
 
 
 def decimals_of(rounding: Rounding, currency: Currency) -> int:
@@ -38,7 +34,7 @@ def rounded(exact: Fraction, rounding: Rounding, currency: Currency) -> Fraction
 
 
 def _goes_up(size: int, doubled_rest: int, denominator: int, mode: RoundingMode) -> bool:
-    if mode is RoundingMode.HALF_UP:
+    if mode is _HALF_UP:
         return doubled_rest >= denominator
     if mode is RoundingMode.HALF_EVEN:
         half = doubled_rest == denominator

@@ -8,7 +8,7 @@ import pytest
 from holdfast.domain.pricing.breakdown import price_to_json
 from holdfast.domain.pricing.context import PriceContext, RoundedPer, Rounding, RoundingMode
 from holdfast.domain.pricing.priced_session import AdjustmentReason, PricedSession
-from holdfast.domain.pricing.rounding import whole, without_decimals
+from holdfast.domain.pricing.rounding import whole
 from holdfast.domain.tariff.version import Reservation, Restrictions, TaxIncluded
 from tests.domain.pricing.sessions import HOUR, adjustments, limit, period, priced
 from tests.domain.tariffs import BERLIN, charging, element, energy, flat, tariff
@@ -47,7 +47,6 @@ def test_a_mode_rounds_the_size_and_keeps_the_sign(
     for text, rounded in expected.items():
         exact = Fraction(text)
         assert whole(exact.numerator, exact.denominator, mode) == rounded, text
-        assert without_decimals(int(exact * 10), 1, mode) == rounded, text
 
 
 @pytest.mark.parametrize(
