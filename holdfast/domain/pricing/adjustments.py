@@ -199,7 +199,8 @@ def _sides(limit: PriceLimit, billed: Billed) -> tuple[Decimal | None, Decimal |
 
 
 def _is_taxed(billed: Billed) -> bool:
-    """Whether the lines differ before and after tax; where none costs money, whether they may."""
+    """Whether the lines may differ before and after tax. Included at a rate that nobody gave, tax
+    is there and unknown: no limit of the one side says anything of the other."""
     rates = [one.rate for one in billed.sums if one.quantity]
     if not rates:
         rates = [
@@ -209,7 +210,7 @@ def _is_taxed(billed: Billed) -> bool:
             for walk in walks.values()
             for _, rate in walk
         ]
-    return any(rate.tax for rate in rates)
+    return any(rate.tax or rate.before_tax is None for rate in rates)
 
 
 def _agreed(

@@ -80,8 +80,11 @@ def price_by_the_second(
             amounts.append(_sides(tariff, component, amount))
         meter.elapsed_s += 1
         meter.energy_mwh += second.energy_mwh
+    included = tariff.tax_included is TaxIncluded.YES
     taxed = tariff.tax_included is not TaxIncluded.NOT_APPLICABLE and any(
-        component.vat for element in tariff.elements for component in element.price_components
+        component.vat or (included and component.vat is None)
+        for element in tariff.elements
+        for component in element.price_components
     )
     total: Sums = (Fraction(0), Fraction(0))
     for day, parts in meter.days.items():

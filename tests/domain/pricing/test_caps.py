@@ -92,10 +92,17 @@ def test_each_side_of_tax_has_its_own_cap() -> None:
 
 def test_without_tax_a_cap_on_one_side_is_one_on_both() -> None:
     untaxed = capped(tariff(element(energy("1"))), limit("10"))
-    gross = capped(tariff(element(energy("1")), tax_included=TaxIncluded.YES), limit("10"))
 
     assert adjustments(priced(untaxed, period("15"))) == [(CAP, -5, -5)]
-    assert adjustments(priced(gross, period("15"))) == [(CAP, None, -5)]
+
+
+def test_tax_that_is_included_at_an_unknown_rate_is_no_reason_to_cap_the_other_side() -> None:
+    gross = capped(tariff(element(energy("1")), tax_included=TaxIncluded.YES), limit("10"))
+
+    result = priced(gross, period("15"))
+
+    assert sides(result) == (None, 15)
+    assert result.adjustments == ()
 
 
 def test_with_tax_a_cap_on_one_side_says_nothing_of_the_other_and_is_a_finding() -> None:
