@@ -78,7 +78,7 @@ async def test_a_process_serves_without_temporal_and_ends_with_its_streams_open(
             lines = stream.aiter_lines()
             assert await anext(lines) == "retry: 2000"
             process.send_signal(signal.SIGTERM)
-            ended = await asyncio.wait_for(process.wait(), 10)
+            ended = await asyncio.wait_for(process.wait(), 60)
 
     assert overview["stations"] == 12
     assert unknown.headers["content-type"] == "application/problem+json"

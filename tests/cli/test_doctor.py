@@ -205,7 +205,7 @@ async def test_a_workflow_that_ended_before_its_rows_did_is_named_until_it_runs_
         await start(session_id)
         await temporal.get_workflow_handle(session_workflow_id(session_id)).terminate()
 
-    async with asyncio.timeout(20):  # what Temporal lists comes a moment after what it knows
+    async with asyncio.timeout(60):  # what Temporal lists comes a moment after what it knows
         while (ended := await found(settings, "ended workflows")).problem is None:  # noqa: ASYNC110
             await asyncio.sleep(0.2)
     await start(open_session)

@@ -295,7 +295,7 @@ async def test_a_started_workflow_survives_a_killed_temporal(temporal: EmbeddedT
     await temporal.wait()
     await temporal.start()
 
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         described = await client.get_workflow_handle("kept").describe()
     assert described.workflow_type == "Waiting"
 

@@ -27,7 +27,7 @@ from tests.cli.stand_ins import write_programs
 from tests.ports import free_row
 
 ROOT = Path(__file__).resolve().parents[2]
-START_WITHIN_S = 60.0
+START_WITHIN_S = 150.0
 NAMES = ["postgres", "temporal", "stripe-simulator", "gateway", "api", "workers", "fleet"]
 
 

@@ -232,7 +232,7 @@ async def test_a_workflow_that_looks_after_a_price_is_no_work_that_is_left(
         for name in ("TariffPublication", "StationOrder")
     ]
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while await running_workflows(there) == before:  # noqa: ASYNC110 - another process
                 await asyncio.sleep(0.1)
         await asyncio.sleep(0.2)

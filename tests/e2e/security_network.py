@@ -34,7 +34,7 @@ FAST = Timing(
     call_timeout_s=5,
     step_s=0.05,
 )
-WITHIN_S = 30.0
+WITHIN_S = 90.0
 
 
 def security_settings(settings: Settings, temporal_address: str, folder: Path) -> Settings:

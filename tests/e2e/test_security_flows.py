@@ -288,7 +288,7 @@ async def played(net: SecurityNetwork, scene: Scene, folder: Path) -> tuple[int,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )
-    output, _ = await asyncio.wait_for(process.communicate(), 50)
+    output, _ = await asyncio.wait_for(process.communicate(), 150)
     assert report.exists(), output.decode()[-2000:]
     return process.returncode or 0, json.loads(report.read_text())
 

@@ -24,7 +24,7 @@ from holdfast.settings import Settings
 from holdfast.store.database import Sessions
 from holdfast.store.tables import Account, Site, Station, Token
 
-ANSWER_S = 10.0
+ANSWER_S = 30.0
 MESSAGE_IDS = itertools.count(1)
 CARD = "CARD0001"
 # Of a gateway in this process: the kernel finds them while it binds them.
@@ -166,7 +166,7 @@ async def start_gateway(database_url: str) -> AsyncIterator[Start]:
         app = GatewayApp(settings)
         await app.start()
         started.append(app)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not (app.writer.healthy and app.lease.healthy):  # noqa: ASYNC110 - plain flags
                 await asyncio.sleep(0.02)
         return app
@@ -202,7 +202,7 @@ class Database:
 
     async def until(self, query: str, *parameters: Any) -> list[dict[str, Any]]:
         """Rows, as soon as there are any."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while not (found := await self.rows(query, *parameters)):  # noqa: ASYNC110 - rows
                 await asyncio.sleep(0.05)
         return found

@@ -228,7 +228,7 @@ async def open_field(url: str, temporal_address: str = "127.0.0.1:1") -> AsyncIt
             )
     app = GatewayApp(settings.model_copy(update=ANY_PORT))
     await app.start()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not (app.writer.healthy and app.lease.healthy):  # noqa: ASYNC110 - plain flags
             await asyncio.sleep(0.02)
     assert organization is not None

@@ -26,7 +26,7 @@ from tests.gateway.field import Field, Wire, open_field
 from workers.app import WorkersApp
 
 LEASE_S = 60.0
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 
 Answer = Callable[[dict[str, Any]], dict[str, Any]]
 
@@ -223,6 +223,6 @@ async def open_floor(
                     if execution.id.startswith("order-"):
                         await temporal.get_workflow_handle(execution.id).terminate()
                 workers.stop()
-                await asyncio.wait_for(running, 30)
+                await asyncio.wait_for(running, 90)
     finally:
         await drop_database(postgres_url, name)

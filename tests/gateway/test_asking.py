@@ -77,7 +77,7 @@ async def ask(found: Asking) -> Any:
     answered: asyncio.Future[Payload] = asyncio.get_running_loop().create_future()
     assert found.take()
     found.ask(entry(), answered.set_result)
-    return await asyncio.wait_for(answered, 5)
+    return await asyncio.wait_for(answered, 30)
 
 
 async def test_what_was_found_out_is_in_the_answer() -> None:

@@ -57,7 +57,7 @@ async def socket_of(port: int, identity: str) -> AsyncIterator[CountingPings]:
 async def pinged(socket: CountingPings, more: int) -> None:
     """Wait until it was pinged so many times more."""
     least = socket.pings + more
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while socket.pings < least:  # noqa: ASYNC110 - a plain counter
             await asyncio.sleep(PING_S / 2)
 

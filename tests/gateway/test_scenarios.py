@@ -49,6 +49,6 @@ async def _played(name: str, port: int) -> dict[str, Any]:
         connect_per_s=200,
         for_s=40,
     )
-    async with asyncio.timeout(60), Play(replace(scenario, stations=stations), conditions) as play:
+    async with asyncio.timeout(180), Play(replace(scenario, stations=stations), conditions) as play:
         await play.run()
         return play.report()

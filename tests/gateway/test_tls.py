@@ -279,7 +279,7 @@ async def test_a_renewed_server_certificate_is_shown_without_dropping_sockets(
     before = served(station)
     write_server(tmp_path)
     secure.reload()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while True:
             later = await connect_securely(secure, client_context(), identity="CP1")
             if served(later) != before:

@@ -86,10 +86,10 @@ async def test_who_leaves_in_the_moment_that_it_is_given_the_turn_passes_it_on()
     # `first` has been given the turn, and has not run yet.
     first.cancel()
     await asyncio.wait([first])
-    await asyncio.wait_for(second, 1)
+    await asyncio.wait_for(second, 20)
 
     assert line.had == ["second"]
-    await asyncio.wait_for(line.take("later", 9), 1)
+    await asyncio.wait_for(line.take("later", 9), 20)
 
 
 async def test_a_turn_that_ends_in_an_error_is_over() -> None:
@@ -98,6 +98,6 @@ async def test_a_turn_that_ends_in_an_error_is_over() -> None:
     with pytest.raises(RuntimeError):
         async with line.turns.taken(1):
             raise RuntimeError
-    await asyncio.wait_for(line.take("next", 9), 1)
+    await asyncio.wait_for(line.take("next", 9), 20)
 
     assert line.had == ["next"]

@@ -59,7 +59,7 @@ async def submit(
             settled=written.set,
         )
     )
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         await written.wait()
 
 

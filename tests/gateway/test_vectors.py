@@ -155,7 +155,7 @@ async def test_a_quoted_handshake_without_an_identity_is_refused_in_words(field:
     reader, writer = await asyncio.open_connection("127.0.0.1", field.app.port)
     more = ["Host: 127.0.0.1", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", "", ""]
     writer.write("\r\n".join([record["raw"], *more]).encode())
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         status = await reader.readline()
     writer.close()
 

@@ -42,7 +42,7 @@ ARGUMENTS = [
 ]
 DESK = ViewportSize(width=1280, height=900)
 PHONE = ViewportSize(width=390, height=844)
-PATIENCE_MS = 15_000
+PATIENCE_MS = 60_000
 STATION_PAGES = (
     "orders",
     "events",

@@ -17,7 +17,7 @@ from holdfast.store.database import Sessions
 from tests.web.conftest import SignIn
 from web.live import COMMENT, QUEUE_LENGTH, Live, Subscriber, event
 
-PATIENCE_S = 20
+PATIENCE_S = 60
 TOPICS = frozenset({"sessions"})
 
 

@@ -65,7 +65,7 @@ async def serving(
         yield app
     finally:
         app.stop()
-        await asyncio.wait_for(task, 30)
+        await asyncio.wait_for(task, 90)
 
 
 @pytest.fixture

@@ -156,7 +156,7 @@ async def open_central(postgres_url: str, **settings: Any) -> AsyncIterator[Cent
     }
     app = GatewayApp(Settings.model_validate(usual | settings).model_copy(update=ANY_PORT))
     await app.start()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not (app.writer.healthy and app.lease.healthy):  # noqa: ASYNC110 - plain flags
             await asyncio.sleep(0.02)
     central = Central(app, database, organization["id"])

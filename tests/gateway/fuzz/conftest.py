@@ -59,7 +59,7 @@ class Pair:
             self.settings.model_copy(update={**ANY_PORT, "gateway_id": f"gw{next(self.numbers)}"})
         )
         await app.start()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not (app.writer.healthy and app.lease.healthy):  # noqa: ASYNC110 - plain flags
                 await asyncio.sleep(0.02)
         return app

@@ -17,7 +17,7 @@ from websockets.exceptions import ConnectionClosed
 from simulator.stations.schemas import Protocol, error_codes, finding
 from tests.gateway.fuzz.frames import Meaning, Sent, meaning
 
-WAIT_S = 8.0
+WAIT_S = 30.0
 UNREADABLE_ID = "-1"
 
 Hook = Callable[[str, int], Awaitable[None]]

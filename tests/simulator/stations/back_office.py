@@ -25,7 +25,7 @@ from websockets.typing import Subprotocol
 from simulator.stations.schemas import PROTOCOLS, Part, finding
 
 Json = dict[str, Any]
-WAIT_S = 8.0
+WAIT_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,7 +49,7 @@ async def fleet_process(
     )
     try:
         assert process.stdout is not None
-        line = (await asyncio.wait_for(process.stdout.readline(), 10)).decode()
+        line = (await asyncio.wait_for(process.stdout.readline(), 60)).decode()
         found = re.search(r"http://127\.0\.0\.1:\d+", line)
         assert found is not None, line
         async with httpx.AsyncClient(base_url=found[0], timeout=15) as client:
@@ -81,7 +81,7 @@ async def test_a_killed_fleet_goes_on_where_it_was(office: BackOffice, tmp_path:
         records = (await client.get("/transactions")).json()
         fleet = (await client.get("/fleet")).json()
         process.send_signal(signal.SIGTERM)
-        assert await asyncio.wait_for(process.wait(), 8) == 0
+        assert await asyncio.wait_for(process.wait(), 30) == 0
 
     assert heard < len(office.received)
     assert result == {"drained": True, "queue_length": 0, "unconfirmed": []}

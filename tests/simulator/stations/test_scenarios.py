@@ -18,7 +18,7 @@ async def played(name: str, office: BackOffice, **options: Any) -> dict[str, Any
     conditions = Conditions(
         url=office.url, seed=7, **({"speed": 300.0, "connect_per_s": 500.0} | options)
     )
-    async with asyncio.timeout(30), Play(scenario, conditions) as play:
+    async with asyncio.timeout(120), Play(scenario, conditions) as play:
         await play.run()
         return play.report()
 

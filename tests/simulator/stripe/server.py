@@ -22,7 +22,7 @@ import stripe
 ROOT = Path(__file__).parents[3]
 API_VERSION = "2026-10-28.endive"
 KEY = "sk_test_tests"
-PATIENCE_S = 10.0
+PATIENCE_S = 60.0
 
 
 @contextmanager
