@@ -112,7 +112,7 @@ async def until(condition: Callable[[], bool], within_s: float = START_WITHIN_S)
             await asyncio.sleep(0.05)
 
 
-async def ended(run: subprocess.Popen[bytes], within_s: float = 40) -> int:
+async def ended(run: subprocess.Popen[bytes], within_s: float = 120) -> int:
     """The exit code of a run that ends by itself."""
     await until(lambda: run.poll() is not None, within_s)
     return run.returncode
