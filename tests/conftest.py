@@ -1,8 +1,6 @@
 """Real servers for every test: one Postgres and one Temporal per run, a database per test."""
 
 import asyncio
-import itertools
-import os
 import sysconfig
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -16,16 +14,16 @@ from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import WorkflowEnvironment
 
-from cli.embedded.databases import create_database, drop_database
+from cli.embedded.databases import create_database
 from cli.embedded.postgres import EmbeddedPostgres
 from cli.embedded.temporal import EmbeddedTemporal
 from holdfast.settings import Settings
 from holdfast.store.database import Sessions, open_engine, open_sessions
 from holdfast.store.migrate import upgrade
 from holdfast.store.tables import Organization
+from tests.databases import TEMPLATE, Databases
 
 TEST_SECRET = "a secret for tests only, forty characters"  # noqa: S105 - guards nothing
-NUMBERS = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
@@ -34,20 +32,25 @@ async def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterato
     cluster = EmbeddedPostgres(tmp_path_factory.mktemp("postgres") / "data", durable=False)
     url = await cluster.start()
     try:
-        template = await create_database(url, "template_holdfast")
+        template = await create_database(url, TEMPLATE)
         await asyncio.to_thread(upgrade, template)
         yield url
     finally:
         await cluster.stop()
 
 
+@pytest.fixture(scope="session")
+async def databases(postgres_url: str) -> AsyncIterator[Databases]:
+    """The cluster's databases: clean ones, taken again."""
+    async with Databases.opened(postgres_url) as databases:
+        yield databases
+
+
 @pytest.fixture
-async def database_url(postgres_url: str) -> AsyncIterator[str]:
-    """A fresh, migrated database."""
-    name = f"test_{os.getpid()}_{next(NUMBERS)}"
-    url = await create_database(postgres_url, name, template="template_holdfast")
-    yield url
-    await drop_database(postgres_url, name)
+async def database_url(databases: Databases) -> AsyncIterator[str]:
+    """A migrated database with nothing in it."""
+    async with databases.one() as url:
+        yield url
 
 
 @pytest.fixture

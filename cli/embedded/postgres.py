@@ -56,7 +56,7 @@ THROW_AWAY = {
     "synchronous_commit": "off",
     "full_page_writes": "off",
     "shared_buffers": "64MB",
-    "autovacuum_naptime": "5min",
+    "autovacuum": "off",
 }
 
 
