@@ -25,7 +25,8 @@ test: .venv/.holdfast .venv/.dev ## run all tests: end-to-end, chaos and browser
 ifdef ARGS
 	$(BIN)/python -m pytest $(ARGS)
 else
-	$(BIN)/python -m pytest --quiet --numprocesses 3 --dist loadfile -m "not chaos"
+	$(BIN)/python -m pytest --quiet --numprocesses 3 --dist loadfile \
+		--no-loadscope-reorder -m "not chaos"
 	$(BIN)/python -m pytest --quiet -m chaos
 endif
 

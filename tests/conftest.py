@@ -2,6 +2,7 @@
 
 import asyncio
 import sysconfig
+from collections import Counter
 from collections.abc import AsyncIterator
 from pathlib import Path
 from uuid import UUID
@@ -24,6 +25,32 @@ from holdfast.store.tables import Organization
 from tests.databases import TEMPLATE, Databases
 
 TEST_SECRET = "a secret for tests only, forty characters"  # noqa: S105 - guards nothing
+
+
+# These wait more than they work, and a file is one worker's: first, so that nobody waits for them
+# at the end; and not all installations at the same time.
+LONG = (
+    "gateway/test_outage.py",
+    "e2e/test_up.py",
+    "web/test_browser.py",
+    "workers/test_restarts.py",
+    "e2e/test_backup.py",
+    "gateway/test_slow_peers.py",
+    "cli/test_up.py",
+    "e2e/test_privacy.py",
+    "gateway/fuzz/test_transactions.py",
+    "e2e/test_security_flows.py",
+    "simulator/stripe/test_stripe_restart.py",
+    "web/test_tariff_browser.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long files first, then by their number of tests: what is short fills the gaps at the end."""
+    root = Path(__file__).parent
+    places = {root / name: place for place, name in enumerate(LONG)}
+    sizes = Counter(item.path for item in items)
+    items.sort(key=lambda item: (places.get(item.path, len(LONG)), -sizes[item.path]))
 
 
 @pytest.fixture(scope="session")
