@@ -8,6 +8,7 @@ from holdfast.domain.pricing.compiled_tariff import CompiledTariff, compile_tari
 from holdfast.domain.pricing.context import PriceContext
 from holdfast.domain.pricing.course_price import price_course
 from holdfast.domain.pricing.periods import Interval, SessionCourse
+from holdfast.domain.pricing.price import TooManyPeriods
 from holdfast.domain.quality import MeterEnds, RegisterReading, measure
 from holdfast.domain.tariff.version import TariffVersion
 from holdfast.services.refusal import Invalid
@@ -31,7 +32,7 @@ def estimate(
     """The price of an imagined session, as `price_to_json` writes it: cut and priced as a real one
     is, so that it says too where the tariff's own limits would fall between two readings.
 
-    Raises Invalid (energy that takes no time), UnknownZone.
+    Raises Invalid (energy that takes no time, or a price that changes too often), UnknownZone.
     """
     if imagined.energy_wh and not imagined.charging_s:
         raise Invalid("charging_s", 0, "use at least 1: energy takes time")
@@ -55,4 +56,8 @@ def estimate(
         suspended=standing,
     )
     compiled = tariff if isinstance(tariff, CompiledTariff) else compile_tariff(tariff)
-    return price_to_json(price_course(compiled, course, context).priced)
+    try:
+        return price_to_json(price_course(compiled, course, context).priced)
+    except TooManyPeriods as error:
+        took_s = imagined.charging_s + imagined.idle_s
+        raise Invalid("charging_s", took_s, f"imagine a shorter session: {error}") from None

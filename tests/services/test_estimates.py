@@ -1,6 +1,7 @@
 """An estimate is priced as a session is, findings of its cutting included."""
 
 from datetime import UTC, datetime
+from itertools import pairwise
 
 import pytest
 
@@ -44,5 +45,22 @@ def test_energy_that_takes_no_time_is_refused() -> None:
         estimate(
             TARIFF,
             Imagined(started_at=TEN_AT_NIGHT, energy_wh=1, charging_s=0),
+            PriceContext(zone="UTC"),
+        )
+
+
+def test_a_price_that_changes_too_often_to_be_cut_is_refused_in_words() -> None:
+    quarters = [f"{minute // 60:02}:{minute % 60:02}" for minute in range(0, 1_440, 15)]
+    prices = [{"price_components": [{"type": "ENERGY", "price": "0.20"}]}]
+    windows = [
+        {**prices[0], "restrictions": {"start_time": starts, "end_time": ends}}
+        for starts, ends in pairwise(quarters)
+    ]
+    tariff = tariff_from_json({"id": "v", "currency": "EUR", "elements": [*windows, *prices]})
+
+    with pytest.raises(Invalid, match="imagine a shorter session"):
+        estimate(
+            tariff,
+            Imagined(started_at=TEN_AT_NIGHT, energy_wh=90_000, charging_s=110 * 86_400),
             PriceContext(zone="UTC"),
         )

@@ -87,7 +87,19 @@ async def test_an_estimate_of_nonsense_is_refused_in_words(
         "Charging time in minutes: Use numbers from 0 to 2880.",
         "Minutes parked afterwards: Use numbers from 0 to 2880.",
     ]
-    # What was typed stays.
+    for minutes in ("0", "0.01"):
+        answer = await client.get(f"{PAGE}?kwh=5&minutes={minutes}&lang=en")
+        page = parse(answer.text)
+        assert answer.status_code == 200, "a driver never sees a page of the operator's"
+        alert = "Charging time in minutes: Use numbers from 1 to 2880."
+        assert page.one("p", role="alert").text == alert
+    answer = await client.get(f"{PAGE}?kwh=0&minutes=0&parked=30&lang=en")
+    assert 'class="total"' in answer.text, "who only parks takes no energy"
+
+
+async def test_what_was_typed_stays(client: httpx.AsyncClient, network: Network) -> None:
+    answer = await client.get(f"{PAGE}?kwh=12,5&minutes=99999&parked=<b>&lang=en")
+    page = parse(answer.text)
     assert [page.one("input", id=name).attributes["value"] for name in ("kwh", "minutes")] == [
         "12.5",
         "99999",

@@ -30,6 +30,7 @@ from holdfast.services.public_prices import (
     note_page,
     public_price,
 )
+from holdfast.services.refusal import Invalid
 from web.visit import Desk, desk_of
 
 log = structlog.get_logger()
@@ -53,15 +54,15 @@ BURST_PER_ADDRESS = 120
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """What a session would be. `typed` is what stands in the fields, `wrong` the greatest value of
-    each that could not be read."""
+    """What a session would be. `typed` is what stands in the fields, `wrong` the least and the
+    greatest value of each that could not be read."""
 
     kwh: Decimal
     minutes: Decimal
     parked: Decimal
     given: bool
     typed: Mapping[str, str]
-    wrong: Mapping[str, int]
+    wrong: Mapping[str, tuple[int, int]]
 
     @property
     def imagined(self) -> Imagined:
@@ -156,11 +157,17 @@ def _current(words: PriceText | None) -> tuple[Line, ...]:
 def _bill(price: PublicPrice, asked: Asked, reader: Reader) -> BillText | None:
     if not asked.given or asked.wrong:
         return None
-    return bill_text(price.estimate(asked.imagined), reader)
+    try:
+        return bill_text(price.estimate(asked.imagined), reader)
+    except Invalid:  # under a tariff of very many steps; the price list stands
+        return None
 
 
 def _asked(parameters: Mapping[str, str]) -> Asked:
     read = {name: _number(parameters.get(name), name) for name in USUAL}
+    wrong = {name: (0, MOST[name]) for name, value in read.items() if value is None}
+    if read["kwh"] and read["minutes"] is not None and read["minutes"] * 60 < 1:
+        wrong["minutes"] = (1, MOST["minutes"])  # energy takes time
     return Asked(
         **{name: USUAL[name] if value is None else value for name, value in read.items()},
         given=any(name in parameters for name in USUAL),
@@ -170,7 +177,7 @@ def _asked(parameters: Mapping[str, str]) -> Asked:
             else parameters[name].strip()[:NUMBER_LENGTH_MAX]
             for name, value in read.items()
         },
-        wrong={name: MOST[name] for name, value in read.items() if value is None},
+        wrong=wrong,
     )
 
 

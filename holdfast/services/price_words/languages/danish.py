@@ -104,6 +104,6 @@ DANISH = Language(
         language="Sprog",
         spot_hint="Prisen følger markedet og kan ændre sig hvert kvarter eller hver time.",
         operator="Operatør: {name}",
-        not_valid="Brug tal fra 0 til {most}.",
+        not_valid="Brug tal fra {least} til {most}.",
     ),
 )

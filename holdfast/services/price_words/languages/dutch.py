@@ -105,6 +105,6 @@ DUTCH = Language(
         language="Taal",
         spot_hint="De prijs volgt de markt en kan elk kwartier of elk uur veranderen.",
         operator="Exploitant: {name}",
-        not_valid="Gebruik getallen van 0 tot {most}.",
+        not_valid="Gebruik getallen van {least} tot {most}.",
     ),
 )

@@ -106,6 +106,6 @@ ENGLISH = Language(
         language="Language",
         spot_hint="The price follows the market and may change every hour or quarter of an hour.",
         operator="Operator: {name}",
-        not_valid="Use numbers from 0 to {most}.",
+        not_valid="Use numbers from {least} to {most}.",
     ),
 )

@@ -109,6 +109,6 @@ FRENCH = Language(
         spot_hint="Le prix suit le marché et peut changer tous les quarts d'heure ou toutes les "
         "heures.",
         operator="Opérateur : {name}",
-        not_valid="Utilisez des nombres de 0 à {most}.",
+        not_valid="Utilisez des nombres de {least} à {most}.",
     ),
 )

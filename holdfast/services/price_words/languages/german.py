@@ -106,6 +106,6 @@ GERMAN = Language(
         language="Sprache",
         spot_hint="Der Preis folgt dem Markt und kann sich viertelstündlich oder stündlich ändern.",
         operator="Betreiber: {name}",
-        not_valid="Bitte Zahlen von 0 bis {most} eingeben.",
+        not_valid="Bitte Zahlen von {least} bis {most} eingeben.",
     ),
 )

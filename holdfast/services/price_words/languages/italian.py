@@ -106,6 +106,6 @@ ITALIAN = Language(
         language="Lingua",
         spot_hint="Il prezzo segue il mercato e può cambiare ogni quarto d'ora o ogni ora.",
         operator="Gestore: {name}",
-        not_valid="Usi numeri da 0 a {most}.",
+        not_valid="Usi numeri da {least} a {most}.",
     ),
 )

@@ -106,6 +106,6 @@ POLISH = Language(
         language="Język",
         spot_hint="Cena podąża za rynkiem i może zmieniać się co kwadrans lub co godzinę.",
         operator="Operator: {name}",
-        not_valid="Prosimy podać liczby od 0 do {most}.",
+        not_valid="Prosimy podać liczby od {least} do {most}.",
     ),
 )

@@ -107,6 +107,6 @@ PORTUGUESE = Language(
         language="Idioma",
         spot_hint="O preço segue o mercado e pode mudar a cada quarto de hora ou a cada hora.",
         operator="Operador: {name}",
-        not_valid="Use números de 0 a {most}.",
+        not_valid="Use números de {least} a {most}.",
     ),
 )

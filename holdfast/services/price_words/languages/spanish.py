@@ -106,6 +106,6 @@ SPANISH = Language(
         language="Idioma",
         spot_hint="El precio sigue al mercado y puede cambiar cada cuarto de hora o cada hora.",
         operator="Operador: {name}",
-        not_valid="Use números de 0 a {most}.",
+        not_valid="Use números de {least} a {most}.",
     ),
 )

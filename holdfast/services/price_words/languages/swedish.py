@@ -106,6 +106,6 @@ SWEDISH = Language(
         language="Språk",
         spot_hint="Priset följer marknaden och kan ändras varje kvart eller varje timme.",
         operator="Operatör: {name}",
-        not_valid="Använd tal från 0 till {most}.",
+        not_valid="Använd tal från {least} till {most}.",
     ),
 )
