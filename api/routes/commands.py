@@ -4,6 +4,7 @@ Answered 200 when the station has answered or the order is over, and 202 while i
 answer yet: read the order until it is final.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
@@ -26,7 +27,8 @@ from api.routes.fields import WAIT_MAX_S, Identity
 from api.routes.orders import OrderShown, to_order
 from holdfast.http.database import Db
 from holdfast.http.idempotency import IdempotentRoute
-from holdfast.http.principal import Commander
+from holdfast.http.permissions import Permission
+from holdfast.http.principal import Principal, allowed
 from holdfast.services.orders import OPEN_ORDER_STATES
 from holdfast.services.remote_start import StartAsked, StartLimits
 from holdfast.services.station_commands import (
@@ -55,7 +57,7 @@ class Asking:
     request: Request
     response: Response
     db: Db
-    commander: Commander
+    commander: Principal
     identity: str
     wait_s: float
     valid_s: int | None = None
@@ -91,39 +93,44 @@ class Asking:
         return shown
 
 
-def asking(
-    identity: Identity,
-    request: Request,
-    response: Response,
-    db: Db,
-    commander: Commander,
-    wait: Annotated[
-        float,
-        Query(ge=0, le=WAIT_MAX_S, description="Seconds to wait for the station's answer."),
-    ] = 10,
-    valid_s: Annotated[
-        int | None,
-        Query(
-            ge=1,
-            le=VALID_S_MAX,
-            description="Seconds that the order may wait for a station that is away; without it "
-            "each command has its own. A start and a stop keep theirs.",
-        ),
-    ] = None,
-) -> Asking:
-    """What every command is given besides its form."""
-    return Asking(
-        request=request,
-        response=response,
-        db=db,
-        commander=commander,
-        identity=identity,
-        wait_s=wait,
-        valid_s=valid_s,
-    )
+def asking_with(permission: Permission) -> Callable[..., Asking]:
+    """A dependency: what every command is given besides its form, for who has the permission."""
+
+    def asking(
+        identity: Identity,
+        request: Request,
+        response: Response,
+        db: Db,
+        commander: Annotated[Principal, Depends(allowed(permission))],
+        wait: Annotated[
+            float,
+            Query(ge=0, le=WAIT_MAX_S, description="Seconds to wait for the station's answer."),
+        ] = 10,
+        valid_s: Annotated[
+            int | None,
+            Query(
+                ge=1,
+                le=VALID_S_MAX,
+                description="Seconds that the order may wait for a station that is away; without "
+                "it each command has its own. A start and a stop keep theirs.",
+            ),
+        ] = None,
+    ) -> Asking:
+        return Asking(
+            request=request,
+            response=response,
+            db=db,
+            commander=commander,
+            identity=identity,
+            wait_s=wait,
+            valid_s=valid_s,
+        )
+
+    return asking
 
 
-Asked = Annotated[Asking, Depends(asking)]
+Asked = Annotated[Asking, Depends(asking_with(Permission.COMMAND))]
+ExpertAsked = Annotated[Asking, Depends(asking_with(Permission.OCPP_CALL))]
 MAY_WAIT: dict[int | str, dict[str, Any]] = {202: {"model": OrderShown}}
 
 

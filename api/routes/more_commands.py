@@ -12,7 +12,7 @@ from fastapi import APIRouter
 
 from api.routes import command_forms_energy as energy
 from api.routes import command_forms_station as station
-from api.routes.commands import MAY_WAIT, Asked
+from api.routes.commands import MAY_WAIT, Asked, ExpertAsked
 from api.routes.fields import Input
 from api.routes.orders import OrderShown
 from holdfast.contracts.orders import OrderKind
@@ -29,12 +29,17 @@ DAY_S = 86_400
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FormCommand:
-    """A command. `valid_s`: how long it may wait for a station that is offline."""
+    """A command. `valid_s`: how long it may wait for a station that is offline.
+
+    `expert`: it says what charging costs past every review of a tariff, so it takes the permission
+    for calls as they are.
+    """
 
     kind: OrderKind
     form: type[Input]
     text: str
     valid_s: int = SOON_S
+    expert: bool = False
 
     @property
     def name(self) -> str:
@@ -192,12 +197,13 @@ COMMANDS: tuple[FormCommand, ...] = (
         text="Report or remove what the station keeps about a person.",
         valid_s=DAY_S,
     ),
-    FormCommand(kind="cost", form=station.CostForm, text="Show the cost so far."),
+    FormCommand(kind="cost", form=station.CostForm, text="Show the cost so far.", expert=True),
     FormCommand(
         kind="default_tariff",
         form=station.TariffForm,
         text="Set the tariff for new transactions (OCPP 2.1).",
         valid_s=DAY_S,
+        expert=True,
     ),
     FormCommand(
         kind="tariffs", form=station.TariffsForm, text="Ask for installed tariffs (OCPP 2.1)."
@@ -207,11 +213,13 @@ COMMANDS: tuple[FormCommand, ...] = (
         form=station.ClearTariffsForm,
         text="Remove tariffs (OCPP 2.1).",
         valid_s=DAY_S,
+        expert=True,
     ),
     FormCommand(
         kind="transaction_tariff",
         form=station.TransactionTariffForm,
         text="Change the tariff of a transaction (OCPP 2.1).",
+        expert=True,
     ),
     FormCommand(
         kind="der_control",
@@ -247,6 +255,8 @@ def _route(command: FormCommand) -> Callable[..., Any]:
     place.__name__ = command.kind
     place.__doc__ = command.text
     place.__annotations__["form"] = command.form
+    if command.expert:
+        place.__annotations__["asked"] = ExpertAsked
     return place
 
 

@@ -99,6 +99,10 @@ async def test_keys_are_listed_without_themselves(client: httpx.AsyncClient) -> 
         ("finance", "POST", "/api/v1/sites", SITE),
         ("support", "POST", "/api/v1/tariffs", {"name": "x", "currency": "EUR"}),
         ("support", "POST", "/api/v1/stations/X/ocpp-calls", {"action": "GetLog"}),
+        *(
+            ("support", "POST", f"/api/v1/stations/X/commands/{name}", None)
+            for name in ("cost", "default-tariff", "clear-tariffs", "transaction-tariff")
+        ),
         ("operator", "POST", "/api/v1/api-keys", {"name": "x", "role": "administrator"}),
         ("operator", "POST", "/api/v1/tariffs", {"name": "x", "currency": "EUR"}),
     ],
