@@ -35,7 +35,7 @@ _VERSIONS: dict[str, Protocol] = {
 }
 _TEXTS = ("vendor", "model", "firmware", "token_type", "password")
 _FILES = ("ca_file", "certificate_file", "key_file")
-_FLAGS = ("boot_on_reconnect", "remote_plug_in")
+_FLAGS = ("boot_on_reconnect", "remote_plug_in", "price_display")
 STATION_KEYS = frozenset(
     {"count", "identity", "version", "tokens", "evses", "transaction_start", "quirks"}
     | {*_TEXTS, *_FILES, *_FLAGS}

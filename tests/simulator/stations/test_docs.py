@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import typer
 
+from simulator.stations.config import StationConfig
 from simulator.stations.console import app
 from simulator.stations.hostile import FRAMES
 from simulator.stations.quirks import Quirks
@@ -46,6 +47,16 @@ def test_every_key_of_the_file_is_on_the_page() -> None:
     keys |= {one.name for one in fields(Quirks)} | {key for step in STEPS.values() for key in step}
 
     assert {one for one in keys if f"`{one}`" not in page} == set()
+
+
+def test_every_key_of_a_station_that_the_page_names_can_be_used() -> None:
+    table = REFERENCE.read_text().split("### `[[stations]]`")[1].split("###")[0]
+    rows = re.findall(r"^\| (`.*?) \|", table, re.M)
+    named = {key for row in rows for key in re.findall(r"`(\w+)`", row)}
+    told = {one.name for one in fields(StationConfig)} - {"protocol"}  # a file says `version`
+
+    assert named == STATION_KEYS
+    assert told <= STATION_KEYS
 
 
 def test_every_option_is_on_the_page() -> None:
