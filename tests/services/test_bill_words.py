@@ -61,12 +61,12 @@ def test_a_bill_says_what_was_used_what_was_free_and_what_was_capped() -> None:
         ("Energy", "free allowance", "5 kWh", "", "€0.00"),
         ("Energy", "", "30.5 kWh", "€0.595 per kWh", "€18.1475"),
         ("Energy", "rounded up to the next full step", "0.5 kWh", "€0.595 per kWh", "€0.2975"),
-        ("Occupancy after charging", "", "90 min", "€0.06 per minute", "€5.40"),
-        ("Reservation", "", "10 min", "€0.02 per minute", "€0.20"),
+        ("Occupancy after charging", "", "90 mins", "€0.06 per minute", "€5.40"),
+        ("Reservation", "", "10 mins", "€0.02 per minute", "€0.20"),
         ("Reservation fee", "", "1", "€1.00 per session", "€1.00"),
     ]  # fmt: skip
     assert bill.sums == (
-        ("Maximum price per day (Mar 4, 2026)", "-€5.00"),
+        ("Maximum price per day (4 Mar 2026)", "-€5.00"),
         ("Maximum price per session", "-€0.0467"),
         ("Rounding", "€0.0017"),
     )

@@ -243,8 +243,8 @@ def test_conditions_of_every_sort_are_said() -> None:
     shown = ShownPrice(currency=EUR, zone="UTC", at=NOON, lines=(line,))
 
     assert visible(price_text(shown, "en").lines[0].condition) == (
-        "Sat, Sun, from 10:00_PM, from Jun 1, 2026, until Aug 31, 2026, not on public holidays, "
-        "from 7.5 kWh to 30 kWh, in the first 90 min of the session, at 11 kW or more, "
+        "Sat, Sun, from 22:00, from 1 Jun 2026, until 31 Aug 2026, not on public holidays, "
+        "from 7.5 kWh to 30 kWh, in the first 90 mins of the session, at 11 kW or more, "
         "below 32 A, charged per started 0.5 kWh"
     )
 
@@ -303,8 +303,8 @@ def test_a_price_list_ends_with_what_is_true_of_tax(
         ("3", "SEK", "sv-SE", "3,00_kr"),
         ("12.5", "DKK", "da", "12,50_kr."),
         ("1.2", "PLN", "pl", "1,20_zł"),
-        ("120", "JPY", "en", "¥120"),
-        ("0.5", "JPY", "en", "¥0.5"),
+        ("120", "JPY", "en-US", "¥120"),
+        ("0.5", "JPY", "en", "JP¥0.5"),
         ("1/3", "EUR", "nl-NL", "≈_€_0,3333"),
         ("-4.20", "EUR", "es", "-4,20_€"),
     ],
@@ -318,17 +318,18 @@ def test_money_keeps_its_decimals(amount: str, currency: str, locale: str, text:
 @pytest.mark.parametrize(
     ("header", "wish", "tag"),
     [
-        (None, None, "en"),
+        (None, None, "en-GB"),
         ("de-AT,de;q=0.9,en;q=0.8", None, "de-AT"),
         ("ja,fr;q=0.5,de;q=0.9", None, "de"),
         ("de;q=0, fr;q=0.1", None, "fr"),
-        ("zh-Hans-CN", None, "en"),
+        ("zh-Hans-CN", None, "en-GB"),
+        ("en-US,en;q=0.5", None, "en-US"),
         ("fr", "pl-PL", "pl-PL"),
         ("fr", "xx", "fr"),
         ("fr", "../../etc", "fr"),
         ("de-JP", None, "de"),
-        ("*", None, "en"),
-        ("ja," * 100 + "de", None, "en"),
+        ("*", None, "en-GB"),
+        ("ja," * 100 + "de", None, "en-GB"),
         ("sv;q=banana", None, "sv"),
     ],
 )

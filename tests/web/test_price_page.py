@@ -49,7 +49,7 @@ async def test_the_page_is_cacheable_runs_no_script_and_tells_nothing_but_the_pr
 
     assert answer.headers["cache-control"] == "public, max-age=60"
     assert answer.headers["vary"] == "Accept-Language"
-    assert answer.headers["content-language"] == "en"
+    assert answer.headers["content-language"] == "en-GB"
     assert "default-src 'self'" in answer.headers["content-security-policy"]
     assert "set-cookie" not in answer.headers
     assert "<script" not in answer.text
@@ -156,7 +156,7 @@ async def test_the_ledger_notes_once_which_version_the_page_shows(
     async with db_sessions() as db:
         rows = (await db.scalars(select(t.ShownPrice).where(t.ShownPrice.channel == "page"))).all()
     assert [(row.version_id, row.evse, row.state, row.language) for row in rows] == [
-        (network.tariff_version, 1, "shown", "en")
+        (network.tariff_version, 1, "shown", "en-GB")
     ]
     assert "€0.5831 per kWh" in (rows[0].text or "")
 

@@ -35,7 +35,6 @@ MINUTES_MAX = Decimal(44_640)  # 31 days
 WHO = {"anybody": "Anybody", "ad_hoc": "Ad hoc payment", "token": "This token"}
 FIELDS = ("station", "evse", "who", "token", "at", "kwh", "minutes", "parked", "lang")
 USUAL = {"evse": "1", "who": "ad_hoc", "kwh": "20", "minutes": "60", "parked": "0", "lang": "en"}
-FORMATS = {"en": "en-GB"}  # the dashboard's own English has a day of 24 hours
 PLACES = {
     Place.EVSE: "this EVSE",
     Place.STATION: "this station",
@@ -134,9 +133,7 @@ def _view(found: Quote, at: datetime, zone: str, language: str) -> QuoteView:
         zone=zone,
         tariff=None if choice is None else choice.tariff.name,
         version=None if choice is None else choice.version.number,
-        words=None
-        if shown is None
-        else price_text(shown, reader_of(FORMATS.get(language, language))),
+        words=None if shown is None else price_text(shown, reader_of(language)),
         findings=() if shown is None else tuple(item.detail for item in shown.findings),
         groups=tuple(sorted(found.group_keys)),
         considered=tuple(_reason(item) for item in found.considered),

@@ -24,8 +24,9 @@ from holdfast.services.price_words.words import Language
 HEADER_LENGTH_MAX = 200
 WISHES_MAX = 10
 _TAG = re.compile(r"([A-Za-z]{2,3})(?:[-_][A-Za-z]{4})?(?:[-_]([A-Za-z]{2}|[0-9]{3}))?")
-_USUAL_REGIONS = {"pt": "PT"}
-"""Where our words are another country's than babel's formats: a bare "pt" there is Brazil's."""
+_USUAL_REGIONS = {"en": "GB", "pt": "PT"}
+"""Where babel takes another country for the usual one than a reader here: a bare "en" is the United
+States there, with AM and PM, a bare "pt" Brazil."""
 _QUALITY = re.compile(r"q=([01](?:\.[0-9]{0,3})?)")
 
 LANGUAGES: dict[str, Language] = {
