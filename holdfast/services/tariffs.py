@@ -78,8 +78,12 @@ async def list_tariffs(
 async def get_tariff(
     db: AsyncSession, organization_id: UUID, tariff_id: UUID, *, lock: bool = False
 ) -> Tariff:
-    """Raises NotFound."""
-    return await find(db, Tariff, organization_id, tariff_id, "tariff", lock=lock)
+    """Locked, rows that name it are written meanwhile: a publication's step names it in line, where
+    who retires it waits. Raises NotFound."""
+    if lock:
+        locked = owned(Tariff, organization_id).where(Tariff.id == tariff_id)
+        await db.execute(locked.with_only_columns(Tariff.id).with_for_update(key_share=True))
+    return await find(db, Tariff, organization_id, tariff_id, "tariff")
 
 
 async def change_tariff(

@@ -1,5 +1,6 @@
 """Publications and their ledger on real rows: what stations are asked, and what they then show."""
 
+import asyncio
 import json
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -10,7 +11,13 @@ import pytest
 from sqlalchemy import select, update
 
 from holdfast.contracts.tariff_publications import PublicationSeen, ResolutionOrder
-from holdfast.services import partner_tariffs, publication_steps, publications, shown_prices
+from holdfast.services import (
+    partner_tariffs,
+    publication_steps,
+    publications,
+    shown_prices,
+    tariffs,
+)
 from holdfast.services.rebuild import startable_of
 from holdfast.services.slices import SliceAsked
 from holdfast.store.database import Sessions
@@ -398,3 +405,30 @@ async def test_a_version_that_applies_again_goes_live_again_from_its_row(
             select(OutboxRow.name).where(OutboxRow.workflow_id == f"publication-{first}")
         )
         assert "publication_changed" in told.all()
+
+
+async def test_a_tariff_is_retired_while_a_step_of_its_publication_writes(
+    db_sessions: Sessions, organization: UUID
+) -> None:
+    town = await Town.of(db_sessions, organization, "ocpp2.1", per_kwh("0.30"))
+    async with db_sessions.begin() as db:
+        await db.execute(update(TariffAssignment).values(until_at=NOON))
+        version = await db.get_one(TariffVersion, town.made.tariff_version_id)
+        publication_id = (await publications.begin(db, version, "key:1")).id
+
+    async with db_sessions() as step, db_sessions() as person:
+        await publications.in_line(step, organization)
+        publication = await step.get_one(Publication, publication_id)
+        publication.state = "publishing"
+        await step.flush()
+        retiring = asyncio.create_task(
+            tariffs.retire_tariff(person, organization, version.tariff_id, now=LATER)
+        )
+        await asyncio.sleep(0.1)  # it holds the tariff by now, and stands in line
+        assert not retiring.done()
+        # Postgres looks at the tariff again, for the row was written in this transaction already.
+        publication.state = "live"
+        await step.commit()
+
+        assert (await retiring).retired_at == LATER
+        await person.commit()
