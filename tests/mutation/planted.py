@@ -130,18 +130,16 @@ PLANTED = (
     Planted(
         "a flat fee comes with every period",
         "bill",
-        "                part.flat_billed = True\n",
-        "                part.flat_billed = False\n",
+        "part.flat_billed, part.flat_due = True, False",
+        "part.flat_billed, part.flat_due = False, True",
     ),
     Planted(
         "a reservation has the fee of charging",
         "bill",
-        "        if not period.reserves_only:\n",
-        "        if True:\n",
+        "            if period.reserves_only:\n",
+        "            if False:\n",
     ),
-    Planted(
-        "parking is free", "bill", "            if period.parking_s:\n", "            if False:\n"
-    ),
+    Planted("parking is free", "bill", "        if period.parking_s:\n", "        if False:\n"),
     Planted(
         "a period is matched by the energy at its end",
         "session_walk",
@@ -252,7 +250,7 @@ PLANTED = (
     Planted(
         "what is free counts for blocks",
         "bill",
-        "        if reason is LineReason.USED:\n            part.used(line)",
+        "        if reason is _USED:\n            part.used(line)",
         "        part.used(line)",
     ),
     Planted(

@@ -1,7 +1,6 @@
 """A price in the making: charging periods become lines, and lines get their step sizes."""
 
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 from holdfast.domain.pricing.allowances import Allowances
 from holdfast.domain.pricing.charging_period import ChargingPeriod
@@ -15,10 +14,12 @@ from holdfast.domain.tariff.version import DimensionType, SpotPrice
 
 _ENERGY, _TIME = DimensionType.ENERGY, DimensionType.TIME
 _PARKING, _FLAT = DimensionType.PARKING_TIME, DimensionType.FLAT
+_USED = LineReason.USED
 
 
-class Place(NamedTuple):
-    """A period in its session."""
+@dataclass(slots=True)
+class Place:
+    """A period in its session. Not frozen for the same reason as `Instant`."""
 
     number: int
     period: ChargingPeriod
@@ -30,21 +31,24 @@ class Place(NamedTuple):
 class Part:
     """One of the two parts of a session that are priced apart: a reservation, or charging.
 
-    FLAT comes once in each. `quantities` and `last` are what step sizes round up: what the present
-    tariff has priced, by kind. A change of tariff begins anew and what came before is not rounded:
-    step sizes count at the end and do not reach across the change (OCPI mod_cdrs, step_size).
+    FLAT comes once in each; `flat_due` while it did not and the present tariff has one.
+    `quantities` and `last` are what step sizes round up: what the present tariff has priced, by
+    kind. A change of tariff begins anew and what came before is not rounded: step sizes count at
+    the end and do not reach across the change (OCPI mod_cdrs, step_size).
     """
 
     reservation: bool
     flat_billed: bool = False
+    flat_due: bool = False
     tariff: CompiledTariff | None = None
     walks: Walks = field(default_factory=dict)
     quantities: dict[DimensionType, int] = field(default_factory=dict)
     last: dict[DimensionType, PricedLine] = field(default_factory=dict)
 
-    def change(self, tariff: CompiledTariff) -> None:
+    def change(self, tariff: CompiledTariff, walks: Walks) -> None:
         """From here on another tariff counts."""
-        self.tariff, self.quantities, self.last = tariff, {}, {}
+        self.tariff, self.walks, self.quantities, self.last = tariff, walks, {}, {}
+        self.flat_due = bool(walks[_FLAT]) and not self.flat_billed
 
     def used(self, line: PricedLine) -> None:
         """A line that costs money."""
@@ -79,19 +83,20 @@ class Bill:
         """
         period, tariff = place.period, place.tariff
         if period.reservation_s:
-            part, expired = self.reserved, self.context.reservation_expired
-            self._begin(part, tariff.expired if expired else tariff.reserved, place)
-            self._add(part, _TIME, period.reservation_s, place)
-        if not period.reserves_only:
-            part = self.charging
-            if part.tariff is not tariff or not part.flat_billed:
-                self._begin(part, tariff.walks, place)
-            if period.energy_mwh > 0:
-                self._add(part, _ENERGY, period.energy_mwh, place)
-            if period.time_s:
-                self._add(part, _TIME, period.time_s, place)
-            if period.parking_s:
-                self._add(part, _PARKING, period.parking_s, place)
+            self._add_reservation(place)
+            if period.reserves_only:
+                return
+        part = self.charging
+        if part.tariff is not tariff:
+            part.change(tariff, tariff.walks)
+        if part.flat_due:
+            self._add_flat(part, place)
+        if period.energy_mwh > 0:
+            self._add(part, _ENERGY, period.energy_mwh, place)
+        if period.time_s:
+            self._add(part, _TIME, period.time_s, place)
+        if period.parking_s:
+            self._add(part, _PARKING, period.parking_s, place)
 
     def add_step_sizes(self) -> None:
         """Up to whole blocks of the last price: once for energy, once for both times together.
@@ -103,16 +108,21 @@ class Bill:
         self.lines += self.charging.surplus(timed)
         self.lines += self.reserved.surplus(_TIME)
 
-    def _begin(self, part: Part, walks: Walks, place: Place) -> None:
-        """The tariff that counts in this period, and its fee where none was billed yet."""
-        if part.tariff is not place.tariff:
-            part.change(place.tariff)
-        part.walks = walks
-        if not part.flat_billed:
-            rate = find_rate(walks[_FLAT], place.at, place.period)
-            if rate is not None:
-                part.flat_billed = True
-                self._line(part, _FLAT, 1, rate, place)
+    def _add_reservation(self, place: Place) -> None:
+        part, tariff = self.reserved, place.tariff
+        if part.tariff is not tariff:
+            expired = self.context.reservation_expired
+            part.change(tariff, tariff.expired if expired else tariff.reserved)
+        if part.flat_due:
+            self._add_flat(part, place)
+        self._add(part, _TIME, place.period.reservation_s, place)
+
+    def _add_flat(self, part: Part, place: Place) -> None:
+        """The fee, where it has a price as the period starts."""
+        rate = find_rate(part.walks[_FLAT], place.at, place.period)
+        if rate is not None:
+            part.flat_billed, part.flat_due = True, False
+            self._line(part, _FLAT, 1, rate, place)
 
     def _add(self, part: Part, kind: DimensionType, quantity: int, place: Place) -> None:
         """A quantity at the price that it has as the period starts."""
@@ -141,7 +151,7 @@ class Bill:
         rate: Rate,
         place: Place,
         *,
-        reason: LineReason = LineReason.USED,
+        reason: LineReason = _USED,
     ) -> None:
         line = PricedLine(
             kind,
@@ -154,7 +164,7 @@ class Bill:
             part.reservation,
         )
         self.lines.append(line)
-        if reason is LineReason.USED:
+        if reason is _USED:
             part.used(line)
 
     def _at_market(self, rate: Rate, spot: SpotPrice, place: Place) -> Rate:

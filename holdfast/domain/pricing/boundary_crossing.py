@@ -7,7 +7,7 @@ with whole numbers; only where one does are prices compared.
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, timedelta
 from itertools import chain
 from zoneinfo import ZoneInfo
@@ -74,8 +74,8 @@ def _edge_inside(place: Place, end: Instant) -> bool:
     start, edges = place.at, place.tariff.edges
     return (
         (bool(edges.clock_s) and _clock_crossed(edges.clock_s, start, end))
-        or bool(_inside(edges.elapsed_s, start.elapsed_s, end.elapsed_s))
-        or bool(_inside(edges.energy_mwh, start.energy_mwh, end.energy_mwh))
+        or (bool(edges.elapsed_s) and _crossed(edges.elapsed_s, start.elapsed_s, end.elapsed_s))
+        or (bool(edges.energy_mwh) and _crossed(edges.energy_mwh, start.energy_mwh, end.energy_mwh))
     )
 
 
@@ -84,6 +84,11 @@ def _clock_crossed(edges_s: tuple[int, ...], start: Instant, end: Instant) -> bo
     behind = start.day * len(edges_s) + bisect_right(edges_s, start.second_of_day)
     ahead = end.day * len(edges_s) + bisect_left(edges_s, end.second_of_day)
     return ahead != behind
+
+
+def _crossed(edges: tuple[int, ...], after: int, before: int) -> bool:
+    """Whether an edge lies between two values, both excluded."""
+    return bisect_right(edges, after) < bisect_left(edges, before)
 
 
 def _rate_changes(place: Place, end: Instant, context: PriceContext, *, fee_open: bool) -> bool:
@@ -101,13 +106,13 @@ def _moments(place: Place, end: Instant, context: PriceContext) -> Iterator[Inst
     """The states at the edges inside, one edge at a time, and the last state before the end."""
     start, edges = place.at, place.tariff.edges
     for elapsed_s in _inside(edges.elapsed_s, start.elapsed_s, end.elapsed_s):
-        yield start._replace(elapsed_s=elapsed_s)
+        yield replace(start, elapsed_s=elapsed_s)
     for energy_mwh in _inside(edges.energy_mwh, start.energy_mwh, end.energy_mwh):
-        yield start._replace(energy_mwh=energy_mwh)
+        yield replace(start, energy_mwh=energy_mwh)
     for day in range(start.day, min(end.day, start.day + DAYS_LOOKED_AT_MAX) + 1):
         for second in edges.clock_s:
             if (start.day, start.second_of_day) < (day, second) < (end.day, end.second_of_day):
-                yield start._replace(day=day, second_of_day=second)
+                yield replace(start, day=day, second_of_day=second)
     yield _just_before(place, end, context)
 
 

@@ -70,6 +70,9 @@ class CompiledTariff:
     by_market: bool
     """Whether a price follows a market."""
 
+    by_measurement: bool
+    """Whether anything depends on current or power."""
+
     kinds_by_current: frozenset[DimensionType]
     kinds_by_power: frozenset[DimensionType]
     """What has a price that depends on current, or on power."""
@@ -87,11 +90,6 @@ class CompiledTariff:
     def by_power(self) -> bool:
         """Whether anything depends on power."""
         return bool(self.kinds_by_power)
-
-    @property
-    def by_measurement(self) -> bool:
-        """Whether anything depends on current or power."""
-        return self.by_current or self.by_power
 
     @property
     def taxed(self) -> bool:
@@ -151,15 +149,17 @@ def _compiled(tariff: TariffVersion, groups: frozenset[str]) -> CompiledTariff:
                 priced.add(component.type)
                 rate = rate_of(component, tariff.tax_included, number)
                 found[context][component.type].append((conditions, rate))
-    charging, used, unused = found[None], *(found[context] for context in Reservation)
-    by_day = tariff.daily_cap is not None or any(
-        allowance.per is not AllowancePer.SESSION for allowance in tariff.allowances
-    )
     by_market = any(
         component.spot is not None
         for element in tariff.elements
         for component in element.price_components
     )
+    charging, used, unused = found[None], *(found[context] for context in Reservation)
+    by_day = tariff.daily_cap is not None or any(
+        allowance.per is not AllowancePer.SESSION for allowance in tariff.allowances
+    )
+    by_current = _limited(found, lambda rule: (rule.min_current, rule.max_current))
+    by_power = _limited(found, lambda rule: (rule.min_power, rule.max_power))
     edges = _edges(seen)
     return CompiledTariff(
         tariff=tariff,
@@ -179,8 +179,9 @@ def _compiled(tariff: TariffVersion, groups: frozenset[str]) -> CompiledTariff:
         by_edge=by_day or by_market or any((edges.clock_s, edges.elapsed_s, edges.energy_mwh)),
         by_day=by_day,
         by_market=by_market,
-        kinds_by_current=_limited(found, lambda rule: (rule.min_current, rule.max_current)),
-        kinds_by_power=_limited(found, lambda rule: (rule.min_power, rule.max_power)),
+        by_measurement=bool(by_current or by_power),
+        kinds_by_current=by_current,
+        kinds_by_power=by_power,
     )
 
 

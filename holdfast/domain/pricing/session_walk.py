@@ -47,7 +47,7 @@ class SessionWalk:
         starts = [period.started_at.astimezone(UTC) for period in periods]
         origin = min(starts[0], self._context.session_started_at or starts[0]).astimezone(UTC)
         starts_us = [(start - origin) // _MICROSECOND for start in starts]
-        energy_mwh = 0
+        energy_mwh, last = 0, len(periods) - 1
         following = local_instant(starts[0], starts_us[0] // _SECOND_US, 0, self._zone)
         for number, period in enumerate(periods):
             at, used_us = following, period.used_s * _SECOND_US
@@ -56,15 +56,16 @@ class SessionWalk:
                 energy_mwh += period.energy_mwh
             # Seconds are rounded, so of the last period nothing is said of its last one.
             ended_us, next_us = starts_us[number] + used_us - _SECOND_US, None
-            if number + 1 < len(starts):
-                next_us = starts_us[number + 1]
+            if number < last:
+                ended_us = next_us = starts_us[number + 1]
                 following = local_instant(
                     starts[number + 1], next_us // _SECOND_US, energy_mwh, self._zone
                 )
                 gone_us = next_us - starts_us[number]
                 if gone_us != used_us:
                     self.odd.check_order(number + 1, used_us, gone_us)
-                ended_us = min(ended_us + _SECOND_US, next_us) if used_us else next_us
+                    # Some give no times: such a one lasts until the next.
+                    ended_us = starts_us[number] + min(used_us or gone_us, gone_us)
             tariff = self._tariff_of(number, period)
             if tariff is None:
                 continue
@@ -97,7 +98,7 @@ class SessionWalk:
         return found
 
     def _look_at_quantities(self, place: Place, *, fee_open: bool) -> None:
-        number, period, tariff, _ = place
+        number, period, tariff = place.number, place.period, place.tariff
         if period.energy_mwh < 0:
             detail = f"in period {number} the car gave energy back, which has no price"
             self.odd.add("energy_negative", detail)
