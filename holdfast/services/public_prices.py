@@ -21,7 +21,7 @@ from holdfast.domain.tariff.display import shown_price
 from holdfast.domain.tariff.shown import ShownPrice
 from holdfast.services.compiled_tariffs import compiled
 from holdfast.services.estimates import Imagined, estimate
-from holdfast.services.price_words.price_text import PriceText
+from holdfast.services.price_words.price_text import price_text
 from holdfast.services.scope import owned
 from holdfast.services.shown_prices import (
     Showing,
@@ -40,6 +40,7 @@ AHEAD = timedelta(days=8)
 """The display looks a week ahead, and an estimated session may go on from there."""
 
 CHANNEL = "page"
+LEDGER_LANGUAGE = "en"
 
 KEPT_MAX = 256
 """Prices of this minute: windows and markets change on whole minutes, so strangers who ask again
@@ -171,10 +172,9 @@ async def display_context(
     return PriceContext(zone=zone, user_groups=keys, spot=spot)
 
 
-async def note_page(
-    db: AsyncSession, point: ChargePoint, price: PublicPrice, words: PriceText
-) -> None:
-    """Into the ledger: this version is what the page shows from now on. A repeat changes nothing.
+async def note_page(db: AsyncSession, point: ChargePoint, price: PublicPrice) -> None:
+    """Into the ledger: this version is what the page shows from now on. A repeat changes nothing,
+    and costs a stranger's look no words.
 
     One writer per station at a time, the publications among them; who comes second while it is
     written leaves it to them.
@@ -187,6 +187,7 @@ async def note_page(
     if not await _is_new(db, point, price.version_id):
         return
     now = price.shown.at.astimezone(UTC)
+    words = price_text(price.shown, LEDGER_LANGUAGE)
     for row in await db.scalars(_open(point)):
         end_row(row, now)
     await write(

@@ -44,7 +44,6 @@ LINES_AT_A_GLANCE = 3
 MOST = {"kwh": KWH_MAX, "minutes": MINUTES_MAX, "parked": MINUTES_MAX}
 NUMBER_LENGTH_MAX = 8
 CACHED = "public, max-age=60"
-LEDGER_LANGUAGE = "en"
 USUAL = {"kwh": Decimal(20), "minutes": Decimal(40), "parked": Decimal(0)}
 
 PER_ADDRESS_S = 2
@@ -126,7 +125,7 @@ async def _price(desk: Desk, request: Request, reader: Reader, point: ChargePoin
             price = await public_price(db, point, datetime.now(UTC))
             if price is not None:
                 words = price_text(price.shown, reader)
-                await note_page(db, point, price, price_text(price.shown, LEDGER_LANGUAGE))
+                await note_page(db, point, price)
                 bill = _bill(price, asked, reader)
         except (TariffInvalid, UnknownZone) as error:
             # A person must put the tariff or the site right; a driver reads that there is no price.
