@@ -1,4 +1,4 @@
-"""Websocket pings of one connection: stopped for stations that hang up on one (charger-quirks 5).
+"""Websocket pings of one connection: none for stations that hang up on one (charger-quirks 5).
 
 A line that is dead is then found by TCP keep-alive, which a station's software never sees.
 """
@@ -7,12 +7,25 @@ import socket
 from typing import Any
 
 from websockets.asyncio.server import ServerConnection
+from websockets.protocol import State
 
 IDLE_S = 60
 INTERVAL_S = 20
 PROBES = 3
 # What this system has of them: Linux has all.
 _OPTIONS = (("TCP_KEEPIDLE", IDLE_S), ("TCP_KEEPINTVL", INTERVAL_S), ("TCP_KEEPCNT", PROBES))
+
+
+def begin_pings(connection: ServerConnection, interval_s: float | None) -> None:
+    """The first after one interval; none where it is None.
+
+    Not left to the server, which begins them with the upgrade: what is known of the station is read
+    after it, and while Postgres is slow the first ping would go to one that hangs up on it.
+    """
+    if connection.state is State.CLOSED:
+        return  # nobody would end the task
+    connection.ping_interval = interval_s
+    connection.start_keepalive()
 
 
 def stop_pings(connection: ServerConnection) -> None:

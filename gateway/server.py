@@ -25,6 +25,7 @@ from gateway.generations import Generations, Gone
 from gateway.guesses import Guesses
 from gateway.handshake import Handshake
 from gateway.metrics import GatewayMetrics
+from gateway.pinging import begin_pings
 from gateway.postgres import Pool
 from gateway.protocols import DIALECTS, choose
 from gateway.quirks import QuirkBook, zone_of
@@ -124,13 +125,17 @@ class Port:
 
     def _limits(self) -> dict[str, Any]:
         """Of each connection, on either port."""
-        ping_s = self._settings.gateway_ping_interval_s or None
+        ping_s = self._ping_interval_s
         return {
             "max_queue": FRAMES_BUFFERED_MAX,
             "close_timeout": CLOSE_TIMEOUT_S,
-            "ping_interval": ping_s,
+            "ping_interval": None,  # they begin once the station's rules are known
             "ping_timeout": ping_s and 2 * ping_s,
         }
+
+    @property
+    def _ping_interval_s(self) -> float | None:
+        return self._settings.gateway_ping_interval_s or None
 
     def _new_connection(self) -> ServerConnection:
         """A connection of the TLS port: it belongs to the same server as those of the plain one,
@@ -245,6 +250,7 @@ class Port:
                 questions=self._questions,
                 book=self._book,
             )
+            begin_pings(socket_, self._ping_interval_s)
             connection.apply_quirks()
             added = not self._draining and self._registry.add(connection)
         if not added:

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from uuid import uuid4
 
+import psycopg
 import pytest
 from psycopg.types.json import Jsonb
 from temporalio.testing import ActivityEnvironment
@@ -28,7 +29,7 @@ from tests.gateway.conftest import (
 )
 from tests.gateway.field import stamp
 
-PING_S = 0.05
+PING_S = 0.1
 
 
 class CountingPings(ClientConnection):
@@ -105,6 +106,21 @@ async def test_quirk_05_a_station_with_the_rule_gets_no_ping_and_another_does(
         assert odd.pings == 0
         await odd.send('[2,"1","Heartbeat",{}]')
         assert str(await odd.recv()).startswith('[3,"1",')
+
+
+async def test_quirk_05_nobody_is_pinged_before_its_rules_are_known(
+    with_rules: GatewayApp, database: Database
+) -> None:
+    async with await psycopg.AsyncConnection.connect(database.url) as held_up:
+        await held_up.execute("LOCK TABLE station_connections IN SHARE MODE")
+        async with socket_of(with_rules.port, "ODD") as odd:
+            async with socket_of(with_rules.port, "USUAL") as usual:
+                await asyncio.sleep(2 * PING_S)
+                assert (odd.pings, usual.pings) == (0, 0)
+                await held_up.commit()
+                await pinged(usual, 2)
+
+            assert odd.pings == 0
 
 
 async def test_quirk_05_a_station_that_says_what_it_is_gets_no_ping_from_then_on(
