@@ -18,6 +18,7 @@ from simulator.stations.tally import Tally
 from simulator.stations.transaction import StopReason
 
 POLL_S = 0.02
+PATIENCE_S = 30.0
 STAY_S = 12 * 3600.0
 KWH_DEFAULT = 10.0
 CHARGE_WAIT_S_MAX = 24 * 3600.0
@@ -240,8 +241,8 @@ class Steps:
             raise StepFailed("; ".join(differing())) from error
 
     async def _until(self, condition: Callable[[], bool], within_s: float, what: str) -> None:
-        # Not compressed below a second: a back office answers in real time.
-        limit_s = max(self.real_s(within_s), min(within_s, 10.0))
+        # Not compressed below this: a back office answers in real time.
+        limit_s = max(self.real_s(within_s), min(within_s, PATIENCE_S))
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(limit_s):
                 while True:
