@@ -49,7 +49,7 @@ async def running(
 
 
 async def until_answered(url: str) -> None:
-    async with httpx.AsyncClient(trust_env=False) as client:
+    async with httpx.AsyncClient(trust_env=False, timeout=START_S) as client:
         until = time.monotonic() + START_S
         while time.monotonic() < until:
             try:
@@ -68,7 +68,7 @@ async def test_a_process_serves_without_temporal_and_ends_with_its_streams_open(
     headers = {"Authorization": f"Bearer {demo.api_key}"}
     async with (
         running(settings, database_url) as (process, base, admin),
-        httpx.AsyncClient(trust_env=False, headers=headers, timeout=10) as client,
+        httpx.AsyncClient(trust_env=False, headers=headers, timeout=60) as client,
     ):
         await until_answered(f"{admin}/readyz")
         overview = (await client.get(f"{base}/api/v1/overview")).json()

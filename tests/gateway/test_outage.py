@@ -5,7 +5,7 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -128,27 +128,30 @@ async def start_process(settings: Settings) -> asyncio.subprocess.Process:
             await asyncio.sleep(0.1)
 
 
-async def start_many(station: StationClient, told: dict[int, int]) -> None:
-    """Start transactions until the socket breaks. What was said once is said again."""
+async def start_many(
+    station: StationClient, told: dict[int, int], enough: int, kill: Callable[[], None]
+) -> None:
+    """Start transactions until the socket breaks. What was said once is said again. Once `enough`
+    are told, the process has a moment to live."""
     for meter in range(100_000):
         answer = await station.call("StartTransaction", START | {"meterStart": meter})
         assert told.setdefault(meter, answer["transactionId"]) == answer["transactionId"]
+        if meter + 1 == enough:
+            asyncio.get_running_loop().call_later(0.1, kill)
 
 
 async def test_a_killed_gateway_loses_nothing_that_it_answered(
     outage_settings: Settings, cluster: EmbeddedPostgres
 ) -> None:
     told: dict[int, int] = {}
-    for round_ in range(3):
+    for enough in (10, 20, 30):
         process = await start_process(outage_settings)
         station = await connect_station(outage_settings.gateway_port, "CP1")
-        killed = asyncio.get_running_loop().call_later(0.3 + 0.2 * round_, process.kill)
         with pytest.raises(ConnectionClosed):
-            await start_many(station, told)
-        killed.cancel()
-        await process.wait()
+            await start_many(station, told, enough, process.kill)
+        assert await asyncio.wait_for(process.wait(), 60) == -signal.SIGKILL
 
-    assert len(told) > 10
+    assert len(told) >= 30
     rows = await Database(cluster.dsn).rows(
         "SELECT transaction_id::bigint AS number, meter_start_mwh / 1000 AS meter FROM sessions"
     )

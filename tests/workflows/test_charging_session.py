@@ -3,6 +3,7 @@
 import asyncio
 from datetime import timedelta
 
+from temporalio import activity
 from temporalio.testing import WorkflowEnvironment
 
 from holdfast.contracts import sessions as contract
@@ -14,6 +15,8 @@ from holdfast.contracts.sessions import (
     Check,
     EndOrder,
     EventSignal,
+    Settled,
+    SettleOrder,
     StartRefusedSignal,
     StopOrder,
     TransactionStartedSignal,
@@ -47,13 +50,27 @@ async def test_an_ordinary_session_is_settled_and_its_history_stays_short(
     assert len(history.events) <= 60
 
 
+class HeldSettlement(SteppedSessions):
+    """Settles only once the test has said all that it has to say."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.all_said = asyncio.Event()
+
+    @activity.defn(name="sessions.settle")
+    async def settle_session(self, order: SettleOrder) -> Settled:
+        await self.all_said.wait()
+        return await super().settle_session(order)
+
+
 async def test_a_repeated_end_changes_nothing(time_skipping: WorkflowEnvironment) -> None:
-    fake = SteppedSessions()
+    fake = HeldSettlement()
     async with running(
         time_skipping.client, contract.WORKFLOW, start(), fake.activities()
     ) as handle:
         for event_id in ("ended", "ended", "ended again"):
             await handle.signal(contract.TRANSACTION_ENDED, ended(event_id))
+        fake.all_said.set()
         await result_of(handle)
 
     assert fake.script.names().count("settle") == 1
