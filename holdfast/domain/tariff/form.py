@@ -65,6 +65,7 @@ DESCRIPTIVE = (
     "energy_mix",
     "last_updated",
 )
+_PERCENTAGE = 'use a percentage such as "19"'
 _QUANTITIES = ("min_kwh", "max_kwh", "min_current", "max_current", "min_power", "max_power")
 RESTRICTIONS = (
     "start_time",
@@ -160,7 +161,7 @@ def _component(value: object, path: str) -> PriceComponent:
         lambda: PriceComponent(
             type=_choice(DimensionType, data.get("type"), f"{path}.type"),
             price=_decimal(data.get("price"), f"{path}.price"),
-            vat=None if vat is None else _decimal(vat, f"{path}.vat"),
+            vat=None if vat is None else _decimal(vat, f"{path}.vat", _PERCENTAGE),
             step_size=_whole(data.get("step_size", 1), f"{path}.step_size"),
             spot=None if spot is None else _spot(spot, f"{path}.spot"),
         ),
@@ -299,8 +300,7 @@ def _whole(value: object, path: str) -> int:
     raise TariffInvalid(path, value, "use a whole number")
 
 
-def _decimal(value: object, path: str) -> Decimal:
-    expected = 'use a decimal such as "0.25"'
+def _decimal(value: object, path: str, expected: str = 'use a decimal such as "0.25"') -> Decimal:
     if isinstance(value, bool) or not isinstance(value, (int, float, str, Decimal)):
         raise TariffInvalid(path, value, expected)
     # The shortest text of a float is what its author wrote: 0.25 stays 0.25, never 0.2500000001.

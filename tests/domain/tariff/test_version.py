@@ -94,6 +94,8 @@ def test_a_tariff_survives_its_json(written: TariffVersion) -> None:
          "a decimal"),
         ("elements/0/price_components/0/vat", "190", "elements[0].price_components[0].vat",
          "0 to 100"),
+        ("elements/0/price_components/0/vat", "19%", "elements[0].price_components[0].vat",
+         'a percentage such as "19"'),
         ("elements/0/price_components/0/step_size", 1.5,
          "elements[0].price_components[0].step_size", "whole number"),
         ("elements/0/price_components/0/step", 1, "elements[0].price_components[0].step",
