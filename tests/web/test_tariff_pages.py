@@ -92,10 +92,12 @@ async def test_a_price_is_written_by_one_person_and_approved_by_another(
     assert sent_back.status_code == 303
     assert "Too cheap" in (await author.page(editor.path)).text
     editor = Editor(author, editor.path, await author.page(editor.path))
-    await editor.press("submit", **{PRICE: "0.59"})
+    await editor.press("submit", **{PRICE: "0.59"}, valid_from="2021-01-01T00:00")
     stale = await reviewer.send(f"{editor.path}/approve", revision="3")
     assert stale.status_code == 409, "approved what nobody had read"
     read = await reviewer.page(f"{editor.path}/review")
+    assert "in force at once" in read.text, "its day has passed"
+    assert "when approved since" in " ".join(read.text.split())
     assert "€0.7021 per kWh" in read.one("section", aria_labelledby="differences-title").text
     approved = await reviewer.send(f"{editor.path}/approve", revision="6", note="Fine")
     assert approved.status_code == 303, approved.text

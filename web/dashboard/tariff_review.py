@@ -52,11 +52,15 @@ class Hand:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReviewView:
-    """`why_not` says why this viewer cannot approve; None: they may. `old` is what is in force."""
+    """`why_not` says why this viewer cannot approve; None: they may. `old` is what is in force.
+
+    `at_once`: an approval now would put it in force now, also where its day has passed.
+    """
 
     path: str
     tariff: Tariff
     draft: TariffDraft
+    at_once: bool
     badge: Badge
     authors: str
     hands: tuple[Hand, ...]
@@ -131,6 +135,7 @@ async def _show(visit: Visit, tariff: Tariff, draft: TariffDraft) -> Response:
         path=draft_path(draft),
         tariff=tariff,
         draft=draft,
+        at_once=draft.state in ("draft", "review") and (draft.valid_from or now) <= now,
         badge=badge(DRAFT, draft.state),
         authors=", ".join(names.get(str(actor), str(actor)) for actor in draft.authors),
         hands=_hands(draft, names),

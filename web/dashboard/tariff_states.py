@@ -17,4 +17,4 @@ DRAFT: Final = {
     "approved": Badge("Approved", "good", "check"),
     "discarded": Badge("Discarded", "calm", "ban"),
 }
-NO_VERSION: Final = Badge("No version yet", "calm", "question")
+NO_VERSION: Final = Badge("No version in force", "calm", "question")
