@@ -21,6 +21,7 @@ from cli.embedded.postgres import SUPERUSER, dsn
 TEMPLATE = "template_holdfast"
 PAGES_MAX = 10  # of a table that was never analysed: Postgres plans as if it had at least so many
 RENAMES_MAX = 3
+NUMBERS = itertools.count(1)
 
 FILLED = """
 SELECT c.relname AS name FROM pg_class c
@@ -39,6 +40,9 @@ SELECT md5(string_agg(said, ' ' ORDER BY said)) FROM (
   UNION ALL SELECT concat_ws('/', 'g', count(*), max(xmin::text::bigint)) FROM pg_trigger
   UNION ALL SELECT concat_ws('/', 'p', count(*), max(xmin::text::bigint)) FROM pg_proc
   UNION ALL SELECT concat_ws('/', 't', count(*), max(xmin::text::bigint)) FROM pg_type
+  UNION ALL SELECT concat_ws('/', 'm', count(*), max(xmin::text::bigint)) FROM pg_enum
+  UNION ALL SELECT concat_ws('/', 'q', count(*), max(xmin::text::bigint)) FROM pg_sequence
+  UNION ALL SELECT concat_ws('/', 'r', count(*), max(xmin::text::bigint)) FROM pg_rewrite
   UNION ALL SELECT concat_ws('/', 'n', count(*), max(xmin::text::bigint)) FROM pg_namespace
   UNION ALL SELECT concat_ws('/', 'e', count(*), max(xmin::text::bigint)) FROM pg_extension
   UNION ALL SELECT concat_ws('/', 's', count(*)) FROM pg_db_role_setting
@@ -92,7 +96,6 @@ class Databases:
         self._admin = admin
         self._original = original
         self._clean: list[str] = []
-        self._numbers = itertools.count(1)
 
     @classmethod
     @asynccontextmanager
@@ -120,7 +123,7 @@ class Databases:
             await drop_database(self._url, renamed)
 
     def _new_name(self) -> str:
-        return f"test_{os.getpid()}_{next(self._numbers)}"
+        return f"test_{os.getpid()}_{next(NUMBERS)}"
 
     async def _renamed(self, name: str) -> str:
         """Without its sessions, under a name that none of them knows."""
