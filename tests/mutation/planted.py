@@ -262,8 +262,8 @@ PLANTED = (
     Planted(
         "a cap is of the session, not of the day",
         "adjustments",
-        "        day = billed.days[line.period] if by_day else 0\n",
-        "        day = billed.days[0] if by_day else 0\n",
+        "by_day.setdefault(billed.days[line.period], [])",
+        "by_day.setdefault(billed.days[0], [])",
     ),
     Planted(
         "a least price is a greatest",

@@ -14,6 +14,7 @@ from fractions import Fraction
 
 from holdfast.domain.currency import Currency
 from holdfast.domain.finding import Finding, Severity
+from holdfast.domain.pricing.amount_text import Ratio
 from holdfast.domain.pricing.compiled_tariff import CompiledTariff
 from holdfast.domain.pricing.context import PriceContext, RoundedPer, Rounding
 from holdfast.domain.pricing.priced_session import (
@@ -28,17 +29,31 @@ from holdfast.domain.pricing.priced_session import (
 from holdfast.domain.pricing.rounding import rounded
 from holdfast.domain.tariff.version import PriceLimit, TariffVersion, TaxIncluded
 
+_TOTAL = RoundedPer.TOTAL
 _NOTHING = Fraction(0)
+
+Days = dict[int, tuple[Fraction, Fraction]]
+"""What each local day (an ordinal) costs, before and after tax."""
 
 
 @dataclass(slots=True)
 class Total:
-    """The total in the making. `excl` is None where the amount before tax is not known."""
+    """The total in the making. `net` is None where the amount before tax is not known."""
 
-    excl: Fraction | None
-    incl: Fraction
+    net: Ratio | None
+    gross: Ratio
     adjustments: list[Adjustment] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
+
+    @property
+    def excl(self) -> Fraction | None:
+        """Before tax."""
+        return None if self.net is None else Fraction(*self.net)
+
+    @property
+    def incl(self) -> Fraction:
+        """After tax."""
+        return Fraction(*self.gross)
 
     def change(
         self,
@@ -48,11 +63,12 @@ class Total:
         day: date | None = None,
     ) -> None:
         """Add to both sides and say why; nothing where there is nothing to add."""
-        net = None if self.excl is None else excl
+        before = self.excl
+        net = None if before is None else excl
         if net or incl:
             self.adjustments.append(Adjustment(reason=reason, excl=net, incl=incl, day=day))
-            self.excl = None if self.excl is None else self.excl + excl
-            self.incl += incl
+            self.net = None if before is None else (before + excl).as_integer_ratio()
+            self.gross = (self.incl + incl).as_integer_ratio()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,13 +86,15 @@ class Billed:
 def adjusted(billed: Billed, context: PriceContext) -> Total:
     """The total of a session and how it came about."""
     lines = summed(billed.sums)
-    total = Total(lines.excl, lines.incl)
+    total = Total(lines.net, lines.gross)
     cap = _agreed(total, billed, "daily_cap", lambda version: version.daily_cap)
     rounding = context.rounding
-    if cap is not None or rounding.per is not RoundedPer.TOTAL or rounding.tax_on_rounded_net:
-        by_day = _round_parts(total, billed, rounding, by_day=cap is not None)
-        if cap is not None:
-            _cap_days(total, billed, cap, by_day, context)
+    if rounding.per is not _TOTAL or rounding.tax_on_rounded_net:
+        days = _round_parts(total, billed, rounding, by_day=cap is not None)
+    else:
+        days = {} if cap is None else _exact_days(billed)
+    if cap is not None:
+        _cap_days(total, billed, cap, days, context)
     if billed.tariffs:
         least = _agreed(total, billed, "min_price", lambda version: version.min_price)
         most = _agreed(total, billed, "max_price", lambda version: version.max_price)
@@ -85,9 +103,20 @@ def adjusted(billed: Billed, context: PriceContext) -> Total:
     return total
 
 
-def _round_parts(
-    total: Total, billed: Billed, rounding: Rounding, *, by_day: bool
-) -> dict[int, tuple[Fraction, Fraction]]:
+def _exact_days(billed: Billed) -> Days:
+    by_day: dict[int, list[PricedLine]] = {}
+    for line in billed.lines:
+        by_day.setdefault(billed.days[line.period], []).append(line)
+    if len(by_day) == 1:  # as most sessions are: all is added up already
+        parts = [summed(billed.sums)]
+    else:
+        parts = [summed(by_rate(lines)) for lines in by_day.values()]
+    return {
+        day: (part.excl or _NOTHING, part.incl) for day, part in zip(by_day, parts, strict=True)
+    }
+
+
+def _round_parts(total: Total, billed: Billed, rounding: Rounding, *, by_day: bool) -> Days:
     """Round what the policy rounds before it is added up, and add it up by day.
 
     A part is a dimension or a period; of a local day, where caps count by days; at one rate of
@@ -103,7 +132,7 @@ def _round_parts(
             (line.rate.tax, line.rate.form) if rounding.tax_on_rounded_net else None,
         )
         parts.setdefault(key, (day, []))[1].append(line)
-    days: dict[int, tuple[Fraction, Fraction]] = {}
+    days: Days = {}
     more_excl = more_incl = _NOTHING
     for day, lines in parts.values():
         part = summed(by_rate(lines))
@@ -136,13 +165,13 @@ def _cap_days(
     total: Total,
     billed: Billed,
     cap: PriceLimit,
-    by_day: dict[int, tuple[Fraction, Fraction]],
+    days: Days,
     context: PriceContext,
 ) -> None:
     """No local day costs more than the cap, with what the driver spent on it before."""
     before = len(total.findings)
     most_excl, most_incl = _sides(cap, billed)
-    for ordinal, (excl, incl) in sorted(by_day.items()):
+    for ordinal, (excl, incl) in sorted(days.items()):
         day = date.fromordinal(ordinal)
         spent_excl, spent_incl = context.earlier.spent.get(day.isoformat(), (_NOTHING, _NOTHING))
         less_excl = _beyond(excl, most_excl, spent_excl)
@@ -171,10 +200,11 @@ def _limit(
         return
     pick = max if reason is AdjustmentReason.MIN_PRICE else min
     net_limit, gross_limit = _sides(limit, billed)
-    net, gross = total.excl or _NOTHING, total.incl
+    known, gross = total.excl, total.incl
+    net = known or _NOTHING
     more_net = _NOTHING if net_limit is None else pick(net, Fraction(net_limit)) - net
     more_gross = _NOTHING if gross_limit is None else pick(gross, Fraction(gross_limit)) - gross
-    if not more_gross and (total.excl is None or not more_net):
+    if not more_gross and (known is None or not more_net):
         return
     total.change(reason, more_net, more_gross)
     total.findings.append(Finding(code=reason.value, detail=f"the {reason.value} applied"))

@@ -56,13 +56,11 @@ Amounts = tuple[str | None, str | None, str, str]
 def price_to_json(priced: PricedSession) -> dict[str, object]:
     """`{currency, excl_vat, incl_vat, breakdown}` as in DESIGN 6; amounts in major units."""
     texts = _Texts(priced)
-    excl = None if priced.exact_excl is None else priced.exact_excl.as_integer_ratio()
-    incl = priced.exact_incl.as_integer_ratio()
+    excl, incl = priced.net, priced.gross
     totals = {name: texts.total(name, total) for name, total in _totals(priced.sums).items()}
-    several = len(priced.tariff_ids) > 1
     breakdown: dict[str, object] = {
         "tariff_version": priced.tariff_id,
-        "lines": [texts.line(line, several=several) for line in priced.lines],
+        "lines": [texts.line(line) for line in priced.lines],
         "adjustments": [texts.adjustment(item) for item in priced.adjustments],
         "totals": totals,
         "costs": texts.costs(priced.sums, totals),
@@ -71,7 +69,7 @@ def price_to_json(priced: PricedSession) -> dict[str, object]:
         "rounding": {"excl_vat": texts.added(excl), "incl_vat": texts.added(incl)},
         "findings": [finding.to_json() for finding in priced.findings],
     }
-    if several:
+    if texts.several:
         breakdown["tariff_versions"] = list(priced.tariff_ids)
     if priced.rounding != OUR_ROUNDING:
         breakdown["rounding_policy"] = {
@@ -95,6 +93,7 @@ class _Texts:
 
     def __init__(self, priced: PricedSession) -> None:
         self.decimals = decimals_of(priced.rounding, priced.currency)
+        self.several = len(priced.tariff_ids) > 1
         self._power = 10**self.decimals
         self._mode = priced.rounding.mode
         # A bill says much twice: the start of a period with several lines, whole quarters of an
@@ -114,7 +113,7 @@ class _Texts:
         more = self._whole(exact) * denominator - numerator * self._power
         return ratio_text(more, denominator * self._power)
 
-    def line(self, line: PricedLine, *, several: bool) -> dict[str, object]:
+    def line(self, line: PricedLine) -> dict[str, object]:
         kind, reason, number, started_at, quantity, rate, tariff_id, reservation = line
         unit, per_unit_decimals, price_unit = _UNITS[kind]
         charged = 0 if reason is _ALLOWANCE else quantity
@@ -143,7 +142,7 @@ class _Texts:
         }
         if rate.market is not None:
             shown["spot"] = _spot(rate)
-        if several:
+        if self.several:
             shown["tariff_version"] = tariff_id
         return shown
 
@@ -175,11 +174,14 @@ class _Texts:
         for name, kind in _COSTS.items():
             total = totals.get(kind, nothing)
             shown[name] = {"excl_vat": total["excl_vat"], "incl_vat": total["incl_vat"]}
-        reserved = summed(one for one in sums if one.reservation)
-        shown["total_reservation_cost"] = {
-            "excl_vat": self.stated(reserved.net),
-            "incl_vat": self.stated(reserved.gross),
-        }
+        shown["total_reservation_cost"] = nothing
+        reserved = [one for one in sums if one.reservation]
+        if reserved:
+            part = summed(reserved)
+            shown["total_reservation_cost"] = {
+                "excl_vat": self.stated(part.net),
+                "incl_vat": self.stated(part.gross),
+            }
         return shown
 
     def tax(self, item: TaxTotal) -> dict[str, object]:

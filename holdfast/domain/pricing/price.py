@@ -93,8 +93,8 @@ def price_compiled(
         sums=billed.sums,
         adjustments=tuple(total.adjustments),
         findings=(*session.odd.findings(), *_tax_findings(billed.sums), *total.findings),
-        exact_excl=total.excl,
-        exact_incl=total.incl,
+        net=total.net,
+        gross=total.gross,
         rounding=context.rounding,
     )
 

@@ -160,7 +160,7 @@ class Costs:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PricedSession:
-    """The price of a session. `exact_excl` is None where the net amount cannot be known.
+    """The price of a session. `net` is None where the amount before tax cannot be known.
 
     `tariff_ids` are those of the tariffs that counted, or could have, in the order given.
     `credit`: it takes a price back, and every quantity and amount is negative.
@@ -174,8 +174,10 @@ class PricedSession:
 
     adjustments: tuple[Adjustment, ...]
     findings: tuple[Finding, ...]
-    exact_excl: Fraction | None
-    exact_incl: Fraction
+    net: Ratio | None
+    gross: Ratio
+    """The exact total, in major units, before and after tax."""
+
     rounding: Rounding = OUR_ROUNDING
     credit: bool = False
 
@@ -185,14 +187,24 @@ class PricedSession:
         return self.tariff_ids[0]
 
     @property
+    def exact_excl(self) -> Fraction | None:
+        """Before tax; None where it cannot be known."""
+        return None if self.net is None else Fraction(*self.net)
+
+    @property
+    def exact_incl(self) -> Fraction:
+        """After tax."""
+        return Fraction(*self.gross)
+
+    @property
     def excl(self) -> Money | None:
         """Before tax, rounded once."""
-        return None if self.exact_excl is None else self._money(self.exact_excl)
+        return None if self.net is None else self._money(self.net)
 
     @property
     def incl(self) -> Money:
         """After tax, rounded once: what the driver pays."""
-        return self._money(self.exact_incl)
+        return self._money(self.gross)
 
     def total(self, dimension: DimensionType) -> Sum:
         """The total of one dimension of charging; zero where it was not priced."""
@@ -236,17 +248,17 @@ class PricedSession:
                 replace(item, excl=None if item.excl is None else -item.excl, incl=-item.incl)
                 for item in self.adjustments
             ),
-            exact_excl=None if self.exact_excl is None else -self.exact_excl,
-            exact_incl=-self.exact_incl,
+            net=None if self.net is None else (-self.net[0], self.net[1]),
+            gross=(-self.gross[0], self.gross[1]),
             credit=not self.credit,
         )
 
-    def _money(self, exact: Fraction) -> Money:
+    def _money(self, exact: Ratio) -> Money:
         """Money has whole minor units, also where a policy states more decimals."""
         per_major = self.currency.minor_per_major
         decimals, exponent = self.rounding.decimals, self.currency.exponent
         coarser = 1 if decimals is None or decimals >= exponent else 10 ** (exponent - decimals)
-        steps = whole(exact.numerator * per_major, exact.denominator * coarser, self.rounding.mode)
+        steps = whole(exact[0] * per_major, exact[1] * coarser, self.rounding.mode)
         return Money(steps * coarser, self.currency)
 
 
@@ -258,11 +270,12 @@ def by_rate(lines: Iterable[PricedLine]) -> tuple[RateSum, ...]:
     free: dict[int, int] = {}
     for line in lines:
         key = id(line.rate)
+        if key not in first:
+            first[key], used[key], free[key] = line, 0, 0
         quantities = free if line.reason is _ALLOWANCE else used
-        quantities[key] = quantities.get(key, 0) + line.quantity
-        first.setdefault(key, line)
+        quantities[key] += line.quantity
     return tuple(
-        RateSum(line.rate, line.dimension, line.reservation, used.get(key, 0), free.get(key, 0))
+        RateSum(line.rate, line.dimension, line.reservation, used[key], free[key])
         for key, line in first.items()
     )
 
@@ -285,6 +298,8 @@ def summed(rates: Iterable[RateSum]) -> Sum:
 def ratio_sum(amount: Ratio, times: int, more: Ratio) -> Ratio:
     """An amount and so many times another, over the least denominator that does for both."""
     numerator, denominator = amount
+    if not numerator:
+        return times * more[0], more[1]
     if denominator != more[1]:
         denominator = lcm(denominator, more[1])
         numerator *= denominator // amount[1]
