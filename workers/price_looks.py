@@ -72,14 +72,13 @@ class PriceLooks:
                 organization = await db.get_one(Organization, station.organization_id)
                 abilities = await abilities_of(db, [station])
                 looked = Round(db, organization, prices.at, prices)
-                return await looked.bring_up_to_date(station, abilities[station.id])
+                return await looked.bring_up_to_date([station], abilities)
         except SQLAlchemyError:
             raise
         except Exception as error:
             # Whatever is odd about one, those of all organizations are waiting behind it.
             log.warning("prices not shown", station=str(station_id), error=type(error).__name__)
         await db.refresh(station)
-        await price_looks.note_look(
-            db, station, prices.at, due_at=prices.at + price_looks.AGAIN_AFTER_FAILURE
-        )
+        again_at = prices.at + price_looks.AGAIN_AFTER_FAILURE
+        await price_looks.note_looks(db, {station: again_at}, prices.at)
         return 0

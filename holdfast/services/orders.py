@@ -1,17 +1,19 @@
 """Placing orders: the row and its start in one transaction; the workflow sees it through."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
 
 from holdfast.contracts import orders as contract
 from holdfast.contracts.names import order_workflow_id
 from holdfast.domain import order_policy
-from holdfast.services.outbox import notify, tell
+from holdfast.services.outbox import Told, notify, tell_all
 from holdfast.services.refusal import Conflict, NotFound, TooMany
 from holdfast.services.scope import belongs
 from holdfast.store.tables import Order, Organization, Station
@@ -33,6 +35,21 @@ class OrderTooLarge(ValueError):
 
 class TooManyWaiting(TooMany):
     """So many orders wait for this station that no more are taken."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewOrder:
+    """What a station is to be told; the fields are as for `place_order`."""
+
+    station: Station
+    kind: str
+    payload: Mapping[str, Any]
+    not_after: datetime
+    requested_by: str
+    session_id: UUID | None = None
+    order_id: UUID | None = None
+    priority: int | None = None
+    about: UUID | None = None
 
 
 def start_message(
@@ -86,33 +103,76 @@ async def place_order(
     # has one under way: that one station is full must not keep a stolen card from being blocked.
     if kind != "stop" and order_id is None and not requested_by.startswith(BY_OURSELVES):
         await _check_room(db, station)
-    thing = order_policy.object_of(kind, payload)
-    number = None
-    if kind in order_policy.NUMBERED:
-        number = await db.scalar(select(ORDER_REQUEST_NUMBERS.next_value()))
-    order = Order(
-        organization_id=organization.id,
-        station_id=station.id,
-        session_id=session_id,
+    new = NewOrder(
+        station=station,
         kind=kind,
-        payload=dict(payload),
-        requested_by=requested_by,
+        payload=payload,
         not_after=not_after,
-        priority=priority or order_policy.priority(kind),
-        object=None if thing is None else thing.key,
+        requested_by=requested_by,
+        session_id=session_id,
+        order_id=order_id,
+        priority=priority,
         about=about,
-        request_id=number,
     )
-    if order_id is not None:
-        order.id = order_id
-    db.add(order)
-    await db.flush()
-    await db.refresh(order)
-    await _announce(db, order, start_message(order, organization, station), relay_at)
-    if thing is not None and thing.replaces:
-        await _supersede(db, order)
-    await notify(db, ["orders", "outbox"])
+    (order,) = await place_orders(db, organization, [new], relay_at=relay_at)
     return order
+
+
+async def place_orders(
+    db: AsyncSession,
+    organization: Organization,
+    asked: Sequence[NewOrder],
+    *,
+    relay_at: datetime | None = None,
+) -> list[Order]:
+    """As `place_order`, many at once, in a number of statements that does not grow with them.
+
+    For steps of processes of ours: nobody looks whether they are there already, or whether many
+    wait for the station. Raises `UnknownOrderKind`, `OrderTooLarge`.
+    """
+    if not asked:
+        return []
+    for new in asked:
+        _check_order(new.kind, new.payload)
+    ids = await db.scalars(
+        select(func.uuidv7()).select_from(func.generate_series(1, len(asked)).alias())
+    )
+    rows = []
+    for new, row_id in zip(asked, ids.all(), strict=True):
+        number = None
+        if new.kind in order_policy.NUMBERED:
+            number = await db.scalar(select(ORDER_REQUEST_NUMBERS.next_value()))
+        rows.append(_values(organization.id, new, new.order_id or row_id) | {"request_id": number})
+    placed = await db.scalars(
+        insert(Order).returning(Order).execution_options(render_nulls=True), rows
+    )
+    by_id = {order.id: order for order in placed.all()}
+    orders = [by_id[row["id"]] for row in rows]
+    starts = [
+        _start(order, start_message(order, organization, new.station), relay_at)
+        for order, new in zip(orders, asked, strict=True)
+    ]
+    await tell_all(db, organization.id, starts)
+    await _supersede(db, organization.id, orders)
+    await notify(db, ["orders", "outbox"])
+    return orders
+
+
+def _values(organization_id: UUID, new: NewOrder, order_id: UUID) -> dict[str, Any]:
+    thing = order_policy.object_of(new.kind, new.payload)
+    return {
+        "id": order_id,
+        "organization_id": organization_id,
+        "station_id": new.station.id,
+        "session_id": new.session_id,
+        "kind": new.kind,
+        "payload": dict(new.payload),
+        "requested_by": new.requested_by,
+        "not_after": new.not_after,
+        "priority": new.priority or order_policy.priority(new.kind),
+        "object": None if thing is None else thing.key,
+        "about": new.about,
+    }
 
 
 async def cancel_order(
@@ -131,18 +191,14 @@ async def cancel_order(
         raise Conflict(f"only an order that waits can be cancelled; this one is {order.state}")
     order.state, order.answered_at, order.retry_at = "cancelled", now, None
     await db.flush()
-    await _wake(db, order, "cancelled")
+    await tell_all(db, order.organization_id, [_wake(order, "cancelled")])
     await notify(db, ["orders", "outbox"])
     return order
 
 
-async def _announce(
-    db: AsyncSession, order: Order, message: contract.StartOrder, relay_at: datetime | None
-) -> None:
-    await tell(
-        db,
-        order.organization_id,
-        order_workflow_id(order.id),
+def _start(order: Order, message: contract.StartOrder, relay_at: datetime | None) -> Told:
+    return Told(
+        workflow_id=order_workflow_id(order.id),
         operation="start",
         name=contract.WORKFLOW,
         message=message,
@@ -170,30 +226,40 @@ async def _check_room(db: AsyncSession, station: Station) -> None:
         )
 
 
-async def _supersede(db: AsyncSession, order: Order) -> None:
-    """Older orders for the same thing end here, unsent; their workflows look again and see it."""
+async def _supersede(db: AsyncSession, organization_id: UUID, orders: Sequence[Order]) -> None:
+    """Older orders for the same things end here, unsent; their workflows look again and see it."""
+    replacing = [order.id for order in orders if _replaces(order)]
+    if not replacing:
+        return
+    newer = aliased(Order)
     older = await db.scalars(
         update(Order)
         .where(
-            Order.station_id == order.station_id,
-            Order.kind == order.kind,
-            Order.object == order.object,
+            newer.id.in_(replacing),
+            Order.station_id == newer.station_id,
+            Order.kind == newer.kind,
+            Order.object == newer.object,
             Order.state == "waiting",
-            Order.id != order.id,
+            Order.id != newer.id,
+            # Of those that are placed at once, the last one counts.
+            Order.id.not_in(replacing) | (Order.id < newer.id),
         )
-        .values(state="superseded", superseded_by=order.id, answered_at=func.now(), retry_at=None)
+        .values(state="superseded", superseded_by=newer.id, answered_at=func.now(), retry_at=None)
         .returning(Order)
         .execution_options(synchronize_session=False)
     )
-    for one in older.all():
-        await _wake(db, one, "superseded")
+    woken = [_wake(one, "superseded") for one in older.all()]
+    await tell_all(db, organization_id, woken)
 
 
-async def _wake(db: AsyncSession, order: Order, why: str) -> None:
-    await tell(
-        db,
-        order.organization_id,
-        order_workflow_id(order.id),
+def _replaces(order: Order) -> bool:
+    thing = order_policy.object_of(order.kind, order.payload)
+    return thing is not None and thing.replaces
+
+
+def _wake(order: Order, why: str) -> Told:
+    return Told(
+        workflow_id=order_workflow_id(order.id),
         operation="signal",
         name=contract.STATION_CONNECTED,
         message=contract.EventSignal(event_id=f"{why}:{order.id}"),

@@ -91,9 +91,8 @@ async def tell(
         )
     stations = await _affected(db, publication, after)
     abilities = await abilities_of(db, stations)
-    portion, orders = Round(db, organization, now, Prices(now)), 0
-    for station in stations:
-        orders += await portion.bring_up_to_date(station, abilities[station.id])
+    portion = Round(db, organization, now, Prices(now))
+    orders = await portion.bring_up_to_date(stations, abilities)
     last = stations[-1].id if len(stations) == PORTION else None
     if last is None and publication.state == "publishing":
         publication.state, publication.live_at = "live", now

@@ -11,10 +11,9 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, func, or_, select, text, update
+from sqlalchemy import ARRAY, ColumnElement, Text, and_, cast, func, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import InstrumentedAttribute
 
 from holdfast.services.price_words.price_text import PriceText
 from holdfast.services.scope import belongs, owned
@@ -55,6 +54,15 @@ class Showing:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """What a new row says. No order: nobody has to be asked."""
+
+    showing: Showing
+    publication_id: UUID | None = None
+    order_id: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Shown:
     """A row of the ledger for people, with the names of what it points at."""
 
@@ -74,19 +82,22 @@ def page_content(words: PriceText) -> dict[str, Any]:
     }
 
 
-async def in_line(db: AsyncSession, station_id: UUID) -> None:
-    """Whoever writes what a station shows waits here until the others have: it would not see what
-    they are about to write."""
-    await db.execute(select(func.pg_advisory_xact_lock(_line_of(station_id))))
+async def in_line(db: AsyncSession, station_ids: Sequence[UUID]) -> None:
+    """Whoever writes what these stations show waits here until the others have: it would not see
+    what they are about to write."""
+    names = cast([_line(station_id) for station_id in sorted(station_ids)], ARRAY(Text()))
+    lines = func.unnest(names).column_valued()
+    await db.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(lines, 0))))
 
 
 async def nobody_in_line(db: AsyncSession, station_id: UUID) -> bool:
     """As `in_line`, without waiting: False where somebody is writing now."""
-    return bool(await db.scalar(select(func.pg_try_advisory_xact_lock(_line_of(station_id)))))
+    line = func.hashtextextended(_line(station_id), 0)
+    return bool(await db.scalar(select(func.pg_try_advisory_xact_lock(line))))
 
 
-def _line_of(station_id: UUID) -> ColumnElement[int]:
-    return func.hashtextextended(f"shown_prices:{station_id}", 0)
+def _line(station_id: UUID) -> str:
+    return f"shown_prices:{station_id}"
 
 
 def slot_of(row: ShownPrice) -> Slot:
@@ -95,12 +106,12 @@ def slot_of(row: ShownPrice) -> Slot:
 
 
 async def open_rows(
-    db: AsyncSession, organization_id: UUID, station_id: UUID
+    db: AsyncSession, organization_id: UUID, station_ids: Sequence[UUID]
 ) -> dict[Slot, list[ShownPrice]]:
-    """What a station shows or is to show, oldest first in each slot."""
+    """What these stations show or are to show, oldest first in each slot."""
     rows = await db.scalars(
         owned(ShownPrice, organization_id)
-        .where(ShownPrice.station_id == station_id, ShownPrice.until_at.is_(None))
+        .where(ShownPrice.station_id.in_(station_ids), ShownPrice.until_at.is_(None))
         .order_by(ShownPrice.id)
     )
     found: dict[Slot, list[ShownPrice]] = {}
@@ -135,39 +146,77 @@ async def write(
     now: datetime,
 ) -> ShownPrice:
     """A new row: asked of a station, or shown at once where nobody has to be asked."""
-    slot = showing.slot
-    place = "" if slot.station_id is None else f"{slot.station_id}:{slot.evse or 0}"
-    prefix = f"{showing.version_id}:{slot.channel}:{place}"
-    # The row before names this one: counting them all would take ever longer.
-    before = await db.scalar(
-        select(ShownPrice.id)
-        .where(belongs(ShownPrice, organization_id), _slot_is(slot))
-        .order_by(ShownPrice.id.desc())
-        .limit(1)
-    )
-    state = "unsupported" if showing.impossible else "asked" if order_id else "shown"
+    entry = Entry(showing=showing, publication_id=publication_id, order_id=order_id)
+    (row,) = await write_all(db, organization_id, [entry], now)
+    return row
+
+
+async def write_all(
+    db: AsyncSession, organization_id: UUID, entries: Sequence[Entry], now: datetime
+) -> list[ShownPrice]:
+    """New rows, at most one for a slot."""
+    if not entries:
+        return []
+    before = await _newest(db, organization_id, [entry.showing.slot for entry in entries])
+    rows = [
+        {"organization_id": organization_id, "asked_at": now, **_values(entry, before, now)}
+        for entry in entries
+    ]
     written = await db.scalars(
-        insert(ShownPrice)
-        .values(
-            organization_id=organization_id,
-            key=f"{prefix}:{before or FIRST}",
-            version_id=showing.version_id,
-            publication_id=publication_id,
-            channel=slot.channel,
-            station_id=slot.station_id,
-            evse=slot.evse,
-            language=showing.language,
-            text=showing.text,
-            content=dict(showing.content),
-            order_id=order_id,
-            state=state,
-            detail=_short(showing.impossible or showing.detail),
-            asked_at=now,
-            shown_at=now if state == "shown" else None,
-        )
-        .returning(ShownPrice)
+        insert(ShownPrice).returning(ShownPrice).execution_options(render_nulls=True), rows
     )
-    return written.one()
+    return list(written.all())
+
+
+def _values(entry: Entry, before: Mapping[Slot, UUID], now: datetime) -> dict[str, Any]:
+    showing, slot = entry.showing, entry.showing.slot
+    place = "" if slot.station_id is None else f"{slot.station_id}:{slot.evse or 0}"
+    state = "unsupported" if showing.impossible else "asked" if entry.order_id else "shown"
+    return {
+        # The row before names this one: counting them all would take ever longer.
+        "key": f"{showing.version_id}:{slot.channel}:{place}:{before.get(slot, FIRST)}",
+        "version_id": showing.version_id,
+        "publication_id": entry.publication_id,
+        "channel": slot.channel,
+        "station_id": slot.station_id,
+        "evse": slot.evse,
+        "language": showing.language,
+        "text": showing.text,
+        "content": dict(showing.content),
+        "order_id": entry.order_id,
+        "state": state,
+        "detail": _short(showing.impossible or showing.detail),
+        "shown_at": now if state == "shown" else None,
+    }
+
+
+# One SELECT per way through the indexes: `IS NOT DISTINCT FROM` would find them all, but by none.
+_NEWEST = text(
+    "WITH slots AS MATERIALIZED (SELECT * FROM unnest(CAST(:channels AS text[]), "
+    "CAST(:stations AS uuid[]), CAST(:evses AS bigint[])) "
+    "WITH ORDINALITY AS s (channel, station, evse, number)) "
+    "SELECT s.number, p.id FROM slots s CROSS JOIN LATERAL (SELECT id FROM shown_prices "
+    "WHERE organization_id = :organization AND station_id = s.station AND channel = s.channel "
+    "AND evse = s.evse ORDER BY id DESC LIMIT 1) p WHERE s.evse IS NOT NULL UNION ALL "
+    "SELECT s.number, p.id FROM slots s CROSS JOIN LATERAL (SELECT id FROM shown_prices "
+    "WHERE organization_id = :organization AND station_id = s.station AND channel = s.channel "
+    "AND evse IS NULL ORDER BY id DESC LIMIT 1) p WHERE s.evse IS NULL UNION ALL "
+    "SELECT s.number, p.id FROM slots s CROSS JOIN LATERAL (SELECT id FROM shown_prices "
+    "WHERE organization_id = :organization AND station_id IS NULL AND channel = s.channel "
+    "AND evse IS NULL ORDER BY id DESC LIMIT 1) p WHERE s.station IS NULL"
+)
+
+
+async def _newest(
+    db: AsyncSession, organization_id: UUID, slots: Sequence[Slot]
+) -> dict[Slot, UUID]:
+    values = {
+        "organization": organization_id,
+        "channels": [slot.channel for slot in slots],
+        "stations": [slot.station_id for slot in slots],
+        "evses": [slot.evse for slot in slots],
+    }
+    return {slots[number - 1]: row_id for number, row_id in await db.execute(_NEWEST, values)}
 
 
 def is_same(row: ShownPrice, showing: Showing) -> bool:
@@ -343,19 +392,6 @@ def shown_at(at: datetime) -> ColumnElement[bool]:
     return and_(
         ShownPrice.shown_at <= at, or_(ShownPrice.until_at.is_(None), ShownPrice.until_at > at)
     )
-
-
-def _slot_is(slot: Slot) -> ColumnElement[bool]:
-    # `IS NOT DISTINCT FROM` would find them too, but by no index.
-    return and_(
-        ShownPrice.channel == slot.channel,
-        _equals(ShownPrice.station_id, slot.station_id),
-        _equals(ShownPrice.evse, slot.evse),
-    )
-
-
-def _equals(column: InstrumentedAttribute[Any], value: object) -> ColumnElement[bool]:
-    return column.is_(None) if value is None else column == value
 
 
 def _short(detail: str | None) -> str | None:

@@ -14,11 +14,12 @@ from holdfast.domain.pricing.context import SpotCurve
 from holdfast.domain.tariff.display import shown_price
 from holdfast.domain.tariff.shown import ShownPrice
 from holdfast.services.compiled_tariffs import compiled
+from holdfast.services.place_choices import ChargePlace, choose_each
 from holdfast.services.price_words.price_text import PriceText, price_text
 from holdfast.services.price_words.reader import Reader, reader_of
 from holdfast.services.public_prices import display_context
 from holdfast.services.scope import owned
-from holdfast.services.tariff_choice import PUBLIC, choose
+from holdfast.services.tariff_choice import PUBLIC
 from holdfast.store.tables import Evse, Site, Station, TariffVersion
 
 UTC_ZONE = "UTC"
@@ -53,32 +54,28 @@ class Prices:
         default_factory=dict
     )
 
-    async def of_station(self, db: AsyncSession, station: Station) -> list[PlacePrice]:
-        """By EVSE, ascending; an EVSE at which nothing applies is left out.
+    async def of_stations(
+        self, db: AsyncSession, stations: Sequence[Station]
+    ) -> dict[UUID, list[PlacePrice]]:
+        """Of stations of one organization, each by EVSE, ascending; an EVSE at which nothing
+        applies is left out.
 
         Raises TariffInvalid, UnknownZone.
         """
-        site = None if station.site_id is None else await db.get(Site, station.site_id)
-        numbers = await db.scalars(
-            owned(Evse, station.organization_id)
-            .with_only_columns(Evse.number, maintain_column_froms=True)
-            .where(Evse.station_id == station.id)
-            .order_by(Evse.number)
+        if not stations:
+            return {}
+        organization_id = stations[0].organization_id
+        sites = await _sites(db, organization_id, stations)
+        places = await _places(db, organization_id, stations)
+        chosen = await choose_each(
+            db, organization_id=organization_id, places=places, driver=PUBLIC, at=self.at
         )
-        evses: Sequence[int | None] = list(numbers.all()) or [None]
-        prices: list[PlacePrice] = []
-        for evse in evses:
-            choice = await choose(
-                db,
-                organization_id=station.organization_id,
-                site_id=station.site_id,
-                station_id=station.id,
-                evse=evse,
-                driver=PUBLIC,
-                at=self.at,
-            )
+        prices: dict[UUID, list[PlacePrice]] = {station.id: [] for station in stations}
+        for place, choice in ((place, chosen.get(place)) for place in places):
             if choice is not None:
-                prices.append(await self._worded_at(db, choice.version, evse, site))
+                site = None if place.site_id is None else sites[place.site_id]
+                worded = await self._worded_at(db, choice.version, place.evse, site)
+                prices[place.station_id].append(worded)
         return prices
 
     async def _worded_at(
@@ -106,6 +103,33 @@ class Prices:
             words=words,
             changes_at=changes_at,
         )
+
+
+async def _sites(
+    db: AsyncSession, organization_id: UUID, stations: Sequence[Station]
+) -> dict[UUID, Site]:
+    ids = {station.site_id for station in stations if station.site_id is not None}
+    rows = await db.scalars(owned(Site, organization_id).where(Site.id.in_(ids)))
+    return {site.id: site for site in rows.all()}
+
+
+async def _places(
+    db: AsyncSession, organization_id: UUID, stations: Sequence[Station]
+) -> list[ChargePlace]:
+    numbers: dict[UUID, list[int | None]] = {}
+    rows = await db.execute(
+        owned(Evse, organization_id)
+        .with_only_columns(Evse.station_id, Evse.number, maintain_column_froms=True)
+        .where(Evse.station_id.in_([station.id for station in stations]))
+        .order_by(Evse.station_id, Evse.number)
+    )
+    for station_id, number in rows:
+        numbers.setdefault(station_id, []).append(number)
+    return [
+        ChargePlace(site_id=station.site_id, station_id=station.id, evse=number)
+        for station in stations
+        for number in numbers.get(station.id, [None])
+    ]
 
 
 def _changes_at(curve: SpotCurve | None, at: datetime) -> datetime:

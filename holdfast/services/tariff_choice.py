@@ -144,6 +144,11 @@ async def choose(
     considered = await consider(db, asked, at)
     if all(item.lost is not None for item in considered):
         considered = (*considered, *await _made_later(db, asked, at))
+    return chosen(considered)
+
+
+def chosen(considered: tuple[Considered, ...]) -> Choice | None:
+    """The one of them that did not lose."""
     winner = next((item for item in considered if item.lost is None), None)
     if winner is None or winner.version is None:
         return None
@@ -182,9 +187,9 @@ async def consider(
     db: AsyncSession, condition: ColumnElement[bool], at: datetime
 ) -> tuple[Considered, ...]:
     """Assignments that hold at `at`, each with its version in force, in order of precedence."""
-    found = _with_versions(condition & holds(at), at).order_by(TariffAssignment.id.desc())
+    found = with_versions(condition & holds(at), at).order_by(TariffAssignment.id.desc())
     rows = (await db.execute(found)).all()
-    return _judged(sorted(rows, key=lambda row: rank(row[0])), at)
+    return judged(sorted(rows, key=lambda row: rank(row[0])), at)
 
 
 async def _made_later(
@@ -197,12 +202,12 @@ async def _made_later(
     )
     if before is not None:
         return ()
-    found = _with_versions(condition & (TariffAssignment.created_at > at), at)
+    found = with_versions(condition & (TariffAssignment.created_at > at), at)
     rows = (await db.execute(found.order_by(TariffAssignment.created_at))).all()
-    return _judged(rows, at, why_not="another one was made before it")
+    return judged(rows, at, why_not="another one was made before it")
 
 
-def _with_versions(
+def with_versions(
     condition: ColumnElement[bool], at: datetime
 ) -> Select[TariffAssignment, Tariff, TariffVersion]:
     """Assignments with their tariff and its version in force."""
@@ -289,12 +294,10 @@ def _newest_version(at: datetime) -> Any:
     )
 
 
-def _judged(
-    rows: Sequence[Any], at: datetime, why_not: str | None = None
-) -> tuple[Considered, ...]:
+def judged(rows: Sequence[Any], at: datetime, why_not: str | None = None) -> tuple[Considered, ...]:
     """`why_not`: what those after the winner lost by, if not by who and where."""
     winner: Considered | None = None
-    judged: list[Considered] = []
+    verdicts: list[Considered] = []
     for assignment, tariff, version in rows:
         lost = None
         if tariff.retired_at is not None and tariff.retired_at <= at:
@@ -312,8 +315,8 @@ def _judged(
             lost=lost,
         )
         winner = item if lost is None else winner
-        judged.append(item)
-    return tuple(judged)
+        verdicts.append(item)
+    return tuple(verdicts)
 
 
 def _why_it_lost(winner: Considered, audience: Audience) -> str:

@@ -10,6 +10,7 @@ from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from holdfast.services import tariff_assignments, tariff_versions, tariffs
+from holdfast.services.place_choices import ChargePlace, choose_each
 from holdfast.services.refusal import Conflict, Invalid, NotFound
 from holdfast.services.tariff_assignments import Scope
 from holdfast.services.tariff_choice import Audience, Choice, Driver, Place, choose, driver_of
@@ -74,8 +75,8 @@ class Here:
     async def choice(
         self, driver: Driver, *, evse: int | None = 1, at: datetime = T0 + HOUR
     ) -> Choice | None:
-        """At the station."""
-        return await choose(
+        """At the station. Among many places each has the same answer as by itself."""
+        chosen = await choose(
             self.db,
             organization_id=self.organization_id,
             site_id=self.site_id,
@@ -84,6 +85,15 @@ class Here:
             driver=driver,
             at=at,
         )
+        places = [
+            ChargePlace(site_id=self.site_id, station_id=self.station_id, evse=one)
+            for one in (2, evse, 1)
+        ]
+        each = await choose_each(
+            self.db, organization_id=self.organization_id, places=places, driver=driver, at=at
+        )
+        assert each.get(places[1]) == chosen
+        return chosen
 
     async def name(
         self, driver: Driver, *, evse: int | None = 1, at: datetime = T0 + HOUR

@@ -9,7 +9,7 @@ from sqlalchemy import func, select, update
 
 from holdfast.services import spot_prices
 from holdfast.services.price_looks import due_stations
-from holdfast.services.station_tariffs import AGAIN_AFTER
+from holdfast.services.slot_steps import AGAIN_AFTER
 from holdfast.store.database import Sessions
 from holdfast.store.tables import (
     Evse,
