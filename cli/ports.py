@@ -6,7 +6,7 @@ consecutive ports from `--port-base`.
 
 import errno
 import itertools
-import secrets
+import os
 import socket
 from contextlib import suppress
 from dataclasses import dataclass, fields
@@ -20,7 +20,9 @@ PORT_BASE_MIN = 1024
 PORT_BASE_MAX = 65_535 - 20
 # Below 32,768, from where on Linux gives ports to outgoing connections.
 THROW_AWAY = range(20_000, 32_768)
-OFFERS = itertools.count(secrets.randbelow(len(THROW_AWAY)))
+# Processes that are started together begin hundreds of ports apart: none is offered what another
+# one was, and has not bound yet.
+OFFERS = itertools.count(os.getpid() * 401)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
