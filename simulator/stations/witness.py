@@ -32,7 +32,7 @@ from simulator.stations.messages import (
 )
 from simulator.stations.schemas import actions, error_codes, finding
 
-WAIT_S = 10.0
+WAIT_S = 30.0
 BACKLOG_MAX = 10_000
 MESSAGE_ID_LENGTH_MAX = 36
 NO_MESSAGE_ID = "-1"
