@@ -15,6 +15,7 @@ from holdfast.http.pagination import Asked, Page, page
 from holdfast.http.principal import Reader, TariffWriter
 from holdfast.services import partner_tariffs, publications, shown_prices, stations
 from holdfast.services.publications import Progress
+from holdfast.services.refusal import Invalid
 from holdfast.services.shown_prices import Shown
 from holdfast.store.tables.tariff_publications import PUBLICATION_STATES, SHOWN_STATES
 
@@ -136,12 +137,14 @@ async def list_shown_prices(
     reader: Reader,
     asked: Asked,
     station: Annotated[Line | None, Query(description="An OCPP identity.")] = None,
-    evse: Annotated[EvseNumber | None, Query()] = None,
+    evse: Annotated[EvseNumber | None, Query(description="Of the station.")] = None,
     version: Annotated[UUID | None, Query(description="A tariff version's id.")] = None,
     channel: Annotated[Channel | None, Query()] = None,
     at: Annotated[Instant | None, Query(description="Shown at that instant.")] = None,
 ) -> Page[ShownPriceShown]:
     """Which price was shown where and when, newest first."""
+    if evse is not None and station is None:
+        raise Invalid("evse", evse, "name its station too")
     station_id = None
     if station is not None:
         station_id = (await stations.find_station(db, reader.organization_id, station)).id

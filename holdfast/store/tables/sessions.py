@@ -50,6 +50,13 @@ class Session(Table):
             "started_at",
             postgresql_where=text("account_id IS NULL AND token_id IS NOT NULL"),
         ),
+        # those that were free for want of a tariff (services/price_matters.py)
+        Index(
+            "ix_sessions_without_tariff",
+            "organization_id",
+            "id",
+            postgresql_where=text("tariff_version_id IS NULL"),
+        ),
         Index("ix_sessions_token_id", "token_id", postgresql_where=text("ended_at IS NULL")),
         Index(
             "ix_sessions_wake_at",

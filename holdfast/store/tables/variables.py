@@ -7,7 +7,7 @@ stored (`domain.variables.is_secret`): their row says only that they exist.
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.types import BigInteger
@@ -43,6 +43,16 @@ class StationVariable(Table):
             *PLACE, name="uq_station_variables_place", postgresql_nulls_not_distinct=True
         ),
         Index("ix_station_variables_station_id_changed_at", "station_id", "changed_at"),
+        # what a station says that it can show of prices (services/price_looks.py)
+        Index(
+            "ix_station_variables_of_prices",
+            "station_id",
+            "changed_at",
+            postgresql_where=text(
+                "lower(component) IN ('tariffcostctrlr', 'displaymessagectrlr') "
+                "OR lower(variable) = 'customdisplaycostandprice'"
+            ),
+        ),
     )
 
     id: Mapped[UUID] = id_column()

@@ -62,6 +62,14 @@ INDEXES = {
     "ix_sessions_token_without_account": (
         "sessions (token_id, started_at) WHERE account_id IS NULL AND token_id IS NOT NULL"
     ),
+    "ix_sessions_without_tariff": (
+        "sessions (organization_id, id) WHERE tariff_version_id IS NULL"
+    ),
+    "ix_station_variables_of_prices": (
+        "station_variables (station_id, changed_at) "
+        "WHERE lower(component) IN ('tariffcostctrlr', 'displaymessagectrlr') "
+        "OR lower(variable) = 'customdisplaycostandprice'"
+    ),
     "ix_tokens_user_group_id": "tokens (user_group_id, id) WHERE user_group_id IS NOT NULL",
 }
 
