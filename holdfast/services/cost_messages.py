@@ -43,6 +43,9 @@ from holdfast.store.tables import (
 TOLD_MAX = 50  # in one round
 TELL_EVERY = timedelta(minutes=1)
 FINAL_WITHIN = timedelta(minutes=1)
+FORGOTTEN_AFTER = timedelta(minutes=5)
+"""Open sessions are priced anew before: only older ones can be of a session that is over."""
+
 WH_PER_KWH = 1_000
 NOT_OWED = ("free", "waived")
 """Outcomes of which the driver pays nothing, whatever it would have cost."""
@@ -176,6 +179,7 @@ async def tell_final(db: AsyncSession, now: datetime) -> int:
     unsettled = select(Session.id).where(Session.closed_at.is_not(None))
     await db.execute(
         delete(RunningCost).where(
+            RunningCost.as_of < now - FORGOTTEN_AFTER,
             RunningCost.session_id.in_(unsettled),
             ~select(Settlement.session_id)
             .where(Settlement.session_id == RunningCost.session_id)

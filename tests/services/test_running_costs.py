@@ -235,3 +235,19 @@ async def test_one_odd_session_keeps_no_other_from_its_price(
     async with db_sessions() as db:
         costs = (await db.scalars(select(RunningCost))).all()
     assert {cost.session_id for cost in costs} == set(good)
+
+
+async def test_the_cost_of_a_session_that_is_over_without_a_settlement_is_forgotten(
+    db_sessions: Sessions, organization: UUID
+) -> None:
+    made = await town(db_sessions, organization, "ocpp2.0.1")
+    over, still_open = [await running(db_sessions, made, transaction_id=name) for name in "AB"]
+    now = datetime.now(UTC)
+    await round_at(db_sessions, now)
+    async with db_sessions.begin() as db:
+        await db.execute(update(Session).where(Session.id == over).values(closed_at=now))
+
+    await round_at(db_sessions, now + cost_messages.FORGOTTEN_AFTER + timedelta(seconds=1))
+
+    async with db_sessions() as db:
+        assert list(await db.scalars(select(RunningCost.session_id))) == [still_open]
