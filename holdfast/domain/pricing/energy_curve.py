@@ -4,12 +4,14 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from fractions import Fraction
 
-from holdfast.domain.money import round_half_up
+from holdfast.domain.pricing.context import RoundingMode
+from holdfast.domain.pricing.rounding import whole
 from holdfast.domain.quality import EnergyPoint, Measurement
 
 _MICROSECOND = timedelta(microseconds=1)
+_SECOND_US = 1_000_000
+_HALF_UP = RoundingMode.HALF_UP
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -31,7 +33,7 @@ class EnergyCurve:
         self.total_mwh = self.points[-1].energy_mwh
         self._instants = [point.at for point in self.points]
         self._energies = [point.energy_mwh for point in self.points]
-        self._rounded_mwh = round_half_up(Fraction(self.total_mwh, 1_000)) * 1_000
+        self._rounded_mwh = whole(self.total_mwh, 1_000, _HALF_UP) * 1_000
 
     def at(self, instant: datetime) -> Cut:
         """How much had flowed by an instant; all of it if the meter moved at that instant."""
@@ -41,8 +43,8 @@ class EnergyCurve:
             return Cut(instant, left.energy_mwh)
         right = self.points[after]
         rise = right.energy_mwh - left.energy_mwh
-        share = Fraction(_us(instant - left.at), _us(right.at - left.at))
-        energy = left.energy_mwh + round_half_up(share * rise)
+        part = rise * _us(instant - left.at)
+        energy = left.energy_mwh + whole(part, _us(right.at - left.at), _HALF_UP)
         return Cut(instant, energy, interpolated=rise > 0)
 
     def around(self, instant: datetime) -> tuple[int, int]:
@@ -66,7 +68,7 @@ class EnergyCurve:
 
     def seconds(self, instant: datetime) -> int:
         """Whole seconds since the start."""
-        return round_half_up(Fraction(_us(instant - self.started_at), 1_000_000))
+        return whole(_us(instant - self.started_at), _SECOND_US, _HALF_UP)
 
     def billed(self, energy_mwh: int) -> int:
         """The energy so far as it is billed: the end is a whole number of Wh, once for all.
