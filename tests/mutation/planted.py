@@ -266,6 +266,12 @@ PLANTED = (
         "by_day.setdefault(billed.days[0], [])",
     ),
     Planted(
+        "a cap is of the session where parts are rounded too",
+        "adjustments",
+        "day = billed.days[line.period] if by_day else 0",
+        "day = billed.days[0]",
+    ),
+    Planted(
         "a least price is a greatest",
         "adjustments",
         "pick = max if reason is AdjustmentReason.MIN_PRICE else min",
