@@ -78,6 +78,7 @@ class SpotPriceFeed:
             event_id=f"{workflow.info().run_id}:{update.id if update else ''}",
             action=decision.action,
             reason=decision.reason,
+            missing=missing,
         )
         try:
             await step(contract.note_feed_decision, order, summary=f"note: {decision.action}")

@@ -33,7 +33,7 @@ class PaymentResolution(Message):
     is ignored. The reason is written to the audit log and goes nowhere else."""
 
     action: PaymentAction
-    reason: str
+    reason: str = ""  # refused in words where it is empty
 
 
 class PaymentDecisionOrder(Message):

@@ -45,7 +45,7 @@ class Resolution(Message):
     is ignored. The reason is written to the audit log and goes nowhere else."""
 
     action: Decision
-    reason: str
+    reason: str = ""  # refused in words where it is empty
 
 
 class DecisionOrder(Message):

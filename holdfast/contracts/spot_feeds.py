@@ -52,16 +52,17 @@ class FeedResolution(Message):
     """A person's word in the Temporal UI: read again now, or do without the missing day."""
 
     action: Literal["read_again", "do_without"]
-    reason: str
+    reason: str = ""  # refused in words where it is empty
 
 
 class FeedDecision(Message):
-    """To be audited, once per event."""
+    """To be audited, once per event. `missing`: the local day (ISO) that had no prices then."""
 
     feed_id: UUID
     event_id: str
     action: Literal["read_again", "do_without"]
     reason: str
+    missing: str | None = None
 
 
 @activity.defn(name="spot.read")

@@ -113,7 +113,7 @@ class Resolution(Message):
     """The same from the Temporal UI."""
 
     action: Action
-    reason: str
+    reason: str = ""  # refused in words where it is empty
 
 
 class ResolutionOrder(Message):

@@ -63,7 +63,7 @@ async def note(db: AsyncSession, order: FeedDecision) -> None:
             action=f"spot_feed.{order.action}",
             subject=subject,
             reason=order.reason,
-            details={"event_id": order.event_id},
+            details={"event_id": order.event_id, "missing": order.missing},
         )
 
 

@@ -47,6 +47,9 @@ async def test_a_missing_day_asks_for_a_person_until_it_is_there_or_done_without
         with pytest.raises(WorkflowUpdateFailedError) as refused:
             await handle.execute_update("resolve", FeedResolution(action="read_again", reason=" "))
         assert "say why" in str(refused.value.cause)
+        with pytest.raises(WorkflowUpdateFailedError) as refused:
+            await handle.execute_update("resolve", {"action": "do_without"})
+        assert "say why" in str(refused.value.cause), "and not that the words were not understood"
         await handle.execute_update(
             "resolve", FeedResolution(action="do_without", reason="the market is closed")
         )
@@ -55,6 +58,7 @@ async def test_a_missing_day_asks_for_a_person_until_it_is_there_or_done_without
         (noted,) = fake.script.orders("note")
         assert isinstance(noted, spot_feeds.FeedDecision)
         assert (noted.action, noted.reason) == ("do_without", "the market is closed")
+        assert noted.missing == "2026-11-23"
         fake.script.answers["read"] = [FeedSeen(retired=True)]
         await handle.signal(spot_feeds.FEED_CHANGED, EventSignal(event_id="retired:1"))
         await finished(handle)

@@ -209,11 +209,9 @@ async def test_a_refusing_provider_needs_attention_and_is_tried_again(
     ) as handle:
         await asked(fake, "attention")
         shown = (await handle.describe()).typed_search_attributes.get(ATTENTION)
-        with pytest.raises(WorkflowUpdateFailedError):
-            await handle.execute_update(
-                "resolve",
-                PaymentResolution(action="retry", reason=""),
-            )
+        with pytest.raises(WorkflowUpdateFailedError) as refused:
+            await handle.execute_update("resolve", {"action": "retry"})
+        assert "say why" in str(refused.value.cause)
         await handle.execute_update(
             "resolve",
             PaymentResolution(action="retry", reason="new key"),

@@ -213,8 +213,9 @@ async def test_a_decision_without_a_reason_is_rejected(time_skipping: WorkflowEn
     async with running(
         time_skipping.client, contract.WORKFLOW, start(), fake.activities()
     ) as handle:
-        with pytest.raises(WorkflowUpdateFailedError):
-            await handle.execute_update("resolve", Resolution(action="waive", reason=" "))
+        with pytest.raises(WorkflowUpdateFailedError) as refused:
+            await handle.execute_update("resolve", {"action": "waive"})
+        assert "say why" in str(refused.value.cause)
         await handle.signal(contract.TRANSACTION_ENDED, ended())
         await result_of(handle)
 

@@ -225,7 +225,7 @@ async def test_a_decision_in_the_temporal_ui_says_why(time_skipping: WorkflowEnv
     async with running(time_skipping.client, contract.WORKFLOW, start, fake.activities()) as handle:
         await asked(fake.script, "attention")
         with pytest.raises(WorkflowUpdateFailedError) as refused:
-            await handle.execute_update("resolve", Resolution(action="leave", reason=" "))
+            await handle.execute_update("resolve", {"action": "leave"})
         fake.standing = fake.standing.model_copy(update={"over": True})
         await handle.signal(contract.PUBLICATION_CHANGED, EventSignal(event_id="1"))
         await finished(handle)
