@@ -28,10 +28,12 @@ class CapturedShown(Output):
 class PriceMattersShown(Output):
     """EVSEs with a price gap (`GET /price-gaps`), and sessions since `since` that were settled at
     zero because no tariff was in force (`GET /sessions?without_tariff=true`). Zero where there is
-    no tariff at all: then charging is free on purpose."""
+    no tariff at all: then charging is free on purpose. `feeds`: market prices read from a file
+    that lack a day which should be there (`GET /spot-feeds`)."""
 
     evses: int
     sessions: int
+    feeds: int
     since: datetime
 
 

@@ -40,8 +40,9 @@ class Overview:
 
     `attention` counts what the Attention page lists: sessions and payments that wait for a person,
     open review tasks, open late facts, quarantined messages, parked outbox rows, drafts that wait
-    for this reader's approval, and one each if EVSEs have no price and if sessions were free for
-    want of a tariff. `prices` has those two, at most a minute old.
+    for this reader's approval, feeds of market prices that lack a day, and one each if EVSEs
+    have no price and if sessions were free for want of a tariff. `prices` has those three, at most
+    a minute old.
     """
 
     stations: int

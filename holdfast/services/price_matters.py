@@ -1,7 +1,8 @@
-"""What a person should know about prices: EVSEs without one, and sessions that cost nothing for it.
+"""What a person should know about prices: EVSEs without one, sessions that cost nothing for it,
+and markets whose prices are missing.
 
 Counted for the Attention page, and for figures that stand on every page: those may be a minute old.
-An organization without a tariff charges nothing on purpose, and is told nothing.
+An organization without a tariff charges nothing on purpose, and is told nothing of that.
 """
 
 from collections import OrderedDict
@@ -12,6 +13,7 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from holdfast.services.missing_spot_prices import MissingPrices, read_missing
 from holdfast.services.price_gaps import read_cover
 from holdfast.services.scope import belongs
 from holdfast.services.sessions import free_without_tariff
@@ -27,16 +29,22 @@ UUID_TIME_SHIFT = 80
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PriceMatters:
     """`evses` have a gap now or within a week; `sessions` of the days since `since` were settled
-    at zero because no tariff was in force."""
+    at zero because no tariff was in force. `missing`: feeds of market prices that lack a day."""
 
     evses: int = 0
     sessions: int = 0
+    missing: tuple[MissingPrices, ...] = ()
     since: datetime
 
     @property
     def count(self) -> int:
         """How many lines of the Attention page that makes."""
-        return (self.evses > 0) + (self.sessions > 0)
+        return (self.evses > 0) + (self.sessions > 0) + self.feeds
+
+    @property
+    def feeds(self) -> int:
+        """How many feeds lack a day."""
+        return len(self.missing)
 
 
 _kept: OrderedDict[UUID, tuple[datetime, PriceMatters]] = OrderedDict()
@@ -45,7 +53,8 @@ _kept: OrderedDict[UUID, tuple[datetime, PriceMatters]] = OrderedDict()
 async def read_matters(db: AsyncSession, organization_id: UUID, now: datetime) -> PriceMatters:
     """As it is now."""
     since = datetime.combine((now - LOOK_BACK).astimezone(UTC).date(), time(), UTC)
-    found = PriceMatters(since=since)
+    missing = await read_missing(db, organization_id, now)
+    found = PriceMatters(since=since, missing=missing)
     priced = await db.scalar(
         select(Tariff.id)
         .where(belongs(Tariff, organization_id), Tariff.retired_at.is_(None))
@@ -55,6 +64,7 @@ async def read_matters(db: AsyncSession, organization_id: UUID, now: datetime) -
         found = PriceMatters(
             evses=await _evses(db, organization_id, now),
             sessions=await _sessions(db, organization_id, since),
+            missing=missing,
             since=since,
         )
     _kept.pop(organization_id, None)

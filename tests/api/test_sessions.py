@@ -322,7 +322,7 @@ async def test_the_overview_counts_what_is_there(
         "captured": [{"currency": "EUR", "amount_minor": 1234}],
         "attention": 4,
         "drafts_to_review": 0,
-        "prices": {"evses": 0, "sessions": 0},
+        "prices": {"evses": 0, "sessions": 0, "feeds": 0},
     }
 
 

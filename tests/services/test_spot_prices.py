@@ -1,6 +1,6 @@
 """A market's first word counts, holes stay holes, and a file's life is its feed's."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from uuid import UUID
@@ -13,6 +13,7 @@ from holdfast.adapters.spot_price_file import SpotPriceFolder
 from holdfast.contracts.ports import SpotInterval
 from holdfast.contracts.spot_feeds import FeedDecision
 from holdfast.services import spot_prices, spot_readings
+from holdfast.services.price_matters import read_matters
 from holdfast.services.refusal import Conflict, Invalid, NotFound
 from holdfast.services.spot_prices import NewFeed
 from holdfast.store.database import Sessions
@@ -174,14 +175,26 @@ async def test_a_reading_writes_what_is_new_and_says_what_is_missing(
         curve = (await spot_prices.curves(db, organization, [feed.key], NOON, evening))[feed.key]
         assert curve.at(NOON) == Decimal("0.0135")
 
+        (missed,) = (await read_matters(db, organization, evening)).missing
+        assert (missed.key, missed.day) == ("DE-LU", date(2026, 11, 23))
+        assert missed.problem == feed.problem
         for _ in range(2):
             decision = FeedDecision(
-                feed_id=feed.id, event_id="run:1", action="do_without", reason="holiday"
+                feed_id=feed.id,
+                event_id="run:1",
+                action="do_without",
+                reason="holiday",
+                missing="2026-11-23",
             )
             await spot_readings.note(db, decision)
         noted = await db.scalars(
             select(AuditEntry.action).where(AuditEntry.action == "spot_feed.do_without")
         )
         assert len(list(noted)) == 1
+        assert (await read_matters(db, organization, evening)).count == 0, "done without"
+        next_day = evening + 6 * HOUR
+        assert (await read_matters(db, organization, next_day)).count == 0, "it is the same day"
+        (missed,) = (await read_matters(db, organization, evening + timedelta(days=2))).missing
+        assert missed.day == date(2026, 11, 24), "nobody spoke of that one"
         feed.retired_at = evening
         assert (await spot_readings.take(db, feed.id, None, evening)).retired

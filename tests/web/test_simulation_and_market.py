@@ -167,6 +167,35 @@ async def test_a_feed_is_added_shown_with_its_problem_and_retired(
     ]
 
 
+async def test_attention_lists_a_file_without_prices_until_they_are_there(
+    sign_in: SignIn, db_sessions: Sessions, organization: UUID
+) -> None:
+    await feed(db_sessions, organization)
+    browser = await sign_in("finance")
+    before = await browser.page("/attention")
+    await browser.send(
+        "/tariffs/market", key="FR", currency="EUR", source="file", time_zone="Europe/Paris"
+    )
+
+    page = await browser.page("/attention")
+
+    assert "Prices missing" not in before.text, "clients write DE-LU"
+    prices = page.one("section", aria_labelledby="prices-title")
+    assert prices.links == ["/tariffs/market?feed=FR"]
+    assert "tariffs use their fallback. Prices missing" in prices.text
+    now = datetime.now(UTC)
+    async with db_sessions.begin() as db:
+        row = await spot_prices.find_feed(db, organization, "FR", lock=True)
+        told = [
+            SpotInterval(
+                starts_at=now + n * HOUR, ends_at=now + (n + 1) * HOUR, price=Decimal("0.1")
+            )
+            for n in range(49)
+        ]
+        await spot_prices.write_prices(db, row, told)
+    assert "of FR" not in (await browser.page("/attention")).text
+
+
 async def test_neither_leads_to_another_organization(
     sign_in: SignIn, db_sessions: Sessions, network: Network, tariff: UUID
 ) -> None:

@@ -1,0 +1,81 @@
+"""Feeds that are read from a file and lack a day's prices, as their workflow judges it.
+
+What clients write by the API has no workflow, and nobody can do without a day of it.
+"""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from holdfast.domain.market_day import market_day
+from holdfast.services.scope import belongs, owned
+from holdfast.services.spot_prices import FEEDS_MAX, FILE, zone_of
+from holdfast.store.tables import AuditEntry, SpotFeed, SpotPriceRow
+
+DO_WITHOUT = "spot_feed.do_without"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MissingPrices:
+    """A feed, the market's local day that should have prices and has not, and what its file's
+    last reading met."""
+
+    key: str
+    day: date
+    problem: str | None
+
+
+async def read_missing(
+    db: AsyncSession, organization_id: UUID, now: datetime
+) -> tuple[MissingPrices, ...]:
+    """By key. A day that a person does without, in the Temporal UI, is not missing."""
+    last_end = (
+        select(SpotPriceRow.ends_at)
+        .where(belongs(SpotPriceRow, organization_id), SpotPriceRow.feed_id == SpotFeed.id)
+        .order_by(SpotPriceRow.starts_at.desc())  # they do not overlap: the last ends last
+        .limit(1)
+        .correlate(SpotFeed)
+        .scalar_subquery()
+    )
+    rows = await db.execute(
+        owned(SpotFeed, organization_id)
+        .where(SpotFeed.retired_at.is_(None), SpotFeed.source == FILE)
+        .add_columns(last_end)
+        .order_by(SpotFeed.key)
+        .limit(FEEDS_MAX)
+    )
+    found: list[tuple[SpotFeed, date]] = []
+    for feed, until_at in rows:
+        day = market_day(now, until_at, zone_of(feed)).missing
+        if day is not None:
+            found.append((feed, day))
+    if not found:
+        return ()
+    accepted = await _accepted(db, organization_id, found)
+    return tuple(
+        MissingPrices(key=feed.key, day=day, problem=feed.problem)
+        for feed, day in found
+        if (_subject(feed), day.isoformat()) not in accepted
+    )
+
+
+async def _accepted(
+    db: AsyncSession, organization_id: UUID, found: list[tuple[SpotFeed, date]]
+) -> set[tuple[str, str]]:
+    day = AuditEntry.details["missing"].astext
+    rows = await db.execute(
+        select(AuditEntry.subject, day).where(
+            belongs(AuditEntry, organization_id),
+            AuditEntry.subject.in_([_subject(feed) for feed, _ in found]),
+            AuditEntry.action == DO_WITHOUT,
+            day.in_({each.isoformat() for _, each in found}),
+        )
+    )
+    return {(subject, missing) for subject, missing in rows}
+
+
+def _subject(feed: SpotFeed) -> str:
+    return f"spot_feed:{feed.id}"
