@@ -144,6 +144,14 @@ async def _in_several_currencies(
     return len({*of_sites, *(tariff.currency for tariff in tariffs.values())}) > 1
 
 
+async def priced_now(
+    db: AsyncSession, organization_id: UUID, tariffs: Mapping[UUID, Tariff], now: datetime
+) -> frozenset[UUID]:
+    """Those of these tariffs, by id, that have a version in force and are not retired."""
+    (_, priced), *_ = await _priced(db, organization_id, tariffs, now)
+    return priced
+
+
 async def _priced(
     db: AsyncSession, organization_id: UUID, tariffs: Mapping[UUID, Tariff], now: datetime
 ) -> Sequence[tuple[datetime, frozenset[UUID]]]:

@@ -43,11 +43,13 @@ class GapKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gap:
-    """`from_at` None: now. `tariff` and `audience`: whose currency is another than the site's."""
+    """`from_at` None: now. `tariff` and `audience`: whose currency is another than the site's.
+    `idle`: a tariff that is assigned there, but prices nothing at that time."""
 
     kind: GapKind
     from_at: datetime | None = None
     tariff: Tariff | None = None
+    idle: Tariff | None = None
     audience: Audience | None = None
 
 
@@ -206,10 +208,12 @@ def _lacks(prices: AssignedPrices, here: Sequence[Assigned]) -> Iterator[Gap]:
             continue
         from_at = None if number == 0 else at
         if not any(tariff_id in priced for tariff_id in ad_hoc):
-            yield Gap(kind=GapKind.NO_PRICE, from_at=from_at)
+            idle = next((prices.tariffs[each] for each in (*for_all, *ad_hoc)), None)
+            yield Gap(kind=GapKind.NO_PRICE, from_at=from_at, idle=idle)
             return
         if not only_ad_hoc:
-            yield Gap(kind=GapKind.ONLY_AD_HOC, from_at=from_at)
+            idle = next((prices.tariffs[each] for each in for_all), None)
+            yield Gap(kind=GapKind.ONLY_AD_HOC, from_at=from_at, idle=idle)
             only_ad_hoc = True
 
 

@@ -98,6 +98,8 @@ async def test_the_page_says_what_is_missing_and_a_tariff_is_assigned_there(
         "A user group pays in EUR; the site is in SEK.",
     ):
         assert text in lines["MAL-1"], text
+    assert "Kronor is assigned here, but has no version in force then." in lines["MAL-1"]
+    assert "is assigned here" not in lines["LOOSE-1"]
     assert "All: 2 of 24 EVSEs" in page.text
     filtered = await finance.page("/tariffs/gaps?kind=other_currency")
     assert "LOOSE-1" not in filtered.one("section", aria_label="Places found").text
@@ -133,6 +135,42 @@ async def test_the_page_says_what_is_missing_and_a_tariff_is_assigned_there(
     async with db_sessions() as db:
         entries = list(await db.scalars(select(t.AuditEntry.details)))
     assert {"tariff": euro} in entries
+
+
+async def test_a_tariff_that_is_assigned_without_a_version_in_force_is_named_and_marked(
+    sign_in: SignIn, gaps: Network, db_sessions: Sessions
+) -> None:
+    finance = await sign_in("finance")
+    async with db_sessions.begin() as db:
+        of: dict[str, Any] = {"organization_id": gaps.organization_id}
+        now = datetime.now(UTC)
+        station = await db.scalar(select(t.Station.id).where(t.Station.identity == "LOOSE-1"))
+        later = await add(db, t.Tariff, **of, name="Next year", currency="EUR")
+        await add(
+            db,
+            t.TariffVersion,
+            **of,
+            tariff_id=later,
+            number=1,
+            valid_from=now + timedelta(days=90),
+            body={"id": "l", "currency": "EUR", "elements": []},
+        )
+        await add(db, t.TariffAssignment, **of, tariff_id=later, created_at=now, station_id=station)
+
+    page = await finance.page("/tariffs/gaps")
+
+    (line,) = [row.text for row in page.all("tr") if "LOOSE-1" in row.text]
+    assert "Next year is assigned here, but has no version in force." in line
+    choices = [item.text for item in page.one("select", id="tariff").all("option")]
+    assert choices == [
+        "Everyday (EUR)",
+        "Kronor (SEK)",
+        "Next year (EUR): no version in force",
+    ]
+    async with db_sessions.begin() as db:
+        (await db.get_one(t.Tariff, later)).retired_at = datetime.now(UTC)
+    page = await finance.page("/tariffs/gaps")
+    assert "Next year is assigned here, but retired." in page.text
 
 
 async def test_an_organization_that_is_free_on_purpose_or_all_priced_reads_one_sentence(

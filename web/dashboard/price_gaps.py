@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy import exists
 from starlette.responses import Response
 
+from holdfast.services.assigned_prices import priced_now
 from holdfast.services.price_gaps import Cover, Gap, GapKind, GapPlace, list_gaps, read_cover
 from holdfast.services.refusal import Invalid
 from holdfast.services.scope import owned
@@ -48,11 +49,13 @@ WHOM = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GapText:
-    """A gap for people. `means` says what follows from it."""
+    """A gap for people. `means` says what follows from it, `why` what the tariff lacks that is
+    assigned there."""
 
     gap: Gap
     badge: Badge
     means: str
+    why: str
     whom: str | None
 
 
@@ -163,23 +166,41 @@ def _text(gap: Gap, place: GapPlace) -> GapText:
         gap=gap,
         badge=BADGES[(gap.kind, gap.from_at is not None)],
         means=means[:1].upper() + means[1:],
+        why="" if gap.idle is None else _why(gap, gap.idle),
         whom=whom,
     )
 
 
+def _why(gap: Gap, idle: Tariff) -> str:
+    """The list is read now: who retires a tariff does so at once."""
+    if idle.retired_at is not None:
+        return "is assigned here, but retired."
+    then = "" if gap.from_at is None else " then"
+    return f"is assigned here, but has no version in force{then}."
+
+
 async def _tariffs(visit: Visit) -> tuple[tuple[str, str], ...]:
-    """Those that can price something."""
-    rows = await visit.db.execute(
-        owned(Tariff, visit.viewer.organization_id)
+    """Those that have a version; marked where none is in force now."""
+    organization_id = visit.viewer.organization_id
+    found = await visit.db.scalars(
+        owned(Tariff, organization_id)
         .where(
             Tariff.retired_at.is_(None),
             exists().where(TariffVersion.tariff_id == Tariff.id),
         )
-        .with_only_columns(Tariff.id, Tariff.name, Tariff.currency)
         .order_by(Tariff.name, Tariff.id)
         .limit(CHOICES_MAX)
     )
-    return tuple((str(id_), f"{name} ({currency})") for id_, name, currency in rows)
+    tariffs = {tariff.id: tariff for tariff in found}
+    priced = await priced_now(visit.db, organization_id, tariffs, visit.desk.pages.now())
+    return tuple(
+        (
+            str(tariff.id),
+            f"{tariff.name} ({tariff.currency})"
+            + ("" if tariff.id in priced else ": no version in force"),
+        )
+        for tariff in tariffs.values()
+    )
 
 
 async def _sites(visit: Visit) -> tuple[tuple[str, str], ...]:
