@@ -65,6 +65,14 @@ DESCRIPTIVE = (
     "energy_mix",
     "last_updated",
 )
+# What is shown to who wrote something else; a test reads each of them.
+LIMIT_EXAMPLE = '{"excl_vat": "10", "incl_vat": "11.9"}'
+SPOT_EXAMPLE = '{"feed": "DE-LU", "fallback": "0.1"}'
+COMPONENT_EXAMPLE = '{"type": "ENERGY", "price": "0.39"}'
+ELEMENT_EXAMPLE = f'{{"price_components": [{COMPONENT_EXAMPLE}]}}'
+RESTRICTIONS_EXAMPLE = '{"start_time": "07:30", "end_time": "22:00"}'
+ALLOWANCE_EXAMPLE = '{"type": "ENERGY", "quantity": "10", "per": "session"}'
+
 _PERCENTAGE = 'use a percentage such as "19"'
 _QUANTITIES = ("min_kwh", "max_kwh", "min_current", "max_current", "min_power", "max_power")
 RESTRICTIONS = (
@@ -124,7 +132,7 @@ def tariff_from_json(value: object, *, elements_max: int = ELEMENTS_MAX) -> Tari
 
 
 def _allowance(value: object, path: str) -> Allowance:
-    data = _object(value, path, ("type", "quantity", "per"))
+    data = _object(value, path, ("type", "quantity", "per"), ALLOWANCE_EXAMPLE)
     return _located(
         path,
         lambda: Allowance(
@@ -136,7 +144,7 @@ def _allowance(value: object, path: str) -> Allowance:
 
 
 def _element(value: object, path: str) -> TariffElement:
-    data = _object(value, path, ("price_components", "restrictions"))
+    data = _object(value, path, ("price_components", "restrictions"), ELEMENT_EXAMPLE)
     components_path = f"{path}.price_components"
     restrictions = data.get("restrictions")
     return _located(
@@ -154,7 +162,7 @@ def _element(value: object, path: str) -> TariffElement:
 
 
 def _component(value: object, path: str) -> PriceComponent:
-    data = _object(value, path, ("type", "price", "vat", "step_size", "spot"))
+    data = _object(value, path, ("type", "price", "vat", "step_size", "spot"), COMPONENT_EXAMPLE)
     vat, spot = data.get("vat"), data.get("spot")
     return _located(
         path,
@@ -169,7 +177,7 @@ def _component(value: object, path: str) -> PriceComponent:
 
 
 def _spot(value: object, path: str) -> SpotPrice:
-    data = _object(value, path, ("feed", "fallback", "factor", "floor", "ceiling"))
+    data = _object(value, path, ("feed", "fallback", "factor", "floor", "ceiling"), SPOT_EXAMPLE)
     ceiling = data.get("ceiling")
     return _located(
         path,
@@ -184,7 +192,7 @@ def _spot(value: object, path: str) -> SpotPrice:
 
 
 def _restrictions(value: object, path: str) -> Restrictions:
-    data = _object(value, path, RESTRICTIONS)
+    data = _object(value, path, RESTRICTIONS, RESTRICTIONS_EXAMPLE)
 
     def read(field: str, parse: Callable[[object, str], Value]) -> Value | None:
         raw = data.get(field)
@@ -220,7 +228,9 @@ def _restrictions(value: object, path: str) -> Restrictions:
 def _limit(value: object, path: str) -> PriceLimit | None:
     if value is None:
         return None
-    data = _object(value, path, ("excl_vat", "incl_vat", "before_taxes", "after_taxes"))
+    data = _object(
+        value, path, ("excl_vat", "incl_vat", "before_taxes", "after_taxes"), LIMIT_EXAMPLE
+    )
 
     def read(*names: str) -> Decimal | None:
         """2.2.1 and 2.3.0 name the same two amounts differently."""
@@ -247,9 +257,12 @@ def _located(path: str, build: Callable[[], Value]) -> Value:
         raise TariffInvalid(f"{path}.{error.field}", error.value, error.expected) from None
 
 
-def _object(value: object, path: str, known: tuple[str, ...]) -> Mapping[str, object]:
+def _object(
+    value: object, path: str, known: tuple[str, ...], example: str | None = None
+) -> Mapping[str, object]:
     if not isinstance(value, Mapping):
-        raise TariffInvalid(path, value, "use a JSON object")
+        expected = "use a JSON object" if example is None else f"use an object such as {example}"
+        raise TariffInvalid(path, value, expected)
     for name in value:
         if name not in known:
             place = str(name) if path == "tariff" else f"{path}.{name}"

@@ -137,6 +137,36 @@ def test_what_is_no_object_is_no_tariff(value: object) -> None:
         tariff_from_json(value)
 
 
+@pytest.mark.parametrize("wrong", ["10", 10, [], True])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "daily_cap",
+        "min_price",
+        "max_price",
+        "allowances/0",
+        "elements/0",
+        "elements/0/restrictions",
+        "elements/0/price_components/0",
+        "elements/0/price_components/0/spot",
+    ],
+)
+def test_what_should_be_an_object_is_refused_with_one_that_would_do(
+    path: str, wrong: object
+) -> None:
+    def with_it(value: object) -> dict[str, Any]:
+        whole = path == "allowances/0"  # the good tariff has none
+        return changed("allowances", [value]) if whole else changed(path, value)
+
+    with pytest.raises(TariffInvalid) as refusal:
+        tariff_from_json(with_it(wrong))
+
+    expected, example = refusal.value.expected.split(" such as ")
+    assert expected == "use an object"
+    assert refusal.value.field == path.replace("/0", "[0]").replace("/", ".")
+    assert tariff_from_json(with_it(json.loads(example)))
+
+
 @pytest.mark.parametrize(("written", "read"), [(0.1, "0.1"), (0.29, "0.29"), (1e-06, "0.000001")])
 def test_a_float_is_read_as_it_was_written(written: float, read: str) -> None:
     data = changed("elements/0/price_components/0/price", written)
