@@ -109,8 +109,13 @@ async def charge_and_decide(
     assert started.is_success, started.text
     ad_hoc = started.json()["session"]
     await decide(api, ad_hoc, "waive")
-    await decide(api, ad_hoc, "force-end")
-    await eventually(lambda: closed(api, [ad_hoc]), within_s=60, what="the waived one is closed")
+
+    async def ended() -> bool:
+        # Refused while the station has not said that it started: then it is said again.
+        await decide(api, ad_hoc, "force-end")
+        return await closed(api, [ad_hoc])
+
+    await eventually(ended, within_s=120, what="the waived one is closed", every_s=2)
     listed = await api.get("/sessions", params={"token": known})
     assert listed.is_success, listed.text
     await asyncio.sleep(3)

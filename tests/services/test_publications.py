@@ -27,14 +27,7 @@ from holdfast.store.tables import (
     TariffVersion,
     TariffVersionEnd,
 )
-from tests.services.town import LATER, NOON, Town, per_kwh
-
-SPOT = {
-    "type": "ENERGY",
-    "price": "0.10",
-    "step_size": 1,
-    "spot": {"feed": "DE-LU", "fallback": "0.20"},
-}
+from tests.services.town import LATER, NOON, SPOT, Town, per_kwh
 
 
 async def test_a_station_shows_the_old_price_until_it_says_that_it_shows_the_new_one(

@@ -26,6 +26,12 @@ from tests.activities.rows import Network, network
 
 NOON = datetime(2026, 3, 4, 12, tzinfo=UTC)
 LATER = NOON + timedelta(hours=1)
+SPOT = {
+    "type": "ENERGY",
+    "price": "0.10",
+    "step_size": 1,
+    "spot": {"feed": "DE-LU", "fallback": "0.20"},
+}
 
 
 def per_kwh(price: str) -> dict[str, Any]:

@@ -18,9 +18,9 @@ from holdfast.store.tables import (
     Station,
     StationConnection,
 )
-from tests.services.test_publications import NOON, SPOT, Town, per_kwh
 from tests.services.test_spot_prices import feed_of
 from tests.services.test_spot_prices import interval as interval_of
+from tests.services.town import NOON, SPOT, Town, per_kwh
 from workers.price_looks import PriceLooks
 
 DISPLAY = ("DisplayMessageCtrlr", "Enabled", "true")
