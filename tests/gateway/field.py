@@ -18,6 +18,7 @@ import orjson
 from pydantic import SecretStr
 from sqlalchemy import insert
 from websockets.asyncio.client import connect
+from websockets.protocol import State
 
 from gateway.app import GatewayApp
 from holdfast.settings import Settings
@@ -173,7 +174,8 @@ class Field:
         headers: dict[str, str] | None = None,
         compression: str | None = None,
     ) -> AsyncIterator[Wire]:
-        """A socket of a new station, or of one that is there."""
+        """A socket of a new station, or of one that is there; once the gateway knows it by its
+        generation, which comes after the handshake."""
         identity = identity or await self.make()
         socket = await connect(
             f"ws://127.0.0.1:{self.app.port}{path or f'/ocpp/{identity}'}",
@@ -184,9 +186,15 @@ class Field:
         wire = Wire(socket)
         wire.identity, wire.database = identity, self.database
         try:
+            async with asyncio.timeout(60):
+                while socket.state is State.OPEN and not self._is_known(identity):  # noqa: ASYNC110
+                    await asyncio.sleep(0.005)
             yield wire
         finally:
             await wire.close()
+
+    def _is_known(self, identity: str) -> bool:
+        return any(one.peer.identity == identity for one in self.app.registry)
 
     def connection(self, identity: str) -> Any:
         """The gateway's side of a station's socket."""
