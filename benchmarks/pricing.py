@@ -321,9 +321,9 @@ def main() -> None:
                 ratio=mine.per_cpu_s / peer.per_cpu_s,
                 target=f"{TARGET_PER_S:,} /s",
                 met=mine.per_cpu_s >= TARGET_PER_S,
-                bound="Python on one core: pricing takes half, most of it the walk along the"
-                " periods; writing the breakdown the other. The peer finds an element for each of"
-                " 9,000 seconds.",
+                bound="Python on one core: pricing takes less than half, most of it the walk along"
+                " the periods; writing the breakdown the rest. The peer finds an element for each"
+                " of 9,000 seconds.",
             )
         ],
         title="pricing",
