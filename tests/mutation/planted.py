@@ -188,13 +188,13 @@ PLANTED = (
     Planted(
         "tax comes on top of prices that include it",
         "rate",
-        "None if vat is None else stated / (1 + tax), stated\n",
+        "None if vat is None and stated else stated / (1 + tax), stated\n",
         "stated, stated * (1 + tax)\n",
     ),
     Planted(
         "an unknown net amount is invented",
         "rate",
-        "net, gross = None if vat is None else stated / (1 + tax), stated",
+        "net, gross = None if vat is None and stated else stated / (1 + tax), stated",
         "net, gross = stated / (1 + tax), stated",
     ),
     Planted(

@@ -135,7 +135,8 @@ def _tax_findings(sums: Sequence[RateSum]) -> list[Finding]:
         TaxIncluded.YES: "a price includes tax at a rate that is not stated: what it is before tax"
         " is not known",
     }
-    forms = {one.rate.form for one in sums if one.quantity and one.rate.vat is None}
+    charged = [one.rate for one in sums if one.quantity and one.rate.price]
+    forms = {rate.form for rate in charged if rate.vat is None}
     return [
         Finding(code="tax_unknown", detail=detail) for form, detail in said.items() if form in forms
     ]

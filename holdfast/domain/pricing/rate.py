@@ -133,7 +133,8 @@ def _rate(
     vat = None if form is TaxIncluded.NOT_APPLICABLE else component.vat
     tax = _NOTHING if vat is None else Fraction(vat) / 100
     if form is TaxIncluded.YES:
-        net, gross = None if vat is None else stated / (1 + tax), stated
+        # Nothing has no tax in it, whatever its rate.
+        net, gross = None if vat is None and stated else stated / (1 + tax), stated
     else:
         net, gross = stated, stated * (1 + tax)
     per_step = _MWH_PER_WH if component.type is DimensionType.ENERGY else 1

@@ -130,6 +130,16 @@ def test_one_unknown_net_amount_makes_the_net_total_unknown() -> None:
     assert priced(some, period("1")).total(DimensionType.FLAT).excl is None
 
 
+def test_nothing_has_no_tax_in_it_also_at_an_unknown_rate() -> None:
+    some = tariff(element(energy("0"), flat("1.20", "20")), tax_included=TaxIncluded.YES)
+
+    result = priced(some, period("1"))
+
+    assert sides(result) == (1, Fraction("1.2"))
+    assert result.total(DimensionType.ENERGY).excl == 0
+    assert "tax_unknown" not in {finding.code for finding in result.findings}
+
+
 def test_without_any_tax_the_stated_rate_is_shown_and_not_applied() -> None:
     exempt = tariff(element(energy("1", "19")), tax_included=TaxIncluded.NOT_APPLICABLE)
 
