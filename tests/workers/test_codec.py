@@ -18,7 +18,7 @@ from holdfast.settings import Settings
 from holdfast.store.database import Sessions
 from tests.activities.rows import Network, account, session, settlement_of
 from tests.workers.conftest import serving
-from tests.workers.test_workers import all_sent, closed, tell_end, tell_start, until
+from tests.workers.test_workers import all_sent, tell_end, tell_start, until
 
 pytestmark = pytest.mark.usefixtures("nothing_left_running")
 
@@ -71,18 +71,19 @@ async def test_what_a_session_says_is_encoded_in_temporal_and_understood_by_ever
     async with serving(worker_settings, Turned()):
         await tell_start(db_sessions, made, session_id)
         await tell_end(db_sessions, made, session_id)
-        await until(closed(db_sessions, session_id), "the session is closed")
         await until(lambda: all_sent(db_sessions), "the outbox is empty")
+        knowing = await connect(worker_settings, codec=Turned())
+        result = await knowing.get_workflow_handle(
+            session_workflow_id(session_id), result_type=SessionResult
+        ).result()
 
+    assert result.outcome == "invoiced"
     settlement = await settlement_of(db_sessions, session_id)
     assert settlement is not None
     assert settlement.outcome == "invoiced"
     kept = await history(temporal, session_id)
     assert len(kept) > 5
     assert all(data.count(turned(b"json/plain")) == 1 for data in kept)
-    knowing = await connect(worker_settings, codec=Turned())
-    handle = knowing.get_workflow_handle(session_workflow_id(session_id), result_type=SessionResult)
-    assert (await handle.result()).outcome == "invoiced"
 
 
 async def test_what_rebuild_starts_is_encoded_too(

@@ -158,8 +158,8 @@ async def test_a_history_of_an_ordinary_session_is_short(
                 await notify(db, ["outbox"])
         await asyncio.sleep(0.5)
         await tell_end(db_sessions, made, session_id)
-        await until(closed(db_sessions, session_id), "the session is closed")
         handle = temporal.get_workflow_handle(session_workflow_id(session_id))
+        await handle.result()
         history = await handle.fetch_history()
         description = await handle.describe()
 
