@@ -1,6 +1,7 @@
-"""Feeds that are read from a file and lack a day's prices, as their workflow judges it.
+"""Feeds that lack a day's prices, as the workflow of those judges it that are read from a file.
 
-What clients write by the API has no workflow, and nobody can do without a day of it.
+What clients write by the API has no workflow that could say so, and no decision to do without a
+day: it is missing until somebody writes it, or retires the feed.
 """
 
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from holdfast.domain.market_day import market_day
 from holdfast.services.scope import belongs, owned
-from holdfast.services.spot_prices import FEEDS_MAX, FILE, zone_of
+from holdfast.services.spot_prices import API, FEEDS_MAX, zone_of
 from holdfast.store.tables import AuditEntry, SpotFeed, SpotPriceRow
 
 DO_WITHOUT = "spot_feed.do_without"
@@ -21,9 +22,10 @@ DO_WITHOUT = "spot_feed.do_without"
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MissingPrices:
     """A feed, the market's local day that should have prices and has not, and what its file's
-    last reading met."""
+    last reading met. `by_api`: clients write it."""
 
     key: str
+    by_api: bool
     day: date
     problem: str | None
 
@@ -42,7 +44,7 @@ async def read_missing(
     )
     rows = await db.execute(
         owned(SpotFeed, organization_id)
-        .where(SpotFeed.retired_at.is_(None), SpotFeed.source == FILE)
+        .where(SpotFeed.retired_at.is_(None))
         .add_columns(last_end)
         .order_by(SpotFeed.key)
         .limit(FEEDS_MAX)
@@ -56,7 +58,7 @@ async def read_missing(
         return ()
     accepted = await _accepted(db, organization_id, found)
     return tuple(
-        MissingPrices(key=feed.key, day=day, problem=feed.problem)
+        MissingPrices(key=feed.key, by_api=feed.source == API, day=day, problem=feed.problem)
         for feed, day in found
         if (_subject(feed), day.isoformat()) not in accepted
     )

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -20,6 +20,11 @@ from holdfast.services.slices import Slice, SliceAsked, take
 from holdfast.services.tariff_bodies import checked
 from holdfast.services.version_spans import NEWEST_FIRST, VERSIONS_MAX, covers, spans_of
 from holdfast.store.tables import Organization, Tariff, TariffVersion, TariffVersionEnd
+
+SAME_MOMENT = timedelta(seconds=10)
+"""Two people approve at once: one waits for the other, and the clocks of two machines differ."""
+
+SOON_AFTER = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +105,8 @@ async def make_version(
 ) -> Published:
     """The immutable row, and the start of its publication, which is audited.
 
-    The tariff is locked. Versions follow each other in time.
+    The tariff is locked. Versions follow each other in time: of two that are to hold from now on,
+    the one that was approved last does.
 
     Raises TariffInvalid, Invalid (what lint blocks, or a time before another version's), TooMany.
     """
@@ -108,6 +114,8 @@ async def make_version(
     if len(spans) >= VERSIONS_MAX:
         raise TooMany(f"a tariff has at most {VERSIONS_MAX} versions: make a new tariff")
     last = max((span for span in spans if not span.never), key=_since, default=None)
+    if last is not None and valid_from == now and last.valid_from - now < SAME_MOMENT:
+        valid_from = max(now, last.valid_from + SOON_AFTER)
     if last is not None and valid_from <= last.valid_from:
         raise Invalid(
             "valid_from",

@@ -2,12 +2,16 @@
 
 import asyncio
 from contextlib import AsyncExitStack
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import httpx
 import pytest
 
+from holdfast.services.refusal import Invalid
+from holdfast.services.tariff_versions import locked_tariff, make_version
+from holdfast.store.database import Sessions
 from tests.api.conftest import Clients
 
 DRAFTS = "/api/v1/tariff-drafts"
@@ -117,6 +121,50 @@ async def test_two_approvals_at_once_make_one_version(
     assert sorted(one.status_code for one in answers) == [200, 409, 409, 409]
     path = f"/api/v1/tariffs/{submitted['tariff']}/versions"
     assert len((await ada.get(path)).json()["items"]) == 1
+
+
+async def test_of_two_drafts_approved_at_once_the_last_one_holds_and_none_is_sent_again(
+    clients: Clients, organization: UUID, people: list[httpx.AsyncClient]
+) -> None:
+    ada, ben, _ = people
+    one = await draft(ada)
+    drafts = [one, *[await draft(ada, tariff=one["tariff"]) for _ in range(3)]]
+    submitted = [(await act(ada, "submit", each)).json() for each in drafts]
+    async with clients.as_role(organization, "finance") as dot:
+        answers = await asyncio.gather(
+            *(
+                act(who, "approve", each)
+                for who, each in zip((ben, dot) * 2, submitted, strict=True)
+            )
+        )
+
+    assert [answer.status_code for answer in answers] == [200] * 4
+    path = f"/api/v1/tariffs/{one['tariff']}/versions"
+    versions = (await ada.get(path)).json()["items"]
+    assert [each["number"] for each in versions] == [1, 2, 3, 4]
+    since = [datetime.fromisoformat(each["valid_from"]) for each in versions]
+    assert since == sorted(set(since))
+    assert [each["state"] for each in versions] == ["retired"] * 3 + ["in_force"]
+
+
+async def test_of_versions_for_now_the_later_one_begins_behind_one_of_a_clock_ahead(
+    db_sessions: Sessions, organization: UUID, people: list[httpx.AsyncClient]
+) -> None:
+    tariff_id = UUID(await tariff(people[0]))
+    now = datetime.now(UTC)
+    valid_from = [now + timedelta(seconds=3), now, now - timedelta(seconds=1), now]
+    begun: list[timedelta | str] = []
+    for at, clock in zip(valid_from, [now, now, now, now - timedelta(minutes=1)], strict=True):
+        async with db_sessions.begin() as db:
+            row = await locked_tariff(db, organization, tariff_id)
+            try:
+                made = await make_version(db, row, ENERGY, valid_from=at, actor="key:1", now=clock)
+                begun.append(made.version.valid_from - now)
+            except Invalid as error:
+                begun.append(error.field)
+
+    assert begun[:2] == [timedelta(seconds=3), timedelta(seconds=3, microseconds=1)]
+    assert begun[2:] == ["valid_from"] * 2, "a time that somebody chose is never another one"
 
 
 async def test_what_is_wrong_may_be_written_but_not_submitted(

@@ -167,7 +167,7 @@ async def test_a_feed_is_added_shown_with_its_problem_and_retired(
     ]
 
 
-async def test_attention_lists_a_file_without_prices_until_they_are_there(
+async def test_attention_lists_a_feed_without_prices_until_they_are_there(
     sign_in: SignIn, db_sessions: Sessions, organization: UUID
 ) -> None:
     await feed(db_sessions, organization)
@@ -178,8 +178,19 @@ async def test_attention_lists_a_file_without_prices_until_they_are_there(
     )
 
     page = await browser.page("/attention")
+    async with db_sessions.begin() as db:
+        await spot_prices.create_feed(
+            db,
+            organization,
+            NewFeed(key="AT", name="", currency="EUR", source="api", time_zone="Europe/Vienna"),
+            actor="key:1",
+        )
+    by_clients = (await browser.page("/attention")).one("section", aria_labelledby="prices-title")
+    await browser.send("/tariffs/market/AT/retire")
 
-    assert "Prices missing" not in before.text, "clients write DE-LU"
+    assert by_clients.links == ["/tariffs/market?feed=AT", "/tariffs/market?feed=FR"]
+    assert by_clients.text.count("A client of yours writes them, and has not") == 1
+    assert "Prices missing" not in before.text, "clients wrote DE-LU"
     prices = page.one("section", aria_labelledby="prices-title")
     assert prices.links == ["/tariffs/market?feed=FR"]
     assert "tariffs use their fallback. Prices missing" in prices.text
