@@ -19,6 +19,7 @@ from holdfast.services.payment_reads import get_payment
 from holdfast.services.payment_steps import latest_operation
 from holdfast.services.refusal import Conflict, Invalid
 from holdfast.services.scope import find, owned
+from holdfast.services.tariff_currency import check_hold
 from holdfast.services.tokens import find_token
 from holdfast.settings import Settings
 from holdfast.store.tables import (
@@ -92,7 +93,8 @@ async def place_start(
 
     The order is dropped with the session at the latest: a car that starts later has no session.
     `relay_at`: see `place_order`.
-    Raises NotFound (payment), Invalid, Conflict (token not accepted, payment not held, EVSE taken).
+    Raises NotFound (payment), Invalid, Conflict (token not accepted, payment not held or in another
+    currency than the price, EVSE taken).
     """
     asked.limits.check(settings)
     start_timeout_s = settings.session_start_timeout_s
@@ -102,6 +104,8 @@ async def place_start(
     if token is None and payment is None:
         raise Invalid("token", None, "name a token, or a payment that is held")
     session = _authorised(station, asked, token, payment)
+    if payment is not None:
+        await check_hold(db, session, payment, now)
     db.add(session)
     await db.flush()
     await db.refresh(session)

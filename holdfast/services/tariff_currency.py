@@ -3,11 +3,14 @@
 A tariff cannot be assigned to a site, a station or an EVSE of another currency. One for the whole
 organization can be: a contract may well be in the driver's currency. A station may also move to
 another site. What applies then is priced, billed and settled in the tariff's currency; a hold in
-another one cannot be captured for it (`settlement`: uncollectible, review `currency_differs`).
+another one cannot be captured for it. So no session starts on such a hold (`check_hold`); one whose
+tariff turns out so only when it begins has nothing to spend (`tripwires`) and is stopped at once,
+and what it cost by then is for a person (`settlement`: uncollectible, review `currency_differs`).
 So whoever assigns it is told which sites are meant, and the first session that begins there under
 it opens a review task; once per assignment, as nobody wants to be asked of every session.
 """
 
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import func, select
@@ -16,9 +19,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
 from holdfast.domain.finding import Finding, Severity
+from holdfast.services.refusal import Conflict
 from holdfast.services.scope import belongs, owned
-from holdfast.services.tariff_choice import Choice, Place, place_of
-from holdfast.store.tables import ReviewTask, Session, Site, Tariff, TariffAssignment
+from holdfast.services.tariff_choice import Choice, Place, choose, driver_of, place_of
+from holdfast.store.tables import Payment, ReviewTask, Session, Site, Tariff, TariffAssignment
 
 OTHER_CURRENCY = "other_currency"
 SITES_NAMED_MAX = 5
@@ -103,3 +107,32 @@ async def note_at_start(db: AsyncSession, session: Session, choice: Choice) -> d
             .on_conflict_do_nothing()
         )
     return currencies
+
+
+async def check_hold(db: AsyncSession, session: Session, payment: Payment, now: datetime) -> None:
+    """Of a session that is about to be ordered: what is held could pay for it.
+
+    Raises Conflict where the tariff that applies there now is in another currency: nothing of the
+    hold could be captured, and no amount of it is a limit to a cost in another.
+    """
+    driver = await driver_of(
+        db,
+        session.organization_id,
+        token_id=session.token_id,
+        account_id=session.account_id,
+        ad_hoc=True,
+    )
+    choice = await choose(
+        db,
+        organization_id=session.organization_id,
+        site_id=session.site_id,
+        station_id=session.station_id,
+        evse=session.evse,
+        driver=driver,
+        at=now,
+    )
+    if choice is not None and choice.tariff.currency != payment.currency:
+        raise Conflict(
+            f"the payment holds {payment.currency}, and EVSE {session.evse} is priced in "
+            f"{choice.tariff.currency}: hold an amount in {choice.tariff.currency}"
+        )

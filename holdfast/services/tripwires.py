@@ -101,27 +101,25 @@ def _least(asked: int | None, allowed: int) -> int:
 
 
 async def _cost_limit(db: AsyncSession, session: Session, currency: Currency) -> Money | None:
-    """The less of what was asked for at the start, in the tariff's currency, and of the hold."""
-    held = await _hold_limit(db, session)
+    """The less of what was asked for at the start and of the hold, in the tariff's currency."""
+    held = await _hold_limit(db, session, currency)
     if session.limit_cost_minor is None:
         return held
     asked = Money(session.limit_cost_minor, currency)
-    return asked if held is None else min(asked, held, key=_major)
+    return asked if held is None else min(asked, held, key=lambda money: money.amount_minor)
 
 
-def _major(money: Money) -> Fraction:
-    return Fraction(money.amount_minor, money.currency.minor_per_major)
-
-
-async def _hold_limit(db: AsyncSession, session: Session) -> Money | None:
-    """What is held, less the margin; nothing where the hold is gone; None without a hold."""
+async def _hold_limit(db: AsyncSession, session: Session, currency: Currency) -> Money | None:
+    """What is held, less the margin; nothing where the hold is gone or in another currency, of
+    which nothing could be captured (`tariff_currency`); None without a hold."""
     if session.payment_id is None:
         return None
     payment = await db.get(Payment, session.payment_id)
     if payment is None:
         return None
-    held = payment.held_minor if payment.state == "held" else 0
-    return Money(int(held * (1 - HOLD_MARGIN)), Currency.of(payment.currency))
+    spendable = payment.state == "held" and payment.currency == currency.code
+    held = payment.held_minor if spendable else 0
+    return Money(int(held * (1 - HOLD_MARGIN)), currency)
 
 
 async def plant(

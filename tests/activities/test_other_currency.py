@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sqlalchemy import select, update
 
-from holdfast.contracts.sessions import SessionOrder, SettleOrder
+from holdfast.contracts.sessions import CheckOrder, SessionOrder, SettleOrder
 from holdfast.services.charges import place_hold
 from holdfast.services.review_tasks import resolve_review_task
 from holdfast.store.database import Sessions
@@ -73,6 +73,41 @@ async def test_a_session_is_priced_in_the_tariffs_currency_and_a_person_is_asked
     assert settled is not None
     assert (settled.outcome, settled.reason) == ("uncollectible", "held in SEK, priced in EUR")
     assert await review_kinds(db_sessions, held) == ["currency_differs"]
+
+
+async def test_a_session_on_a_hold_in_another_currency_is_stopped_as_soon_as_it_began(
+    steps: Steps, db_sessions: Sessions, made: Network
+) -> None:
+    verdicts = {}
+    for currency in ("EUR", "SEK"):
+        async with db_sessions.begin() as db:
+            hold = await place_hold(
+                db, organization_id=made.organization_id, amount_minor=90_000, currency=currency
+            )
+            await db.execute(
+                update(Payment).where(Payment.id == hold.id).values(state="held", held_minor=90_000)
+            )
+        session_id = await session(
+            db_sessions,
+            made,
+            payment_id=hold.id,
+            ended_at=None,
+            energy_wh=100,
+            transaction_id=currency,
+            limit_cost_minor=50_000,
+        )
+        plan = await steps.sessions.begin_session(SessionOrder(session_id=session_id))
+        row = await row_of(db_sessions, session_id)
+        check = await steps.sessions.check_session(
+            CheckOrder(session_id=session_id, version=plan.tripwire_version, stopping=False)
+        )
+        verdicts[currency] = (
+            row.fired_version == plan.tripwire_version,
+            check.verdict,
+            check.reason,
+        )
+
+    assert verdicts == {"EUR": (False, "go_on", None), "SEK": (True, "stop", "cost")}
 
 
 async def test_nobody_is_asked_where_the_currencies_are_the_same(

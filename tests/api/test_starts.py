@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import httpx
 import pytest
@@ -177,6 +178,39 @@ async def test_a_held_payment_starts_one_session_for_a_driver_without_a_token(
     assert len(session["token"]) == 18
     read = (await client.get(f"/api/v1/payments/{payment['id']}")).json()
     assert read["session"] == session["id"]
+
+
+async def test_nothing_starts_on_a_hold_in_another_currency_than_the_price(
+    client: httpx.AsyncClient, station: str, db_sessions: Sessions
+) -> None:
+    price = {"elements": [{"price_components": [{"type": "ENERGY", "price": "0.50"}]}]}
+    await client.patch("/api/v1/organizations/current", json={"tariff_approval": "author"})
+    tariff = (
+        await client.post(
+            "/api/v1/tariffs", json={"name": "AC", "currency": "EUR", "version": price}
+        )
+    ).json()
+    await client.put("/api/v1/tariff-assignments", json={"tariff": tariff["id"]})
+    payments = {
+        currency: (await client.post("/api/v1/payments", json={"currency": currency})).json()["id"]
+        for currency in ("SEK", "EUR")
+    }
+    async with db_sessions.begin() as db:
+        await db.execute(update(Payment).values(state="held", held_minor=6000))
+
+    answers = {
+        currency: await client.post(
+            f"{station}/commands/start?wait=0", json={"evse": 1, "payment": payment}
+        )
+        for currency, payment in payments.items()
+    }
+
+    assert {name: one.status_code for name, one in answers.items()} == {"SEK": 409, "EUR": 202}
+    assert "hold an amount in EUR" in answers["SEK"].json()["detail"]
+    async with db_sessions() as db:
+        assert [row.payment_id for row in await db.scalars(select(Session))] == [
+            UUID(payments["EUR"])
+        ]
 
 
 async def test_the_relay_leaves_a_moment_to_the_direct_start_of_a_start_and_of_a_stop(
