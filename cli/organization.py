@@ -19,7 +19,7 @@ from holdfast.store.database import open_engine, open_sessions
 SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?")
 
 
-async def make(settings: Settings, slug: str, name: str) -> str:
+async def make(settings: Settings, slug: str, name: str, person: str | None = None) -> str:
     """Insert both in one transaction; returns the key, which is not stored in the clear."""
     key = new_key()
     engine = open_engine(settings.database_url, pool_size=1)
@@ -33,6 +33,7 @@ async def make(settings: Settings, slug: str, name: str) -> str:
                 name="first administrator",
                 role="administrator",
                 api_key=key,
+                person=(person or "").strip() or None,
             )
             await record(
                 db,
@@ -49,6 +50,9 @@ async def make(settings: Settings, slug: str, name: str) -> str:
 def create_organization(
     slug: Annotated[str, typer.Option(help="Short name in small letters, digits and dashes.")],
     name: Annotated[str, typer.Option(help="The name that people read.")],
+    person: Annotated[
+        str | None, typer.Option(help="Whose the first key is: nobody approves their own prices.")
+    ] = None,
     state_dir: Annotated[
         Path, typer.Option(help="Folder of the installation that `up` made.")
     ] = STATE_DIR,
@@ -60,7 +64,7 @@ def create_organization(
             "with a letter or digit at both ends."
         )
     try:
-        key = asyncio.run(make(known_settings(state_dir), slug, name))
+        key = asyncio.run(make(known_settings(state_dir), slug, name, person))
     except Refusal as refusal:
         raise CannotStart(f"Nothing was created: {refusal}.") from None
     typer.echo(key)

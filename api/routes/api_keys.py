@@ -1,10 +1,11 @@
 """API keys of one's organization."""
 
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Request
+from pydantic import Field
 
 from api.routes.fields import Input, Instant, Name, Output
 from holdfast.http.database import Db
@@ -27,6 +28,8 @@ class KeyShown(Output):
     name: str
     role: str
     hint: str
+    person: str | None
+    made_by: UUID | None
     created_at: datetime
     expires_at: datetime | None
     revoked_at: datetime | None
@@ -39,10 +42,17 @@ class KeyMade(KeyShown):
 
 
 class NewKey(Input):
-    """A role and perhaps an end."""
+    """A role, whose it is, and perhaps an end."""
 
     name: Name
     role: Role
+    person: Annotated[
+        Name | None,
+        Field(
+            description="Whose key it is, always written alike: nobody approves what they wrote, "
+            "with whichever of their keys. Without it the key counts as its maker's."
+        ),
+    ] = None
     expires_at: Instant | None = None
 
 
@@ -66,6 +76,8 @@ async def make_key(new: NewKey, request: Request, db: Db, administrator: Adminis
         role=new.role,
         api_key=key,
         expires_at=new.expires_at,
+        person=new.person,
+        made_by=administrator.key_id,
     )
     await audit.record(
         db,
@@ -73,7 +85,7 @@ async def make_key(new: NewKey, request: Request, db: Db, administrator: Adminis
         actor=administrator.actor,
         action="api_key.create",
         subject=f"api_key:{row.id}",
-        details={"name": new.name, "role": new.role},
+        details={"name": new.name, "role": new.role, "person": new.person},
     )
     return _made(row, key)
 

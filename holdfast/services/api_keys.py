@@ -70,8 +70,11 @@ async def register_key(
     role: str,
     api_key: str,
     expires_at: datetime | None = None,
+    person: str | None = None,
+    made_by: UUID | None = None,
 ) -> ApiKey:
-    """Store the hash of a key. Raises Invalid, TooMany."""
+    """Store the hash of a key. `person`: whose it is; `made_by`: the key that makes it, of the same
+    organization. Raises Invalid, TooMany."""
     if role not in ROLES:
         raise Invalid("role", role, f"use one of {', '.join(ROLES)}")
     count = await db.scalar(
@@ -90,6 +93,8 @@ async def register_key(
             key_hash=hash_key(secret_key, api_key),
             hint=api_key[-HINT_LENGTH:],
             expires_at=expires_at,
+            person=person,
+            made_by=made_by,
         )
         .returning(ApiKey)
     )

@@ -1,6 +1,7 @@
 """Tariff versions in the making: draft, review, approved by a second person.
 
-A person is an API key (actors as in the audit log, "key:<id>"). Every change raises `revision`, and
+A person is an API key (actors as in the audit log, "key:<id>"), with all keys that are known to be
+the same person's (`key_people`). Every change raises `revision`, and
 whoever changes, submits or decides names the revision that they saw, so nobody overwrites or
 approves what they have not read. Approved, a draft is an immutable version; its states from there
 (scheduled, in force, retired, withdrawn) are those of `domain.tariff.life`.
@@ -13,10 +14,11 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-from sqlalchemy import ColumnElement, and_, func, insert, select
+from sqlalchemy import ARRAY, ColumnElement, Text, and_, cast, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from holdfast.domain.finding import Finding
+from holdfast.services.key_people import same_person
 from holdfast.services.refusal import Conflict, Invalid, NotFound, TooMany
 from holdfast.services.scope import belongs, find, owned
 from holdfast.services.slices import Slice, SliceAsked, take
@@ -152,7 +154,25 @@ async def _waits_for(db: AsyncSession, organization_id: UUID, actor: str) -> Col
     in_review = TariffDraft.state == "review"
     if await approval_rule(db, organization_id) == "author":
         return in_review
-    return and_(in_review, ~TariffDraft.authors.contains([actor]))
+    mine = sorted(await same_person(db, organization_id, actor))
+    return and_(in_review, ~TariffDraft.authors.has_any(cast(mine, ARRAY(Text()))))
+
+
+async def why_not_approve(
+    db: AsyncSession, organization_id: UUID, draft: TariffDraft, actor: str
+) -> str | None:
+    """Why this person may not approve what is in the draft; None: they may."""
+    if await approval_rule(db, organization_id) == "author":
+        return None
+    if actor in draft.authors:
+        return "you wrote in this draft: somebody else has to approve it, with a key of their own"
+    if (await same_person(db, organization_id, actor)).isdisjoint(draft.authors):
+        return None
+    return (
+        "a key that wrote in this draft belongs to the same person as yours, or one of the two "
+        "names nobody and counts as its maker's: somebody else has to approve it, with a key "
+        "that names them"
+    )
 
 
 async def change_draft(
@@ -255,11 +275,9 @@ async def approve_draft(
     # The tariff first, as everybody who adds a version: two approvals stand in line here.
     tariff = await locked_tariff(db, organization_id, tariff_id)
     draft = await _locked(db, organization_id, draft_id, revision, "review")
-    if actor in draft.authors and await approval_rule(db, organization_id) != "author":
-        raise Conflict(
-            "you wrote in this draft: somebody else approves it, with a key of their own "
-            "(or the organization's tariff_approval is set to 'author')"
-        )
+    why_not = await why_not_approve(db, organization_id, draft, actor)
+    if why_not is not None:
+        raise Conflict(f"{why_not} (or the organization's tariff_approval is set to 'author')")
     starts_at = draft.valid_from if draft.valid_from and draft.valid_from > now else now
     made = await make_version(db, tariff, draft.body, valid_from=starts_at, actor=actor, now=now)
     draft.decided_by, draft.decided_at, draft.decision_note = actor, now, note

@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from holdfast.services.refusal import Invalid
+from holdfast.services.tariff_drafts import count_to_review
 from holdfast.services.tariff_versions import locked_tariff, make_version
 from holdfast.store.database import Sessions
 from tests.api.conftest import Clients
@@ -106,6 +107,47 @@ async def test_whoever_wrote_in_it_can_no_longer_approve_it(
     assert late.status_code == 409  # in review nothing changes under the reviewer's eyes
     assert (back["state"], back["decision_note"]) == ("draft", "too dear")
     assert own.status_code == 200, own.text
+
+
+async def test_two_keys_of_one_person_are_no_two_pairs_of_eyes(
+    clients: Clients, db_sessions: Sessions, organization: UUID, people: list[httpx.AsyncClient]
+) -> None:
+    made: dict[str, dict[str, Any]] = {}
+
+    async def key(name: str, maker: httpx.AsyncClient, **values: str) -> httpx.AsyncClient:
+        answer = await maker.post(
+            "/api/v1/api-keys", json={"name": name, "role": "administrator"} | values
+        )
+        made[name] = answer.json()
+        return await stack.enter_async_context(clients.with_key(made[name]["key"]))
+
+    ada = people[0]
+    async with AsyncExitStack() as stack:
+        nobodys = await key("nobody's", ada)
+        eve = await key("Eve", ada, person="Eve  Ng")
+        again = await key("Eve again", ada, person="eve ng")
+        from_eve = await key("from Eve", eve)
+        fay = await key("Fay", eve, person="Fay")
+        by_ada, by_eve = [(await act(who, "submit", await draft(who))).json() for who in (ada, eve)]
+        async with db_sessions() as db:
+            waiting = {
+                name: await count_to_review(db, organization, actor=f"key:{one['id']}")
+                for name, one in made.items()
+            }
+        refused = [
+            await act(nobodys, "approve", by_ada),
+            await act(again, "approve", by_eve),
+            await act(from_eve, "approve", by_eve),
+        ]
+        approved = [await act(eve, "approve", by_ada), await act(fay, "approve", by_eve)]
+
+    assert waiting == {"nobody's": 1, "Eve": 1, "Eve again": 1, "from Eve": 1, "Fay": 2}
+    assert [one.status_code for one in refused] == [409] * 3
+    assert "belongs to the same person" in refused[0].json()["detail"]
+    assert [one.status_code for one in approved] == [200, 200]
+    assert made["from Eve"]["made_by"] == made["Eve"]["id"]
+    log = (await ada.get("/api/v1/audit-log?action=api_key.create")).json()["items"]
+    assert {entry["details"]["person"] for entry in log} == {None, "Eve  Ng", "eve ng", "Fay"}
 
 
 async def test_two_approvals_at_once_make_one_version(

@@ -12,7 +12,8 @@ from holdfast.domain.tariff.version import TariffVersion as Version
 from holdfast.http.permissions import Permission
 from holdfast.services.estimates import Imagined, estimate
 from holdfast.services.scope import find
-from holdfast.services.tariff_versions import approval_rule, versions_at
+from holdfast.services.tariff_drafts import why_not_approve
+from holdfast.services.tariff_versions import versions_at
 from holdfast.store.tables import Tariff, TariffDraft, TariffVersion
 from web.dashboard.actors import key_names
 from web.dashboard.price import Price, explain_estimate
@@ -196,13 +197,11 @@ async def _why_not(visit: Visit, draft: TariffDraft) -> str | None:
         return "It is not in review."
     if not viewer.may(Permission.APPROVE_TARIFFS):
         return f"Your key's role ({viewer.role}) may not approve tariffs."
-    rule = await approval_rule(visit.db, viewer.organization_id)
-    if viewer.actor in draft.authors and rule != "author":
-        return (
-            "You wrote in this draft, so somebody else has to approve it, with a key of their own. "
-            "Two pairs of eyes see every price before a driver pays it."
-        )
-    return None
+    why_not = await why_not_approve(visit.db, viewer.organization_id, draft, viewer.actor)
+    if why_not is None:
+        return None
+    said = f"{why_not[0].upper()}{why_not[1:]}"
+    return f"{said}. Two pairs of eyes see every price before a driver pays it."
 
 
 async def _made(visit: Visit, draft: TariffDraft) -> int | None:

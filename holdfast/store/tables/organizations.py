@@ -32,7 +32,11 @@ class Organization(Table):
 
 
 class ApiKey(Table):
-    """A bearer key. Only its keyed hash is stored; `hint` is its last four characters."""
+    """A bearer key. Only its keyed hash is stored; `hint` is its last four characters.
+
+    `person`: whose it is, if that was said; `made_by`: the key that made it
+    (`services.key_people`).
+    """
 
     __tablename__ = "api_keys"
     __table_args__ = (
@@ -46,6 +50,8 @@ class ApiKey(Table):
     role: Mapped[str]
     key_hash: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
     hint: Mapped[str]
+    person: Mapped[str | None]
+    made_by: Mapped[UUID | None] = mapped_column(ForeignKey("api_keys.id"))
     created_at: Mapped[datetime] = created_column()
     expires_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]

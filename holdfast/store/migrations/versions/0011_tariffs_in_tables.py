@@ -21,6 +21,8 @@ COLUMNS = {
     ("accounts", "user_group_id"): (
         "uuid CONSTRAINT fk_accounts_user_group_id REFERENCES user_groups (id)"
     ),
+    ("api_keys", "made_by"): "uuid CONSTRAINT fk_api_keys_made_by REFERENCES api_keys (id)",
+    ("api_keys", "person"): "text",
     ("organizations", "tariff_approval"): (
         "text NOT NULL DEFAULT 'second_person' CONSTRAINT ck_organizations_tariff_approval_known "
         "CHECK (tariff_approval IN ('second_person', 'author'))"
