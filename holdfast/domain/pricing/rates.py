@@ -6,20 +6,19 @@ is measured as it flows (current, power) nothing is known, so elements that ask 
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
 from fractions import Fraction
 from itertools import pairwise
 
 from holdfast.domain.pricing.boundaries import clock_boundaries
-from holdfast.domain.pricing.charging_period import ChargingPeriod
-from holdfast.domain.pricing.compiled_tariff import CompiledTariff, find_rate
-from holdfast.domain.pricing.conditions import local_instant
+from holdfast.domain.pricing.compiled_tariff import CompiledTariff
 from holdfast.domain.pricing.context import PriceContext
+from holdfast.domain.pricing.holding import Holding
 from holdfast.domain.pricing.price import time_zone
 from holdfast.domain.pricing.rate import Rate
-from holdfast.domain.tariff.version import DimensionType
+from holdfast.domain.tariff.version import DimensionType, PriceComponent
 
 STEPS_MAX = 10_000
 
@@ -59,6 +58,32 @@ class RateStep:
     prices: Mapping[DimensionType, UnitPrice]
 
 
+@dataclass(frozen=True, slots=True)
+class UnitPrices:
+    """The prices of a tariff's rates by the markets of a context; each is worked out once."""
+
+    context: PriceContext
+    known: dict[tuple[DimensionType, int, Decimal | None], UnitPrice] = field(default_factory=dict)
+
+    def of(self, kind: DimensionType, rate: Rate, at: datetime) -> UnitPrice:
+        """A unit of what an element (`rate.element`) prices, at an instant."""
+        market = self.market(rate.component, at)
+        key = (kind, rate.element, market)
+        price = self.known.get(key)
+        if price is None:
+            price = self.known[key] = unit_price(rate.at_market(market))
+        return price
+
+    def at_market(self, rate: Rate, at: datetime) -> UnitPrice:
+        """A unit at any rate, of an element or of none."""
+        return unit_price(rate.at_market(self.market(rate.component, at)))
+
+    def market(self, component: PriceComponent, at: datetime) -> Decimal | None:
+        """The price of the market that a component follows; None: it has none, or follows none."""
+        curve = None if component.spot is None else self.context.spot.get(component.spot.feed)
+        return None if curve is None else curve.at(at)
+
+
 def rate_steps(
     tariff: CompiledTariff, context: PriceContext, from_at: datetime, until_at: datetime
 ) -> tuple[RateStep, ...]:
@@ -70,6 +95,7 @@ def rate_steps(
     if until_at <= from_at:
         return ()
     tariff = tariff.for_groups(context.user_groups)
+    holding, known = Holding.of(tariff, context), UnitPrices(context)
     inside = set(clock_boundaries(tariff, from_at, until_at, time_zone(context.zone)))
     inside.update(_market_edges(context, from_at, until_at) if tariff.by_market else ())
     if len(inside) >= STEPS_MAX:
@@ -77,7 +103,10 @@ def rate_steps(
     edges = [from_at, *sorted(inside), until_at]
     steps: list[RateStep] = []
     for start, end in pairwise(edges):
-        prices = _prices(tariff, context, start)
+        prices = {
+            kind: known.of(kind, rate, start)
+            for kind, rate in holding.first_rates(holding.at(start))
+        }
         if steps and steps[-1].prices == prices:
             start = steps.pop().from_at
         steps.append(RateStep(from_at=start, until_at=end, prices=prices))
@@ -94,21 +123,6 @@ def unit_price(rate: Rate) -> UnitPrice:
         market_price=None if market is None or market.stood_in else market.price,
         estimated=market is not None and market.stood_in,
     )
-
-
-def _prices(
-    tariff: CompiledTariff, context: PriceContext, at: datetime
-) -> dict[DimensionType, UnitPrice]:
-    zone = time_zone(context.zone) if tariff.by_clock else None
-    state, nothing = local_instant(at, 0, 0, zone), ChargingPeriod(started_at=at)
-    found: dict[DimensionType, UnitPrice] = {}
-    for kind, walk in tariff.walks.items():
-        rate = find_rate(walk, state, nothing)
-        if rate is not None:
-            spot = rate.component.spot
-            curve = None if spot is None else context.spot.get(spot.feed)
-            found[kind] = unit_price(rate.at_market(None if curve is None else curve.at(at)))
-    return found
 
 
 def _market_edges(

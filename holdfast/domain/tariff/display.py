@@ -17,7 +17,7 @@ from holdfast.domain.pricing.context import PriceContext
 from holdfast.domain.pricing.price import time_zone
 from holdfast.domain.tariff.display_points import Points, points_of
 from holdfast.domain.tariff.display_probe import Point, Probe
-from holdfast.domain.tariff.display_when import left_to_say, overlap
+from holdfast.domain.tariff.display_when import Reach, left_to_say
 from holdfast.domain.tariff.shown import (
     LimitKind,
     ShownChange,
@@ -88,7 +88,7 @@ class _Survey:
 def shown_price(compiled: CompiledTariff, context: PriceContext, at: datetime) -> ShownPrice:
     """What a driver in this context is to be shown at `at` (aware). Raises `UnknownZone`."""
     tariff, at, zone = compiled.tariff, at.astimezone(UTC), time_zone(context.zone)
-    probe, today = Probe.of(tariff, context), at.astimezone(zone).date()
+    probe, today = Probe.of(compiled, context), at.astimezone(zone).date()
     points = points_of(tariff, context, at, zone)
     survey = _survey(probe, points, at)
     lines: list[ShownLine] = []
@@ -199,7 +199,7 @@ def _lines(
             when=entry.when,
             otherwise=number > 0 and entry.when is None,
             holds=holding in entry.elements if entry.elements else holding is None,
-            grace_s=probe.plain.tariff.idle_grace_s if shown is ShownKind.OCCUPANCY else 0,
+            grace_s=probe.tariff.idle_grace_s if shown is ShownKind.OCCUPANCY else 0,
         )
         lines.append(_priced(line, entry.component, probe, at))
     return lines
@@ -297,9 +297,10 @@ def _complications(kind: DimensionType, entries: Sequence[_Entry]) -> list[Findi
     found: list[Finding] = []
     if len(entries) > LINES_SIMPLE_MAX:
         found.append(_finding("display_many", f"{len(entries)} prices for {name}"))
+    reaches = [(entry, Reach.of(entry.when)) for entry in conditional if entry.when is not None]
     if any(
-        not one.same_price(other) and overlap(one.when, other.when)
-        for one, other in combinations(conditional, 2)
+        reach.overlaps(others) and not one.same_price(other)
+        for (one, reach), (other, others) in combinations(reaches, 2)
     ):
         found.append(
             _finding("display_overlap", f"two prices for {name} can hold at once: the first counts")

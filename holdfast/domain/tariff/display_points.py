@@ -3,10 +3,12 @@
 Between two neighbouring points no price changes, so what holds at none of them never holds.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
-from itertools import islice, product
+from itertools import product
+from math import prod
 from zoneinfo import ZoneInfo
 
 from holdfast.domain.pricing.boundaries import boundaries_of, clock_instants, spot_instants
@@ -18,11 +20,12 @@ POINTS_MAX = 1_500
 CANDIDATES_MAX = 400
 HORIZON = timedelta(days=7)
 _DAY = timedelta(days=1)
+_SECOND = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True)
 class Points:
-    """`all`: where to ask which price counts; `cut`: there would be too many, and they are not all.
+    """`all`: where to ask which price counts; `cut`: there would be too many, and there are none.
 
     `changes`: the instants of the coming days at which the price of a new session may change.
     """
@@ -39,29 +42,48 @@ def points_of(tariff: TariffVersion, context: PriceContext, at: datetime, zone: 
         element.restrictions for element in tariff.elements if element.restrictions is not None
     ]
     today = at.astimezone(zone).date()
-    starts = [at, *(_midnight(day, zone) for day in _days(tariff, restrictions, today))]
-    span = HORIZON if _by_date(restrictions) else _DAY
-    instants: set[datetime] = set()
-    for start in starts:
-        instants |= {start, *clock_instants(edges.clocks, start, start + span, zone)}
-    spots = product(
-        sorted(instants),
+    days = _days(tariff, restrictions, today)
+    starts = sorted({at, *(_midnight(day, zone) for day in days)})
+    axes = (
         (0, *edges.energies_mwh),
         (0, *edges.durations_s),
         _levels(restrictions, "min_power", "max_power"),
         _levels(restrictions, "min_current", "max_current"),
     )
-    found = tuple(Point(*values) for values in islice(spots, POINTS_MAX + 1))
+    most = POINTS_MAX // prod(len(axis) for axis in axes)
+    instants = _instants(edges.clocks, starts, _by_date(restrictions), zone, most)
+    cut = len(instants) > most
     until = at + HORIZON
     changes = {
         *clock_instants(edges.clocks, at, until, zone),
         *spot_instants(edges.feeds, context, at, until),
     }
     return Points(
-        all=found[:POINTS_MAX],
+        all=() if cut else tuple(Point(*each) for each in product(sorted(instants), *axes)),
         changes=tuple(sorted(changes)[:CANDIDATES_MAX]),
-        cut=len(found) > POINTS_MAX,
+        cut=cut,
     )
+
+
+def _instants(
+    clocks: tuple[time, ...],
+    starts: Sequence[datetime],
+    by_date: bool,
+    zone: ZoneInfo,
+    most: int,
+) -> set[datetime]:
+    """All from each start on, which ascend, or some more than `most`: nobody looks at those."""
+    span = HORIZON if by_date else _DAY
+    instants: set[datetime] = set()
+    known_until = starts[0]
+    for start in starts:
+        # A second early: what is asked for lies strictly inside, and that end did not.
+        since = max(start, known_until - _SECOND)
+        known_until = start + span
+        instants |= {start, *clock_instants(clocks, since, known_until, zone)}
+        if len(instants) > most:
+            break
+    return instants
 
 
 def _days(tariff: TariffVersion, restrictions: list[Restrictions], today: date) -> list[date]:

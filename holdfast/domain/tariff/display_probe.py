@@ -1,29 +1,24 @@
-"""What a tariff asks for at an instant, found by pricing: never by a second reading of the rules.
+"""What a tariff asks for at an instant, found by the pricing engine: never by a second reading of
+the rules.
 
-A shown price is a billed price only if the pricing function itself says it. So each question is a
-tiny session of one unit: which entry wins is asked of a copy of the tariff whose prices are the
-entries' numbers, and what a unit costs of a copy without steps, allowances and limits.
+A shown price is a billed price only if pricing itself says it: its conditions say which entry wins
+(`pricing.holding`), its rates what a unit costs, without steps, allowances and limits.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from holdfast.domain.pricing.charging_period import ChargingPeriod
-from holdfast.domain.pricing.compiled_tariff import CompiledTariff, compile_tariff
-from holdfast.domain.pricing.context import NOTHING_EARLIER, PriceContext
-from holdfast.domain.pricing.price import price_compiled
+from holdfast.domain.pricing.compiled_tariff import CompiledTariff
+from holdfast.domain.pricing.context import PriceContext
+from holdfast.domain.pricing.holding import Holding
+from holdfast.domain.pricing.rate import rate_of
+from holdfast.domain.pricing.rates import UnitPrice as Price
+from holdfast.domain.pricing.rates import UnitPrices
 from holdfast.domain.tariff.shown import UnitPrice
-from holdfast.domain.tariff.version import (
-    DimensionType,
-    PriceComponent,
-    TariffElement,
-    TariffVersion,
-    TaxIncluded,
-)
+from holdfast.domain.tariff.version import DimensionType, PriceComponent, TariffVersion
 
-KWH_MWH = 1_000_000
-HOUR_S = 3_600
+_SECOND = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,97 +34,68 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """Asks the pricing function. `numbered` has the number of its element as every price."""
+    """Asks the pricing engine, for a driver in a context."""
 
-    numbered: CompiledTariff
-    plain: CompiledTariff
+    tariff: TariffVersion
     context: PriceContext
+    holding: Holding
+    prices: UnitPrices
 
     @classmethod
-    def of(cls, tariff: TariffVersion, context: PriceContext) -> "Probe":
-        bare = _bare(tariff)
+    def of(cls, compiled: CompiledTariff, context: PriceContext) -> "Probe":
+        """Raises `UnknownZone`."""
         return cls(
-            numbered=compile_tariff(_numbered(bare)),
-            plain=compile_tariff(bare),
-            context=replace(context, earlier=NOTHING_EARLIER),
+            tariff=compiled.tariff,
+            context=context,
+            holding=Holding.of(compiled, context),
+            prices=UnitPrices(context),
         )
 
     def elements(self, point: Point) -> dict[DimensionType, int]:
-        """By kind, the number of the element whose price counts there; absent is free."""
+        """By kind, the number of the element whose price counts there; absent is free.
+
+        A session's fee counts once: where there was one as it started, that one.
+        """
+        started_at = point.at - timedelta(seconds=point.elapsed_s)
+        begun = self._holding(Point(started_at), started_at)
+        now = self._holding(point, started_at)
         found: dict[DimensionType, int] = {}
-        priced = price_compiled(self.numbered, _session(point), self.context)
-        for line in priced.lines:
-            if line.dimension is DimensionType.FLAT or line.period:
-                found[line.dimension] = int(line.incl) - 1
+        for kind in self.holding.kinds:
+            number = self.holding.first(kind, begun) if kind is DimensionType.FLAT else None
+            if number is None:
+                number = self.holding.first(kind, now)
+            if number is not None:
+                found[kind] = number
         return found
 
     def unit_prices(self, at: datetime) -> dict[DimensionType, UnitPrice]:
         """By kind, what a session that starts then pays per kWh, hour and session."""
-        priced = price_compiled(self.plain, _session(Point(at))[1:], self.context)
-        return {line.dimension: UnitPrice(incl=line.incl, excl=line.excl) for line in priced.lines}
+        return {
+            kind: _shown(self.prices.of(kind, rate, at))
+            for kind, rate in self.holding.first_rates(self._holding(Point(at), at))
+        }
 
     def price_of(self, component: PriceComponent, at: datetime) -> UnitPrice:
         """What one unit of a component costs, wherever it applies; hours for times."""
-        alone = replace(
-            self.plain.tariff,
-            elements=(TariffElement(price_components=(replace(component, step_size=1),)),),
-        )
-        priced = price_compiled(compile_tariff(alone), _session(Point(at))[1:], self.context)
-        line = next(line for line in priced.lines if line.dimension is component.type)
-        return UnitPrice(incl=line.incl, excl=line.excl, vat=component.vat)
+        price = self.prices.at_market(rate_of(component, self.tariff.tax_included), at)
+        return _shown(price, vat=component.vat)
 
     def market_known(self, component: PriceComponent, at: datetime) -> bool:
         """Whether the market has a price then; True of a price that follows none."""
-        if component.spot is None:
-            return True
-        curve = self.context.spot.get(component.spot.feed)
-        return curve is not None and curve.at(at) is not None
+        return component.spot is None or self.prices.market(component, at) is not None
 
-
-def _bare(tariff: TariffVersion) -> TariffVersion:
-    elements = tuple(
-        replace(
-            element,
-            price_components=tuple(
-                replace(component, step_size=1) for component in element.price_components
-            ),
+    def _holding(self, point: Point, started_at: datetime) -> int:
+        """Seconds count from where the context says that the session started, if that is earlier
+        (`pricing.session_walk`)."""
+        origin = min(started_at, self.context.session_started_at or started_at)
+        return self.holding.at(
+            point.at,
+            elapsed_s=(point.at - origin) // _SECOND,
+            energy_mwh=point.energy_mwh,
+            power_kw=point.power_kw,
+            current_a=point.current_a,
         )
-        for element in tariff.elements
-    )
-    return replace(
-        tariff, elements=elements, allowances=(), min_price=None, max_price=None, daily_cap=None
-    )
 
 
-def _numbered(tariff: TariffVersion) -> TariffVersion:
-    elements = tuple(
-        replace(
-            element,
-            price_components=tuple(
-                PriceComponent(type=component.type, price=Decimal(number))
-                for component in element.price_components
-            ),
-        )
-        for number, element in enumerate(tariff.elements, start=1)
-    )
-    return replace(tariff, elements=elements, tax_included=TaxIncluded.NOT_APPLICABLE)
-
-
-def _session(point: Point) -> tuple[ChargingPeriod, ChargingPeriod]:
-    """What came before the point, and a unit of everything from there on."""
-    before = ChargingPeriod(
-        started_at=point.at - timedelta(seconds=point.elapsed_s),
-        energy_mwh=point.energy_mwh,
-        time_s=point.elapsed_s,
-    )
-    unit = ChargingPeriod(
-        started_at=point.at,
-        energy_mwh=KWH_MWH,
-        time_s=HOUR_S,
-        parking_s=HOUR_S,
-        min_power_kw=point.power_kw,
-        max_power_kw=point.power_kw,
-        min_current_a=point.current_a,
-        max_current_a=point.current_a,
-    )
-    return before, unit
+def _shown(price: Price, vat: Decimal | None = None) -> UnitPrice:
+    return UnitPrice(incl=price.gross, excl=price.net, vat=vat)

@@ -1,12 +1,13 @@
 """Restrictions as a reader needs them: without what holds anyway, and whether two can meet."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
 from holdfast.domain.tariff.version import DAY_MINUTES, DayOfWeek, Restrictions
 
 _NONE = Restrictions()
+_DAYS = tuple(DayOfWeek)
 
 RANGES = (
     ("min_kwh", "max_kwh"),
@@ -26,48 +27,55 @@ def left_to_say(restrictions: Restrictions | None, today: date) -> Restrictions 
     """
     if restrictions is None:
         return None
-    left = replace(restrictions, user_groups=(), reservation=None)
-    if left.start_date is not None and left.start_date <= today:
-        left = replace(left, start_date=None)
-    if set(left.day_of_week) == set(DayOfWeek):
-        left = replace(left, day_of_week=())
-    if _whole_day(left):
-        left = replace(left, start_time=None, end_time=None)
-    zero = {
-        field: None
-        for field in ("min_kwh", "min_duration", "min_current", "min_power")
-        if getattr(left, field) == 0
-    }
-    changes: dict[str, Any] = dict(zero)
-    left = replace(left, **changes) if changes else left
+    said: dict[str, Any] = {"user_groups": (), "reservation": None}
+    if restrictions.start_date is not None and restrictions.start_date <= today:
+        said["start_date"] = None
+    if set(restrictions.day_of_week) == set(DayOfWeek):
+        said["day_of_week"] = ()
+    if sum(len(stretch) for stretch in restrictions.minutes()) == DAY_MINUTES:
+        said |= {"start_time": None, "end_time": None}
+    for name in ("min_kwh", "min_duration", "min_current", "min_power"):
+        if getattr(restrictions, name) == 0:
+            said[name] = None
+    left = replace(restrictions, **said)
     return None if left == _NONE else left
 
 
-def overlap(one: Restrictions | None, other: Restrictions | None) -> bool:
-    """Whether both can hold at once: of such two the first counts, which is hard to read."""
-    if one is None or other is None:
-        return True
-    if one.holiday is not None and other.holiday is not None and one.holiday != other.holiday:
-        return False
-    if one.day_of_week and other.day_of_week and not set(one.day_of_week) & set(other.day_of_week):
-        return False
-    if not _minutes(one) & _minutes(other):
-        return False
-    return all(_meet(one, other, least, end) for least, end in RANGES)
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """Where restrictions hold, made ready to be compared with many others. `minutes` of the day and
+    `days` of the week as bits; `starts` and `ends` in the order of `RANGES`."""
+
+    minutes: int
+    days: int
+    holiday: bool | None
+    starts: tuple[Any, ...]
+    ends: tuple[Any, ...]
+
+    @classmethod
+    def of(cls, restrictions: Restrictions) -> "Reach":
+        """All that is compared of them."""
+        minutes = sum(((1 << len(open)) - 1) << open.start for open in restrictions.minutes())
+        days = sum(1 << _DAYS.index(day) for day in restrictions.day_of_week or _DAYS)
+        return cls(
+            minutes=minutes,
+            days=days,
+            holiday=restrictions.holiday,
+            starts=tuple(getattr(restrictions, least) for least, _ in RANGES),
+            ends=tuple(getattr(restrictions, end) for _, end in RANGES),
+        )
+
+    def overlaps(self, other: "Reach") -> bool:
+        """Whether both can hold at once: of such two the first counts, which is hard to read."""
+        if not self.minutes & other.minutes or not self.days & other.days:
+            return False
+        if self.holiday is not None and other.holiday is (not self.holiday):
+            return False
+        return _meet(self.starts, other.ends) and _meet(other.starts, self.ends)
 
 
-def _meet(one: Restrictions, other: Restrictions, least: str, end: str) -> bool:
-    pairs: tuple[tuple[Restrictions, Restrictions], ...] = ((one, other), (other, one))
-    for low, high in pairs:
-        starts, ends = getattr(low, least), getattr(high, end)
-        if starts is not None and ends is not None and starts >= ends:
+def _meet(starts: tuple[Any, ...], ends: tuple[Any, ...]) -> bool:
+    for start, end in zip(starts, ends, strict=True):
+        if start is not None and end is not None and start >= end:
             return False
     return True
-
-
-def _minutes(restrictions: Restrictions) -> frozenset[int]:
-    return frozenset().union(*restrictions.minutes())
-
-
-def _whole_day(restrictions: Restrictions) -> bool:
-    return len(_minutes(restrictions)) == DAY_MINUTES
