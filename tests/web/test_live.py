@@ -1,7 +1,7 @@
 """Live fragments: read once, sent to all, never behind a slow one, and back after a restart."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,10 +15,15 @@ from holdfast.services.outbox import notify
 from holdfast.store import tables as t
 from holdfast.store.database import Sessions
 from tests.web.conftest import SignIn
-from web.live import COMMENT, QUEUE_LENGTH, Live, Subscriber, event
+from web import live as live_module
+from web.live import COMMENT, QUEUE_LENGTH, READ_INTERVAL_S_MIN, Live, Subscriber, event
 
 PATIENCE_S = 60
 TOPICS = frozenset({"sessions"})
+LISTENING = text(
+    "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'holdfast web listener' "
+    "AND datname = current_database() AND state = 'idle' AND query LIKE 'LISTEN%'"
+)
 
 
 @dataclass
@@ -67,9 +72,27 @@ async def tell(db_sessions: Sessions, *topics: str) -> None:
         await notify(db, topics)
 
 
-async def settled(board: Board) -> int:
+@pytest.fixture(autouse=True)
+def no_reads_without_a_notice(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is read every ten seconds anyway would be counted here, or hide that nobody listened."""
+    monkeypatch.setattr(live_module, "READ_INTERVAL_S_MAX", 600.0)
+
+
+async def until(holds: Callable[[], Awaitable[bool]]) -> None:
+    async with asyncio.timeout(PATIENCE_S):
+        while not await holds():  # noqa: ASYNC110 - neither Postgres nor a plain flag has an event
+            await asyncio.sleep(0.02)
+
+
+async def settled(db_sessions: Sessions, board: Board) -> int:
     """The number of reads once those of the start (join, listener) are over."""
-    await asyncio.sleep(2.5)
+
+    async def listening() -> bool:
+        async with db_sessions() as db:
+            return bool(await db.scalar(LISTENING))
+
+    await until(listening)
+    await asyncio.sleep(2 * READ_INTERVAL_S_MIN)
     return board.reads
 
 
@@ -79,7 +102,7 @@ async def test_many_browsers_cost_one_read_and_get_the_same_bytes(
     board = Board()
     streams = [live.stream("board", TOPICS, board.read, always) for _ in range(50)]
     await asyncio.gather(*(next_frame(stream) for stream in streams))
-    before = await settled(board)
+    before = await settled(db_sessions, board)
 
     board.text = "<p>two</p>"
     await tell(db_sessions, "sessions", "stations")
@@ -93,7 +116,7 @@ async def test_many_browsers_cost_one_read_and_get_the_same_bytes(
 async def test_a_notice_of_another_topic_costs_nothing(live: Live, db_sessions: Sessions) -> None:
     board = Board()
     await next_frame(live.stream("board", TOPICS, board.read, always))
-    before = await settled(board)
+    before = await settled(db_sessions, board)
 
     await tell(db_sessions, "payments")
     await asyncio.sleep(1)
@@ -110,7 +133,7 @@ async def test_a_fragment_that_only_aged_is_not_sent_again(
 
     board.text = '<time datetime="x" data-age>9 s ago</time> <b>7</b>'
     await tell(db_sessions, "sessions")
-    await settled(board)
+    await settled(db_sessions, board)
     board.text = '<time datetime="x" data-age>9 s ago</time> <b>8</b>'
     await tell(db_sessions, "sessions")
 
@@ -146,7 +169,7 @@ async def test_a_killed_listener_comes_back_and_reads_everything_again(
     board = Board()
     stream = live.stream("board", TOPICS, board.read, always)
     await next_frame(stream)
-    await settled(board)
+    await settled(db_sessions, board)
 
     board.text = "<p>changed while nobody listened</p>"
     async with db_sessions.begin() as db:
@@ -226,15 +249,19 @@ async def test_pages_hear_through_the_connection_that_the_process_has(
     hearing = asyncio.create_task(notices.run())
     board = Board()
     live = Live(SecretStr("postgresql://nobody@127.0.0.1:1/none"), changes=notices)
+
+    async def listening() -> bool:
+        return notices.connected
+
     try:
+        await until(listening)
         stream = live.stream("board", TOPICS, board.read, always)
         await next_frame(stream)
-        await settled(board)
+        await asyncio.sleep(2 * READ_INTERVAL_S_MIN)
         board.text = "<p>overheard</p>"
         await tell(db_sessions, "sessions")
 
-        async with asyncio.timeout(5):
-            assert b"overheard" in await next_frame(stream)
+        assert b"overheard" in await next_frame(stream)
     finally:
         await live.close()
         hearing.cancel()

@@ -1,6 +1,5 @@
 """What on-call reads in the Temporal UI (W4), on the real server: of every kind of workflow."""
 
-import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -32,7 +31,7 @@ from holdfast.store.database import Sessions
 from holdfast.store.tables import Order, Payment, Session, Station
 from tests.activities.rows import Network
 from tests.workers.conftest import serving
-from tests.workers.test_workers import PATIENCE_S, until
+from tests.workers.test_workers import until
 
 pytestmark = pytest.mark.usefixtures("nothing_left_running", "world")
 
@@ -49,15 +48,19 @@ class Read:
     attributes: Mapping[str, object]
 
 
-async def read(temporal: Client, workflow_id: str) -> Read:
-    """As soon as it has something to say."""
+async def read(temporal: Client, workflow_id: str, details: str) -> Read:
+    """As soon as it says so: it may have said something else before."""
     handle = temporal.get_workflow_handle(workflow_id)
-    query = "__temporal_workflow_metadata"
-    async with asyncio.timeout(PATIENCE_S):
-        while not (await handle.query(query, result_type=WorkflowMetadata)).current_details:  # noqa: ASYNC110 - the server has no event
-            await asyncio.sleep(0.05)
+    metadata = WorkflowMetadata()
+
+    async def says() -> bool:
+        nonlocal metadata
+        query = "__temporal_workflow_metadata"
+        metadata = await handle.query(query, result_type=WorkflowMetadata)
+        return details in metadata.current_details
+
+    await until(says, f"{workflow_id} says {details!r}")
     description = await handle.describe()
-    metadata = await handle.query(query, result_type=WorkflowMetadata)
     pairs = description.typed_search_attributes
     return Read(
         summary=await description.static_summary(),
@@ -125,14 +128,14 @@ async def test_a_session_its_payment_its_order_and_its_late_facts_are_found_and_
 
     async with serving(worker_settings):
         await until(is_held, "the hold is held")
-        before = await read(temporal, payment_workflow_id(hold.id))
+        before = await read(temporal, payment_workflow_id(hold.id), "held")
         order = await started_on(db_sessions, worker_settings, made, hold)
         assert order.session_id is not None
         await until(all_found, "all four are found by their station")
-        session = await read(temporal, session_workflow_id(order.session_id))
-        payment = await read(temporal, payment_workflow_id(hold.id))
-        waiting = await read(temporal, order_workflow_id(order.id))
-        late = await read(temporal, late_truth_workflow_id(order.session_id))
+        session = await read(temporal, session_workflow_id(order.session_id), "waiting")
+        payment = await read(temporal, payment_workflow_id(hold.id), "held")
+        waiting = await read(temporal, order_workflow_id(order.id), "waiting")
+        late = await read(temporal, late_truth_workflow_id(order.session_id), "waiting")
 
     assert session == Read(
         f"{station} · EVSE 1/2",

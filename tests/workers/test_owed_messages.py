@@ -116,7 +116,7 @@ async def installation(
             "temporal_address": temporal_server,
             "admin_port": 0,
             "max_cached_workflows": 100,
-            "session_final_wait_s": 8,
+            "session_final_wait_s": 20,
             "session_silence_s": 4,
         }
     )

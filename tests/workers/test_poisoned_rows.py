@@ -34,12 +34,19 @@ async def test_a_row_that_names_no_workflow_of_ours_stops_nobody_else(
                 workflow_id=workflow_id, operation=operation, name=name, payload={},
             )
         )  # fmt: skip
+
+    async def parked() -> bool:
+        async with db_sessions() as db:
+            poison = select(OutboxRow.parked_at).where(OutboxRow.workflow_id == workflow_id)
+            return await db.scalar(poison) is not None
+
     sound = await running_session(db_sessions, made, account_id=account_id, token_id=token_id)
 
     async with serving(worker_settings):
         await tell_start(db_sessions, made, sound)
         await tell_end(db_sessions, made, sound)
         await until(closed(db_sessions, sound), "the sound session is closed")
+        await until(parked, "the row is parked")
 
     async with db_sessions() as db:
         row = await db.scalar(select(OutboxRow).where(OutboxRow.workflow_id == workflow_id))

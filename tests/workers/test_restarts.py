@@ -122,17 +122,20 @@ async def test_what_temporal_forgot_is_built_again_from_the_rows(
     async with serving(settings):
         for session_id in ids:
             await tell_start(own_sessions, made, session_id)
-        await asyncio.sleep(1)
+        await until(lambda: all_sent(own_sessions), "Temporal was told of all three")
         await engines.temporal.kill()
         for leftover in engines.temporal.folder.glob("*.db*"):
             leftover.unlink()
         await engines.temporal.start()
         await tell_end(own_sessions, made, ids[0])
+        # A session that is rebuilt before would be over by its row: its signal would come late.
+        await until(lambda: all_sent(own_sessions), "the first is told of its end")
         counts = await rebuild(settings)
         for session_id in ids[1:]:
             await tell_end(own_sessions, made, session_id)
         for session_id in ids:
             await until(closed(own_sessions, session_id), "the session is closed")
+        await until(lambda: all_sent(own_sessions), "the outbox is empty")
 
     assert sum(counts["started"].values()) + sum(counts["running"].values()) >= 2
     async with own_sessions() as db:

@@ -1,5 +1,6 @@
 """Simulations and market prices end to end: real Temporal, real Postgres, the workers process."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID
@@ -20,7 +21,7 @@ from holdfast.store.database import Sessions
 from holdfast.store.tables import OutboxRow, Session, SpotFeed, TariffSimulation, TariffVersion
 from tests.activities.rows import Network
 from tests.workers.conftest import serving
-from tests.workers.test_workers import until
+from tests.workers.test_workers import PATIENCE_S, until
 
 pytestmark = pytest.mark.usefixtures("nothing_left_running")
 
@@ -130,9 +131,8 @@ async def test_a_simulation_and_a_feed_run_by_themselves_and_survive_temporals_l
             spot_feed_workflow_id(feed_id),
             simulation_workflow_id(simulation_id),
         ):
-            await temporal.get_workflow_handle(workflow_id).result(
-                rpc_timeout=timedelta(seconds=20)
-            )
+            async with asyncio.timeout(PATIENCE_S):
+                await temporal.get_workflow_handle(workflow_id).result()
 
     row = await row_of(db_sessions, simulation_id)
     tally = tally_of(row)

@@ -146,6 +146,7 @@ async def test_a_history_of_an_ordinary_session_is_short(
     async with serving(worker_settings):
         await tell_start(db_sessions, made, session_id)
         for state in ("suspended_ev", "charging"):
+            await until(lambda: all_sent(db_sessions), "the workflow knows what was told so far")
             await asyncio.sleep(0.5)
             async with db_sessions.begin() as db:
                 await tell(
@@ -156,6 +157,7 @@ async def test_a_history_of_an_ordinary_session_is_short(
                     ),
                 )  # fmt: skip
                 await notify(db, ["outbox"])
+        await until(lambda: all_sent(db_sessions), "the workflow knows both")
         await asyncio.sleep(0.5)
         await tell_end(db_sessions, made, session_id)
         handle = temporal.get_workflow_handle(session_workflow_id(session_id))
@@ -233,8 +235,12 @@ async def test_a_row_that_cannot_be_sent_holds_up_only_its_own_workflow(
     await tell_start(db_sessions, made, sound)
     await tell_end(db_sessions, made, sound)
 
+    async def asks() -> bool:
+        return (await row_of(db_sessions, broken)).attention is not None
+
     async with serving(worker_settings):
         await until(closed(db_sessions, sound), "the sound session is closed")
+        await until(asks, "the broken session asks for attention")
 
     async with db_sessions() as db:
         rows = list(

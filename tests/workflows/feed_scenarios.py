@@ -1,5 +1,6 @@
 """Ways that market price feeds and simulations go, recorded and replayed."""
 
+from datetime import timedelta
 from uuid import UUID
 
 from temporalio.testing import WorkflowEnvironment
@@ -8,7 +9,7 @@ from holdfast.contracts import spot_feeds, tariff_simulations
 from holdfast.contracts.spot_feeds import EventSignal, FeedResolution, FeedSeen, StartSpotFeed
 from holdfast.contracts.tariff_simulations import SimulationSeen, StartSimulation
 from holdfast.testing_feeds import SteppedFeeds, SteppedSimulations
-from tests.workflows.running import ORGANIZATION, finished, running
+from tests.workflows.running import ORGANIZATION, finished, pass_time, running
 
 SUBJECT = UUID("00000000-0000-7000-8000-000000000071")
 
@@ -39,7 +40,7 @@ async def missing_prices_feed(environment: WorkflowEnvironment) -> str:
         environment.client, spot_feeds.WORKFLOW, feed_start(), fake.activities()
     ) as handle:
         while len(fake.script.orders("read")) < 2:
-            await environment.sleep(60)
+            await pass_time(environment, timedelta(minutes=1))
         await handle.execute_update(
             "resolve", FeedResolution(action="do_without", reason="the market is closed")
         )

@@ -157,10 +157,12 @@ async def test_a_stop_is_ordered_again_until_the_charger_obeys(
     ) as handle:
         await handle.signal(contract.TRIPWIRE_CROSSED, TripwireSignal(event_id="wire", version=1))
         await asked(fake, "stop", 1)
-        for _ in range(4):
+        for attempt in (2, 3, 4):
             await pass_time(time_skipping, timedelta(seconds=61))
+            await asked(fake, "stop", attempt)
         await attention_of(handle, "stop_ignored")
         await pass_time(time_skipping, timedelta(hours=2))
+        await asked(fake, "stop", 5)
         await handle.signal(contract.TRANSACTION_ENDED, ended())
         result = await result_of(handle)
         left = (await handle.describe()).typed_search_attributes.get(ATTENTION)
@@ -223,7 +225,8 @@ async def test_settlement_waits_for_what_the_station_still_owes(
         time_skipping.client, contract.WORKFLOW, start(), fake.activities()
     ) as handle:
         await handle.signal(contract.TRANSACTION_ENDED, ended(complete=False))
-        await asyncio.sleep(0.3)
+        await asked(fake, "ask", 1)
+        await asyncio.sleep(0.1)
         waited = "settle" not in fake.script.names()
         await handle.signal(contract.GAPS_CLOSED, EventSignal(event_id="gaps"))
         await result_of(handle)

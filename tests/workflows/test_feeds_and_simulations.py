@@ -24,7 +24,7 @@ MISSING = FeedSeen(missing="2026-11-23", again_s=600)
 async def until_attention(handle: WorkflowHandle[Any, Any], reason: str | None) -> None:
     """What on-call finds it by."""
     found: str | None = None
-    for _ in range(200):
+    for _ in range(1500):
         found = (await handle.describe()).typed_search_attributes.get(ATTENTION)
         if found == reason:
             return

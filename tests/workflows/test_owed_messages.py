@@ -19,7 +19,7 @@ from holdfast.contracts.sessions import (
     TripwireSignal,
 )
 from holdfast.testing import SteppedSessions
-from tests.workflows.running import running
+from tests.workflows.running import pass_time, running
 from tests.workflows.session_telling import asked, ended, result_of, start
 
 Handle = WorkflowHandle[Any, Any]
@@ -79,7 +79,8 @@ async def test_a_station_that_holds_messages_is_waited_for_and_asked_again(
         for _ in range(400):
             if "attention" in fake.script.names():
                 break
-            await time_skipping.sleep(timedelta(seconds=30))
+            await pass_time(time_skipping, timedelta(seconds=30))
+            await asyncio.sleep(0.02)
         assert fake.script.names().count("ask") > 1
         assert "settle" not in fake.script.names()
         await handle.signal(contract.GAPS_CLOSED, EventSignal(event_id="gaps"))
