@@ -14,6 +14,7 @@ from holdfast.http.idempotency import IdempotentRoute
 from holdfast.http.pagination import Asked, Page, page
 from holdfast.http.principal import Reader, TariffWriter
 from holdfast.services import audit, tariff_assignments
+from holdfast.services.assignment_plans import Scope
 from holdfast.services.tariff_choice import Audience, Place, audience_of, place_of
 from holdfast.services.tariff_currency import assignment_findings
 from holdfast.store.tables import TariffAssignment
@@ -67,6 +68,18 @@ class AssignmentForm(Input):
             raise ValueError("name an account, a user group or ad_hoc, one of them")
         return self
 
+    @property
+    def scope(self) -> Scope:
+        """As the services take it."""
+        return Scope(
+            site_id=self.site,
+            station=self.station,
+            evse=self.evse,
+            account_id=self.account,
+            user_group_id=self.user_group,
+            ad_hoc=self.ad_hoc,
+        )
+
 
 @router.get("")
 async def list_assignments(
@@ -90,16 +103,8 @@ async def assign_tariff(form: AssignmentForm, db: Db, writer: TariffWriter) -> A
     What was assigned to the same place for the same audience ends. A site, station or EVSE of
     another currency is refused; where the whole organization has such sites, `findings` names them.
     """
-    scope = tariff_assignments.Scope(
-        site_id=form.site,
-        station=form.station,
-        evse=form.evse,
-        account_id=form.account,
-        user_group_id=form.user_group,
-        ad_hoc=form.ad_hoc,
-    )
     row = await tariff_assignments.assign_tariff(
-        db, writer.organization_id, form.tariff, scope, now=datetime.now(UTC)
+        db, writer.organization_id, form.tariff, form.scope, now=datetime.now(UTC)
     )
     await audit.record(
         db,

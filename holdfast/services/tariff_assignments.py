@@ -3,37 +3,26 @@
 Assignments are ended, never deleted or rewritten: they answer what held at an instant of the past.
 """
 
-from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import insert, select
+from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from holdfast.services import publications
-from holdfast.services.refusal import Conflict, Invalid, NotFound
+from holdfast.services.assignment_plans import (
+    COLUMNS,
+    Outcome,
+    Plan,
+    Scope,
+    Wanted,
+    key_of,
+    plan_assignments,
+)
+from holdfast.services.refusal import NotFound
 from holdfast.services.scope import find, owned
 from holdfast.services.slices import Slice, SliceAsked, take
-from holdfast.services.stations import find_station
-from holdfast.services.tariff_versions import locked_tariff
-from holdfast.store.tables import Account, Evse, Site, Station, Tariff, TariffAssignment, UserGroup
-
-EVSES_NAMED_MAX = 20
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scope:
-    """A place and an audience. `station` is an OCPP identity; no place: the whole organization.
-
-    At most one of `site_id` and `station`, and one of account, group and ad hoc; none: everybody.
-    """
-
-    site_id: UUID | None = None
-    station: str | None = None
-    evse: int | None = None
-    account_id: UUID | None = None
-    user_group_id: UUID | None = None
-    ad_hoc: bool = False
+from holdfast.store.tables import TariffAssignment
 
 
 async def list_assignments(
@@ -61,30 +50,52 @@ async def assign_tariff(
     A repeat changes nothing. Raises NotFound, Conflict (retired, or another currency than the
     site's), Invalid (no such EVSE, or a scope that contradicts itself).
     """
-    tariff = await locked_tariff(db, organization_id, tariff_id)
-    columns = await _columns(db, organization_id, tariff, scope)
-    statement = owned(TariffAssignment, organization_id).where(
-        TariffAssignment.until_at.is_(None),
-        *(
-            TariffAssignment.__table__.c[name].is_not_distinct_from(value)
-            for name, value in columns.items()
-        ),
-    )
-    before = await db.scalar(statement.with_for_update())
-    if before is not None:
-        if before.tariff_id == tariff_id:
-            return before
-        before.until_at = now
-        await db.flush()
-    rows = await db.scalars(
-        insert(TariffAssignment)
-        .values(organization_id=organization_id, tariff_id=tariff_id, created_at=now, **columns)
-        .returning(TariffAssignment)
-    )
-    made = rows.one()
-    changed = [tariff_id] if before is None else [tariff_id, before.tariff_id]
-    await publications.refresh(db, organization_id, changed, now=now)
+    wanted = Wanted(tariff_id=tariff_id, scope=scope)
+    plan = await plan_assignments(db, organization_id, [wanted], lock=True)
+    if plan.faults:
+        raise plan.faults[0].refusal
+    (made,) = await write_plan(db, organization_id, plan, now=now)
     return made
+
+
+async def write_plan(
+    db: AsyncSession, organization_id: UUID, plan: Plan, *, now: datetime
+) -> list[TariffAssignment]:
+    """Do what a plan says that was made with `lock` and has no fault: a row for each place asked
+    for, in that order, new or as it was. What they replace ends at the instant they begin."""
+    replaced = [
+        one.before
+        for one in plan.planned
+        if one.outcome is Outcome.REPLACES and one.before is not None
+    ]
+    for before in replaced:
+        before.until_at = now
+    await db.flush()  # one assignment holds per place and audience: the old one ends first
+    missing = [one for one in plan.planned if one.outcome is not Outcome.UNCHANGED]
+    if missing:
+        rows = await db.scalars(
+            insert(TariffAssignment).returning(TariffAssignment),
+            [
+                {
+                    "organization_id": organization_id,
+                    "tariff_id": one.wanted.tariff_id,
+                    "created_at": now,
+                    **one.columns,
+                }
+                for one in missing
+            ],
+        )
+        made = {key_of(row): row for row in rows}
+        changed = {one.wanted.tariff_id for one in missing} | {row.tariff_id for row in replaced}
+        await publications.refresh(db, organization_id, changed, now=now)
+    else:
+        made = {}
+    found = []
+    for one in plan.planned:
+        row = made.get(tuple(one.columns[name] for name in COLUMNS), one.before)
+        assert row is not None  # noqa: S101 - what is not made was there
+        found.append(row)
+    return found
 
 
 async def end_assignment(
@@ -100,50 +111,3 @@ async def end_assignment(
     await db.flush()
     await publications.refresh(db, organization_id, [row.tariff_id], now=now)
     return row
-
-
-async def _columns(
-    db: AsyncSession, organization_id: UUID, tariff: Tariff, scope: Scope
-) -> dict[str, object]:
-    if scope.site_id is not None and scope.station is not None:
-        raise Invalid("site", scope.site_id, "name a site or a station, not both")
-    if scope.evse is not None and scope.station is None:
-        raise Invalid("evse", scope.evse, "name its station too")
-    audiences = [scope.account_id, scope.user_group_id, scope.ad_hoc or None]
-    if sum(audience is not None for audience in audiences) > 1:
-        raise Invalid("ad_hoc", scope.ad_hoc, "name an account, a user group or ad hoc, one only")
-    if scope.account_id is not None:
-        await find(db, Account, organization_id, scope.account_id, "account")
-    if scope.user_group_id is not None:
-        await find(db, UserGroup, organization_id, scope.user_group_id, "user group")
-    station = None
-    if scope.station is not None:
-        station = await find_station(db, organization_id, scope.station)
-        await _has_evse(db, station, scope.evse)
-    await _same_currency(db, tariff, scope.site_id if station is None else station.site_id)
-    return {
-        "site_id": scope.site_id,
-        "station_id": None if station is None else station.id,
-        "evse": scope.evse,
-        "account_id": scope.account_id,
-        "user_group_id": scope.user_group_id,
-        "ad_hoc": scope.ad_hoc,
-    }
-
-
-async def _has_evse(db: AsyncSession, station: Station, evse: int | None) -> None:
-    """A misspelt number would apply nowhere. A station that told nothing yet may have any."""
-    if evse is None:
-        return
-    known = set(await db.scalars(select(Evse.number).where(Evse.station_id == station.id)))
-    if known and evse not in known:
-        named = ", ".join(str(number) for number in sorted(known)[:EVSES_NAMED_MAX])
-        raise Invalid("evse", evse, f"the station {station.identity} has {named}")
-
-
-async def _same_currency(db: AsyncSession, tariff: Tariff, site_id: UUID | None) -> None:
-    if site_id is None:
-        return
-    site = await find(db, Site, tariff.organization_id, site_id, "site")
-    if site.currency != tariff.currency:
-        raise Conflict(f"the site's currency is {site.currency}, the tariff's {tariff.currency}")

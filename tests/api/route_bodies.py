@@ -88,6 +88,10 @@ BODIES: dict[str, Any] = {
     "POST /user-groups/{group_id}/members/remove": {"tokens": ["{token_id}"]},
     "DELETE /user-groups/{group_id}": None,
     "PUT /tariff-assignments": {"tariff": "{tariff_id}"},
+    "POST /tariff-assignments/batch": {
+        "assignments": [{"tariff": "{tariff_id}", "station": "{identity}", "ad_hoc": True}]
+    },
+    "POST /tariff-assignments/end": {"assignments": ["{assignment_id}"]},
     "DELETE /tariff-assignments/{assignment_id}": None,
     "POST /sessions/{session_id}/force-end": BECAUSE,
     "POST /sessions/{session_id}/waive": BECAUSE,

@@ -296,6 +296,9 @@ async def make_ready(sessions: Sessions, name: str) -> None:
     undo = {
         "POST /tariffs/{tariff_id}/retire": "DELETE FROM tariff_assignments",
         "DELETE /user-groups/{group_id}": "UPDATE accounts SET user_group_id = NULL",
+        "DELETE /tariff-assignments/{assignment_id}": (
+            "UPDATE tariff_assignments SET until_at = NULL WHERE NOT ad_hoc"
+        ),
         **dict.fromkeys(
             ("PATCH /tariff-drafts/{draft_id}", "POST /tariff-drafts/{draft_id}/submit"),
             "UPDATE tariff_drafts SET revision = 1, state = 'draft'",

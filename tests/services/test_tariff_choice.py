@@ -10,9 +10,9 @@ from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from holdfast.services import tariff_assignments, tariff_versions, tariffs
+from holdfast.services.assignment_plans import Scope
 from holdfast.services.place_choices import ChargePlace, choose_each
 from holdfast.services.refusal import Conflict, Invalid, NotFound
-from holdfast.services.tariff_assignments import Scope
 from holdfast.services.tariff_choice import Audience, Choice, Driver, Place, choose, driver_of
 from holdfast.store.database import Sessions
 from holdfast.store.tables import (

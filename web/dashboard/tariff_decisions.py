@@ -1,5 +1,6 @@
 """What people decide about tariffs: begin a draft, approve, send back, withdraw, assign, retire."""
 
+from dataclasses import replace
 from uuid import UUID
 
 from starlette.responses import Response
@@ -7,7 +8,7 @@ from starlette.responses import Response
 from holdfast.domain.tariff.templates import BY_KEY
 from holdfast.services import audit
 from holdfast.services.refusal import Invalid, NotFound
-from holdfast.services.tariff_assignments import Scope, assign_tariff, end_assignment
+from holdfast.services.tariff_assignments import assign_tariff, end_assignment
 from holdfast.services.tariff_currency import assignment_findings
 from holdfast.services.tariff_drafts import (
     approve_draft,
@@ -19,12 +20,12 @@ from holdfast.services.tariff_drafts import (
 from holdfast.services.tariff_versions import end_version, get_version
 from holdfast.services.tariffs import get_tariff, retire_tariff
 from holdfast.store.tables import TariffVersion
+from web.dashboard.tariff_audiences import chosen_id, read_audience
 from web.dashboard.tariff_editor import draft_path, find_draft
 from web.live_page import uuid_or_none
 from web.visit import REASON_LENGTH_MAX, Visit, back_to
 
 NUMBER_DIGITS_MAX = 9
-AD_HOC = "ad_hoc"
 
 
 def tariff_id_of(visit: Visit) -> UUID:
@@ -160,23 +161,18 @@ async def assign(visit: Visit) -> Response:
 async def assign_as_typed(visit: Visit, tariff_id: UUID) -> str:
     """Assign a tariff to the place and audience of the form; what to say of it."""
     form = visit.form
-    audience, station = form.get("audience", ""), form.get("station", "").strip()
-    kind, _, audience_id = audience.partition(":")
+    station = form.get("station", "").strip()
     evse = form.get("evse", "").strip()
     if station and form.get("site", ""):
         raise Invalid("station", station, "choose a site or name one station, not both")
     if evse and not station:
         raise Invalid("EVSE", evse, "name its station too")
-    scope = Scope(
-        site_id=_chosen(form.get("site", ""), "site"),
+    scope = replace(
+        read_audience(form.get("audience", "")),
+        site_id=chosen_id(form.get("site", ""), "site"),
         station=station or None,
         evse=_whole(evse, "evse") if evse else None,
-        account_id=_chosen(audience_id, "audience") if kind == "account" else None,
-        user_group_id=_chosen(audience_id, "audience") if kind == "group" else None,
-        ad_hoc=kind == AD_HOC,
     )
-    if kind not in ("", AD_HOC, "account", "group"):
-        raise Invalid("audience", audience, "choose one of the list")
     row = await assign_tariff(
         visit.db,
         visit.viewer.organization_id,
@@ -219,15 +215,6 @@ def _whole(text: str, field: str) -> int:
     if not text.isascii() or not text.isdigit() or len(text) > NUMBER_DIGITS_MAX:
         raise Invalid(field, text, "use a whole number")
     return int(text)
-
-
-def _chosen(text: str, field: str) -> UUID | None:
-    if not text:
-        return None
-    chosen = uuid_or_none(text)
-    if chosen is None:
-        raise Invalid(field, text, "choose one of the list")
-    return chosen
 
 
 async def _audit(

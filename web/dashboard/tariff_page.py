@@ -1,7 +1,7 @@
 """One tariff: its versions and drafts, where and for whom it applies, and what may be done."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from starlette.responses import Response
@@ -15,16 +15,9 @@ from holdfast.services.slices import SliceAsked
 from holdfast.services.tariff_drafts import list_drafts
 from holdfast.services.tariff_versions import lives_of, versions_at
 from holdfast.services.tariffs import get_tariff
-from holdfast.store.tables import (
-    Account,
-    Site,
-    Tariff,
-    TariffDraft,
-    TariffSimulation,
-    TariffVersion,
-    UserGroup,
-)
+from holdfast.store.tables import Site, Tariff, TariffDraft, TariffSimulation, TariffVersion
 from web.dashboard.actors import key_names
+from web.dashboard.tariff_audiences import CHOICES_MAX, audience_choices
 from web.dashboard.tariff_curve import WeekCurve, week_curve
 from web.dashboard.tariff_decisions import tariff_id_of
 from web.dashboard.tariff_places import Applies, applies
@@ -43,7 +36,9 @@ from web.wording import Badge, badge
 
 VERSIONS_SHOWN = 50
 DRAFTS_SHOWN = 20
-CHOICES_MAX = 500
+PLACES_SHOWN, PLACES_MAX = 20, 500
+UNDOABLE = timedelta(days=1)
+"""So long the page offers to undo what was assigned at once; the API does at any time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +70,14 @@ class DraftLine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AtOnce:
+    """What was assigned last, to several places at once, and still holds at so many."""
+
+    at: datetime
+    count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TariffView:
     """The page, on the clock of `zone`. `sites` and `audiences` are what may be assigned,
     `stations` what is suggested. `curve`: seven days of the version in force, for whoever is in no
@@ -87,6 +90,7 @@ class TariffView:
     versions_more: int
     drafts: tuple[DraftLine, ...]
     applies: tuple[Applies, ...]
+    at_once: AtOnce | None
     simulations: int
     sites: tuple[tuple[str, str], ...]
     audiences: tuple[tuple[str, str], ...]
@@ -119,13 +123,24 @@ async def show_tariff(visit: Visit) -> Response:
         versions_more=more,
         drafts=await _drafts(visit, tariff),
         applies=places.get(tariff.id, ()),
+        at_once=_at_once(places.get(tariff.id, ()), now),
         simulations=len(simulations.all()),
         sites=await _sites(visit, tariff),
-        audiences=await _audiences(visit),
+        audiences=await audience_choices(visit.db, organization_id),
         stations=await station_identities(visit.db, organization_id),
         curve=await _curve(visit, tariff, around, now),
     )
-    return visit.page("tariff.html", view=view, templates=TEMPLATES)
+    return visit.page(
+        "tariff.html", view=view, templates=TEMPLATES, listed=(PLACES_SHOWN, PLACES_MAX)
+    )
+
+
+def _at_once(places: tuple[Applies, ...], now: datetime) -> AtOnce | None:
+    if not places:
+        return None
+    last = max(item.since for item in places)
+    count = sum(item.since == last for item in places)
+    return AtOnce(at=last, count=count) if count > 1 and now - last < UNDOABLE else None
 
 
 async def _curve(
@@ -226,25 +241,3 @@ async def _sites(visit: Visit, tariff: Tariff) -> tuple[tuple[str, str], ...]:
         .limit(CHOICES_MAX)
     )
     return (("", "All sites"), *((str(id_), name) for id_, name in rows))
-
-
-async def _audiences(visit: Visit) -> tuple[tuple[str, str], ...]:
-    organization_id = visit.viewer.organization_id
-    groups = await visit.db.execute(
-        owned(UserGroup, organization_id)
-        .with_only_columns(UserGroup.id, UserGroup.name)
-        .order_by(UserGroup.name)
-        .limit(CHOICES_MAX)
-    )
-    accounts = await visit.db.execute(
-        owned(Account, organization_id)
-        .with_only_columns(Account.id, Account.name)
-        .order_by(Account.name)
-        .limit(CHOICES_MAX)
-    )
-    return (
-        ("", "Everybody"),
-        ("ad_hoc", "Ad hoc payment"),
-        *((f"group:{id_}", f"Group {name}") for id_, name in groups),
-        *((f"account:{id_}", f"Account {name}") for id_, name in accounts),
-    )

@@ -12,6 +12,7 @@ from web.dashboard import (
     shown_prices,
     simulation,
     simulations,
+    tariff_assigning,
     tariff_decisions,
     tariff_editor,
     tariff_page,
@@ -19,10 +20,13 @@ from web.dashboard import (
     tariffs,
     user_groups,
 )
+from web.dashboard.tariff_picked import LISTED_MAX
 from web.visit import FormLimits, Handler, visited
 
 EDITOR = FormLimits(fields=6_000, field_length=200_000)
 EDITOR_BODY_MAX = 1_000_000
+PICKED = FormLimits(fields=1_000, field_length=LISTED_MAX)
+PICKED_BODY_MAX = 500_000
 DRAFT = "/tariffs/{id}/drafts/{draft}"
 
 
@@ -60,6 +64,7 @@ def tariff_routes() -> list[BaseRoute]:
         Route("/user-groups", visited(user_groups.show_groups), methods=["GET"]),
         Route("/user-groups/{id}", visited(user_groups.show_group), methods=["GET"]),
         *_editor_routes(),
+        *_assigning_routes(),
         *_form_routes(),
     ]
 
@@ -77,6 +82,20 @@ def _editor_routes() -> list[Route]:
             ("edit", tariff_editor.post_edit),
             ("check", tariff_editor.post_check),
         )
+    ]
+
+
+def _assigning_routes() -> list[Route]:
+    """The page of many places, a form of hundreds of boxes that is posted to itself."""
+    path, may = "/tariffs/{id}/assign", Permission.WRITE_TARIFFS
+    return [
+        Route(path, visited(tariff_assigning.show_assigning, may), methods=["GET"]),
+        Route(
+            path,
+            visited(tariff_assigning.post_assigning, may, limits=PICKED),
+            methods=["POST"],
+            max_body_size=PICKED_BODY_MAX,
+        ),
     ]
 
 
@@ -104,6 +123,7 @@ def _form_routes() -> list[Route]:
             Permission.WRITE_TARIFFS,
         ),
         ("/tariffs/{id}/assignments", tariff_decisions.assign, Permission.WRITE_TARIFFS),
+        ("/tariffs/{id}/assignments/undo", tariff_assigning.undo, Permission.WRITE_TARIFFS),
         (
             "/tariffs/{id}/assignments/{assignment}/end",
             tariff_decisions.unassign,

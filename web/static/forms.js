@@ -29,7 +29,8 @@ function go(target) {
 document.addEventListener("submit", async (event) => {
   const form = event.target;
   if (!(form instanceof HTMLFormElement) || form.method !== "post") return;
-  if (event.defaultPrevented || form.hasAttribute("hx-post") || !form.querySelector("[name=form_token]")) return;
+  // A form that answers with a page of its own says so.
+  if (event.defaultPrevented || form.hasAttribute("hx-post") || form.hasAttribute("data-own-page") || !form.querySelector("[name=form_token]")) return;
   event.preventDefault();
   if (form.getAttribute("aria-busy") === "true") return;
   const button = event instanceof SubmitEvent ? event.submitter : null;
