@@ -14,14 +14,13 @@ from holdfast.domain.finding import Finding, Severity
 from holdfast.domain.money import round_half_up
 from holdfast.domain.pricing.cdr_tariffs import chosen_tariffs
 from holdfast.domain.pricing.charging_period import ChargingPeriod
-from holdfast.domain.pricing.price import PERIODS_MAX, TariffsUnfit, price
+from holdfast.domain.pricing.price import PERIODS_MAX, TARIFFS_MAX, TariffsUnfit, price
 from holdfast.domain.pricing.price_inputs import context_from_json, entries, instant, number
 from holdfast.domain.pricing.priced_session import PricedSession
 from holdfast.domain.pricing.record import Record, RecordInvalid, StatedCdr, StatedCost
 from holdfast.domain.tariff.foreign import ForeignTariff, foreign_tariff
 from holdfast.domain.tariff.version import TariffInvalid
 
-TARIFFS_MAX = 100
 DIMENSIONS_MAX = 50
 HOURS_MAX = 100_000
 """Of one kind in a period: eleven years, so that its end is still an instant."""

@@ -43,11 +43,6 @@ class ChargingPeriod:
             raise PeriodInvalid(f"no time in a period can be negative: {self}")
 
     @property
-    def connected_s(self) -> int:
-        """Seconds of the charging session itself, without those of a reservation."""
-        return self.time_s + self.parking_s + self.grace_s
-
-    @property
     def used_s(self) -> int:
         """All seconds of the period; 0 where it gives none."""
         return self.time_s + self.parking_s + self.grace_s + self.reservation_s

@@ -19,7 +19,6 @@ from holdfast.domain.tariff.version import (
     Restrictions,
     TariffElement,
     TariffVersion,
-    TaxIncluded,
 )
 
 _NOBODY: frozenset[str] = frozenset()
@@ -86,23 +85,6 @@ class CompiledTariff:
         """Whether anything depends on current."""
         return bool(self.kinds_by_current)
 
-    @property
-    def by_power(self) -> bool:
-        """Whether anything depends on power."""
-        return bool(self.kinds_by_power)
-
-    @property
-    def taxed(self) -> bool:
-        """False where no tax applies to any price (tax_included N/A)."""
-        return self.tariff.tax_included is not TaxIncluded.NOT_APPLICABLE
-
-    def rate(self, kind: DimensionType, at: Instant, period: ChargingPeriod) -> Rate | None:
-        """The rate of the first element that matches and has the dimension; None is free.
-
-        One that follows a market has no price before `Rate.at_market`.
-        """
-        return find_rate(self.walks[kind], at, period)
-
     def for_groups(self, groups: frozenset[str]) -> "CompiledTariff":
         """The tariff of a driver in these groups, with the elements for them."""
         mine = groups & self.groups
@@ -122,7 +104,10 @@ def compile_tariff(tariff: TariffVersion) -> CompiledTariff:
 
 
 def find_rate(walk: Walk, at: Instant, period: ChargingPeriod) -> Rate | None:
-    """The first rate of a walk whose conditions hold."""
+    """The rate of the first element that matches and has the dimension; None is free.
+
+    One that follows a market has no price before `Rate.at_market`.
+    """
     for conditions, rate in walk:
         if conditions is None or conditions.hold(at, period):
             return rate

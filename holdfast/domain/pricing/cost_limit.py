@@ -29,8 +29,9 @@ from holdfast.domain.pricing.boundaries import (
 )
 from holdfast.domain.pricing.charging_period import ChargingPeriod
 from holdfast.domain.pricing.compiled_tariff import CompiledTariff
+from holdfast.domain.pricing.conditions import local_instant
 from holdfast.domain.pricing.context import PriceContext
-from holdfast.domain.pricing.price import instant_of, time_zone
+from holdfast.domain.pricing.price import time_zone
 from holdfast.domain.pricing.rate import Rate
 from holdfast.domain.running_state import RunningState
 from holdfast.domain.tariff.version import DimensionType
@@ -41,6 +42,7 @@ NEAR = Fraction(1, 100)
 HORIZON = timedelta(days=7)
 BANDS_MAX = 64
 
+_SECOND = timedelta(seconds=1)
 _MICROSECOND = timedelta(microseconds=1)
 _US = 1_000_000
 _TIMED = (DimensionType.TIME, DimensionType.PARKING_TIME)
@@ -132,7 +134,8 @@ class _Outlook:
         return rate.at_market(max([spot.fallback, *ahead])).gross
 
     def _dearest(self, kind: DimensionType, at: datetime, energy_mwh: int) -> Fraction:
-        instant = instant_of(self.tariff, at, self.started_at, energy_mwh, self.zone)
+        zone = self.zone if self.tariff.by_clock else None
+        instant = local_instant(at, (at - self.started_at) // _SECOND, energy_mwh, zone)
         dearest = Fraction(0)
         for conditions, rate in self.tariff.walks[kind]:
             measured = conditions is not None and conditions.measured is not None

@@ -16,7 +16,6 @@ and mod_cdrs, with what OCPI cannot express in the same place:
 """
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -24,7 +23,6 @@ from holdfast.domain.finding import Finding
 from holdfast.domain.pricing.adjustments import Billed, adjusted
 from holdfast.domain.pricing.charging_period import ChargingPeriod
 from holdfast.domain.pricing.compiled_tariff import CompiledTariff, compile_tariff
-from holdfast.domain.pricing.conditions import Instant, local_instant
 from holdfast.domain.pricing.context import PriceContext
 from holdfast.domain.pricing.priced_session import PricedSession, RateSum, by_rate
 from holdfast.domain.pricing.session_walk import SessionWalk
@@ -32,8 +30,6 @@ from holdfast.domain.tariff.version import TariffVersion, TaxIncluded
 
 PERIODS_MAX = 10_000
 TARIFFS_MAX = 100
-
-_SECOND = timedelta(seconds=1)
 
 
 class UnknownZone(ValueError):
@@ -108,14 +104,6 @@ def time_zone(name: str) -> ZoneInfo:
         raise UnknownZone(
             f"{name[:80]!r} is no time zone: use one such as Europe/Berlin"
         ) from error
-
-
-def instant_of(
-    tariff: CompiledTariff, at: datetime, started_at: datetime, energy_mwh: int, zone: ZoneInfo
-) -> Instant:
-    """The match context at an instant of a session. Both instants are UTC."""
-    elapsed_s = (at - started_at) // _SECOND
-    return local_instant(at, elapsed_s, energy_mwh, zone if tariff.by_clock else None)
 
 
 def _require_fit(tariffs: Sequence[CompiledTariff]) -> None:

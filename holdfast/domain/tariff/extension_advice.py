@@ -17,8 +17,6 @@ from holdfast.domain.tariff.wording import KIND_WORDS, plain
 HOLIDAYS_AHEAD = timedelta(days=366)
 """A calendar that knows less of the future has to be written out anew."""
 
-_SPANS = (AllowancePer.SESSION, AllowancePer.DAY, AllowancePer.MONTH)
-
 
 def extension_findings(tariff: TariffVersion, place: LintPlace) -> Iterator[Finding]:
     """Advice on our own fields."""
@@ -85,7 +83,7 @@ def _allowances(tariff: TariffVersion) -> Iterator[Finding]:
                 "allowance_unpriced",
                 f"there is free {kind} per {allowance.per}, and {kind} costs nothing anyway",
             )
-    for shorter, longer in pairwise(_SPANS):
+    for shorter, longer in pairwise(AllowancePer):
         for kind_ in DimensionType:
             small, great = by_span.get((kind_, shorter)), by_span.get((kind_, longer))
             if small and great and small >= great:

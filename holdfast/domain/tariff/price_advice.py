@@ -17,8 +17,6 @@ PLAUSIBLE = {
 }
 """In euros per unit. Less or more is usually a price per Wh, per minute, or in cents."""
 
-MINUTES_PER_HOUR = 60
-
 
 def price_findings(tariff: TariffVersion, place: LintPlace) -> Iterator[Finding]:
     """Advice; `place` may know the currency's level no better than the tariff."""
@@ -91,7 +89,7 @@ def _limits(tariff: TariffVersion) -> Iterator[Finding]:
             )
         elif not min(known):
             yield _review(f"{name}_zero", f"{name} is 0, so everything is free")
-    if (tariff.min_price is not None) and not any(
+    if tariff.min_price is not None and not any(
         amount for amount in (tariff.min_price.excl_vat, tariff.min_price.incl_vat)
     ):
         yield Finding(code="min_price_zero", detail="min_price is 0 and changes nothing")

@@ -256,7 +256,7 @@ class PriceLimit:
 
 
 class AllowancePer(StrEnum):
-    """Over what an allowance is counted."""
+    """Over what an allowance is counted, from the shortest span on."""
 
     SESSION = "session"
     DAY = "day"

@@ -26,7 +26,7 @@ SECOND = timedelta(seconds=1)
 
 def halved(chance: Random, period: ChargingPeriod) -> list[ChargingPeriod]:
     """The same in two periods, split at any second and with any share of the energy before it."""
-    length_s = period.connected_s
+    length_s = period.time_s + period.parking_s + period.grace_s
     if length_s < 2:
         return [period]
     first_s = chance.randrange(1, length_s)
