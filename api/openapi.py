@@ -109,10 +109,8 @@ PROBLEM_SCHEMA = {
         "type": f"{TYPE_PREFIX}invalid",
         "title": "Unprocessable Content",
         "status": 422,
-        "detail": "one value is wrong",
-        "errors": [
-            {"field": "evses[0].number", "value": 0, "expected": "greater than or equal to 1"}
-        ],
+        "detail": "evses[0].number is 0: use at least 1",
+        "errors": [{"field": "evses[0].number", "value": 0, "expected": "use at least 1"}],
     },
 }
 

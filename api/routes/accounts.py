@@ -7,7 +7,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request
 from pydantic import StringConstraints
 
-from api.routes.fields import Input, Name, Output
+from api.routes.fields import Input, Name, Output, PaymentMethod
 from api.routes.fields import Query as QueryText
 from holdfast.adapters.saved_cards import (
     CardNeedsDriver,
@@ -20,14 +20,18 @@ from holdfast.http.idempotency import IdempotentRoute
 from holdfast.http.pagination import Asked, Page, page
 from holdfast.http.principal import DriverWriter, Reader
 from holdfast.http.problems import Problem
+from holdfast.http.wrong_values import Said
 from holdfast.services import accounts, audit
 from holdfast.store.tables import Account
 
 router = APIRouter(prefix="/accounts", tags=["accounts"], route_class=IdempotentRoute)
 
 Billing = Literal["card", "invoice", "free"]
-Email = Annotated[str, StringConstraints(pattern=r"^[^@\s]{1,64}@[^@\s]{1,190}$")]
-PaymentMethod = Annotated[str, StringConstraints(pattern=r"^pm_[A-Za-z0-9_]{1,100}$")]
+Email = Annotated[
+    str,
+    StringConstraints(pattern=r"^[^@\s]{1,64}@[^@\s]{1,190}$"),
+    Said("use a mail address, such as ada@example.org"),
+]
 
 
 class AccountShown(Output):

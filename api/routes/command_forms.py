@@ -7,6 +7,7 @@ from pydantic import Field, StringConstraints, model_validator
 
 from api.routes.fields import ConnectorNumber, EvseNumber, Input, Line, TokenUid
 from holdfast.domain.money import AMOUNT_MINOR_MAX
+from holdfast.http.wrong_values import Said
 
 VARIABLES_MAX = 50
 VALUE_LENGTH_MAX = 1_000
@@ -83,7 +84,11 @@ class AvailabilityForm(Input):
 class TriggerForm(Input):
     """Have a message sent, such as BootNotification or MeterValues."""
 
-    message: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]{1,50}$")]
+    message: Annotated[
+        str,
+        StringConstraints(pattern=r"^[A-Za-z0-9]{1,50}$"),
+        Said("use a message's name in OCPP, such as BootNotification"),
+    ]
     evse: EvseNumber | None = None
 
 
@@ -114,7 +119,11 @@ class DataTransferForm(Input):
 class CallForm(Input):
     """Any OCPP action, as it is."""
 
-    action: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]{1,64}$")]
+    action: Annotated[
+        str,
+        StringConstraints(pattern=r"^[A-Za-z0-9]{1,64}$"),
+        Said("use an action's name in OCPP, such as GetLog"),
+    ]
     payload: dict[str, Any] = Field(default_factory=dict)
     validate_payload: bool = Field(
         True, alias="validate", description="Check the payload against the version's schema first."

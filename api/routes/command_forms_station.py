@@ -13,15 +13,22 @@ from api.routes.fields import (
     TokenUid,
 )
 from holdfast.domain.money import AMOUNT_MINOR_MAX
+from holdfast.http.wrong_values import Said
 
 Number = Annotated[int, Field(ge=0, le=2_147_483_647)]
 Word = Annotated[str, StringConstraints(min_length=1, max_length=50)]
 Place = Annotated[int, Field(ge=0, le=1_000)]
 Location = Annotated[
-    str, StringConstraints(min_length=1, max_length=512, pattern=r"^[a-z][a-z0-9+.-]*://\S+$")
+    str,
+    StringConstraints(min_length=1, max_length=512, pattern=r"^[a-z][a-z0-9+.-]*://\S+$"),
+    Said("use a URL of at most 512 characters, such as sftp://example.org/firmware.bin"),
 ]
 Pem = Annotated[str, StringConstraints(min_length=1, max_length=5_500)]
-Hex = Annotated[str, StringConstraints(pattern=r"^[0-9A-Fa-f]{1,128}$")]
+Hex = Annotated[
+    str,
+    StringConstraints(pattern=r"^[0-9A-Fa-f]{1,128}$"),
+    Said("use 1 to 128 hexadecimal digits"),
+]
 TransactionId = Annotated[str, StringConstraints(min_length=1, max_length=36)]
 
 
@@ -205,7 +212,11 @@ class HashForm(Input):
     algorithm: Literal["SHA256", "SHA384", "SHA512"] = "SHA256"
     issuer_name: Hex
     issuer_key: Hex
-    serial: Annotated[str, StringConstraints(pattern=r"^[0-9A-Fa-f]{1,40}$")]
+    serial: Annotated[
+        str,
+        StringConstraints(pattern=r"^[0-9A-Fa-f]{1,40}$"),
+        Said("use 1 to 40 hexadecimal digits"),
+    ]
 
 
 class DeleteCertificateForm(Input):

@@ -1,17 +1,30 @@
 """The types of what comes in and goes out: bounded texts, strict bodies."""
 
+import re
 from datetime import UTC, datetime
 from typing import Annotated, Any
 from uuid import UUID
 
 import orjson
 from fastapi import Path
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+)
 
 from holdfast.domain.pricing.price_inputs import YEAR_MAX, YEAR_MIN
+from holdfast.domain.tariff.version import NAME_LENGTH_MAX
+from holdfast.http.wrong_values import TIME_SAID, Said
 
 IDENTITY_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.:*=+|@~-]{0,47}$"
+_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 WAIT_MAX_S = 60.0
+NAME_SAID = f"use 1 to {NAME_LENGTH_MAX} letters, digits and any of _ . -, a letter or digit first"
 
 
 class Input(BaseModel):
@@ -33,12 +46,28 @@ def printable(text: str) -> str:
     return text
 
 
+def lines(text: str) -> str:
+    """Printable, with ends of lines as we write them, whatever system they came from."""
+    return printable(text.replace("\r\n", "\n"))
+
+
 def utc(instant: datetime) -> datetime:
     """The same instant, in UTC. Raises ValueError where that is before the year 1 or after 9999."""
     try:
         return instant.astimezone(UTC)
     except OverflowError:
         raise ValueError("not a time of our calendar in UTC") from None
+
+
+def spelt_out(instant: object) -> object:
+    """A time in words. Of a bare number nobody knows whether it is a year or seconds since 1970."""
+    if not isinstance(instant, int | float | str):
+        return instant
+    try:
+        float(instant)
+    except ValueError:
+        return instant
+    raise ValueError(TIME_SAID)
 
 
 def of_prices(instant: datetime) -> datetime:
@@ -49,11 +78,14 @@ def of_prices(instant: datetime) -> datetime:
 
 
 def written(body: dict[str, Any]) -> dict[str, Any]:
-    """What JSON can spell and nobody can keep or answer: half a surrogate pair, a huge number."""
+    """What JSON can spell and nobody can keep or answer: half a surrogate pair, a NUL, a number
+    without end."""
     try:
-        orjson.dumps(body)
+        content = orjson.dumps(body)
     except TypeError:
         raise ValueError("use texts, and numbers of at most 64 bits") from None
+    if _NUL.search(content):
+        raise ValueError("leave out control characters")
     return body
 
 
@@ -68,8 +100,17 @@ Reason = Annotated[
 ]
 Query = Annotated[str, StringConstraints(min_length=1, max_length=100), AfterValidator(printable)]
 Instant = Annotated[AwareDatetime, AfterValidator(utc)]
-PriceInstant = Annotated[Instant, AfterValidator(of_prices)]
-Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
+PriceInstant = Annotated[Instant, BeforeValidator(spelt_out), AfterValidator(of_prices)]
+Currency = Annotated[
+    str,
+    StringConstraints(pattern=r"^[A-Z]{3}$"),
+    Said("use three capital letters (ISO 4217), such as EUR"),
+]
+PaymentMethod = Annotated[
+    str,
+    StringConstraints(pattern=r"^pm_[A-Za-z0-9_]{1,100}$"),
+    Said("use a Stripe payment method's id, which begins with pm_"),
+]
 EvseNumber = Annotated[int, Field(ge=1, le=1_000)]
 ConnectorNumber = Annotated[int, Field(ge=1, le=100)]
 EnergyWh = Annotated[int, Field(ge=0, le=10_000_000)]

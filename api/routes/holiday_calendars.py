@@ -10,6 +10,7 @@ from holdfast.http.idempotency import IdempotentRoute
 from holdfast.http.pagination import Page
 from holdfast.http.principal import Reader
 from holdfast.services import holiday_calendars
+from holdfast.services.holiday_calendars import YEAR_LEAST, YEAR_MOST
 
 router = APIRouter(prefix="/holiday-calendars", tags=["tariffs"], route_class=IdempotentRoute)
 
@@ -41,7 +42,7 @@ async def list_calendars(_reader: Reader) -> Page[CalendarShown]:
 async def read_calendar(
     key: str,
     _reader: Reader,
-    year: Annotated[int | None, Query(ge=1, le=9_999)] = None,
+    year: Annotated[int | None, Query(ge=YEAR_LEAST, le=YEAR_MOST)] = None,
 ) -> HolidaysShown:
     """The dates of a year, this year where none is asked for."""
     wanted = year or datetime.now(UTC).year

@@ -13,12 +13,17 @@ from holdfast.http.database import Db
 from holdfast.http.idempotency import IdempotentRoute
 from holdfast.http.pagination import Page
 from holdfast.http.principal import Administrator, Reader
+from holdfast.http.wrong_values import Said
 from holdfast.services import api_keys, audit, organizations
 from holdfast.settings import Settings
 
 router = APIRouter(prefix="/organizations", tags=["organizations"], route_class=IdempotentRoute)
 
-Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{1,62}$")]
+Slug = Annotated[
+    str,
+    StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{1,62}$"),
+    Said("use 2 to 63 small letters, digits and -, such as north-grid"),
+]
 
 
 class OrganizationShown(Output):

@@ -5,9 +5,9 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Request
-from pydantic import Field, StringConstraints
+from pydantic import Field
 
-from api.routes.fields import Currency, Input, Output, Reason
+from api.routes.fields import Currency, Input, Output, PaymentMethod, Reason
 from holdfast.contracts.names import payment_workflow_id
 from holdfast.contracts.payments import PaymentAction
 from holdfast.domain.currency import Currency as KnownCurrency
@@ -68,9 +68,7 @@ class NewHold(Input):
 
     currency: Currency
     amount_minor: Annotated[int, Field(ge=50, le=HOLD_MINOR_MAX)] | None = None
-    payment_method: Annotated[
-        str | None, StringConstraints(pattern=r"^pm_[A-Za-z0-9_]{1,100}$")
-    ] = None
+    payment_method: PaymentMethod | None = None
     account: Annotated[UUID | None, Field(description="Whose saved card to hold on.")] = None
 
 

@@ -15,13 +15,18 @@ from holdfast.http.database import Db
 from holdfast.http.idempotency import IdempotentRoute
 from holdfast.http.principal import Reader
 from holdfast.http.problems import Problem
+from holdfast.http.wrong_values import Said
 from holdfast.services import quotes
 from holdfast.services.price_words.price_text import price_text
 from holdfast.services.tariff_choice import Audience, Considered, Place
 
 router = APIRouter(prefix="/quotes", tags=["tariffs"], route_class=IdempotentRoute)
 
-Locale = Annotated[str, StringConstraints(pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8}){0,3}$")]
+Locale = Annotated[
+    str,
+    StringConstraints(pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8}){0,3}$"),
+    Said("use a BCP 47 language tag, such as en or de-AT"),
+]
 
 
 def asked_quote(

@@ -12,12 +12,17 @@ from holdfast.http.database import Db
 from holdfast.http.idempotency import IdempotentRoute
 from holdfast.http.pagination import Asked, Page, page
 from holdfast.http.principal import NetworkWriter, Reader
+from holdfast.http.wrong_values import Said
 from holdfast.services import audit, sites
 from holdfast.store.tables import Site
 
 router = APIRouter(prefix="/sites", tags=["sites"], route_class=IdempotentRoute)
 
-Country = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
+Country = Annotated[
+    str,
+    StringConstraints(pattern=r"^[A-Z]{2}$"),
+    Said("use two capital letters from A-Z (ISO 3166-1), such as DE"),
+]
 CalibrationLaw = Annotated[
     bool, Field(description="Prices change at signed quarter-hour readings only (Eichrecht).")
 ]

@@ -8,14 +8,15 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 from pydantic import Field, StringConstraints, field_serializer
 
-from api.routes.fields import Currency, Input, Line, Name, Output, PriceInstant
+from api.routes.fields import NAME_SAID, Currency, Input, Line, Name, Output, PriceInstant
 from holdfast.contracts.ports import SpotInterval
-from holdfast.domain.tariff.version import NAME_LENGTH_MAX
+from holdfast.domain.tariff.version import NAME
 from holdfast.http.database import Db
 from holdfast.http.idempotency import IdempotentRoute
 from holdfast.http.pagination import Asked, Page, page
 from holdfast.http.principal import Reader, TariffWriter
 from holdfast.http.problems import invalid
+from holdfast.http.wrong_values import Said
 from holdfast.services import spot_prices
 
 router = APIRouter(prefix="/spot-feeds", tags=["tariffs"], route_class=IdempotentRoute)
@@ -26,7 +27,8 @@ LENGTHS = tuple(timedelta(minutes=minutes) for minutes in (15, 30, 60))
 
 Key = Annotated[
     str,
-    StringConstraints(pattern=rf"^[A-Za-z0-9][A-Za-z0-9_.-]{{0,{NAME_LENGTH_MAX - 1}}}$"),
+    StringConstraints(pattern=f"^{NAME.pattern}$"),
+    Said(NAME_SAID),
     Field(description="What a tariff's `spot.feed` names, and a file: DE-LU, say."),
 ]
 
@@ -171,7 +173,11 @@ async def list_prices(
     if until_at is None:
         until_at = from_at + timedelta(days=2)
     if not timedelta(0) < until_at - from_at <= SPAN_MAX:
-        raise invalid("query.to", until_at.isoformat(), f"at most {SPAN_MAX.days} days after from")
+        raise invalid(
+            "query.to",
+            until_at.isoformat(),
+            f"use a time after `from`, at most {SPAN_MAX.days} days later",
+        )
     found = await spot_prices.read_prices(db, reader.organization_id, key, from_at, until_at)
     return Page(items=[SpotPriceShown.model_validate(each) for each in found])
 

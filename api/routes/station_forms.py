@@ -15,9 +15,14 @@ from api.routes.fields import (
     Name,
     Output,
 )
+from holdfast.http.wrong_values import Said
 from holdfast.services.stations import EvsePlan, Plug, StationSeen
 
-StationIdentity = Annotated[str, StringConstraints(pattern=IDENTITY_PATTERN)]
+StationIdentity = Annotated[
+    str,
+    StringConstraints(pattern=IDENTITY_PATTERN),
+    Said("use 1 to 48 letters, digits and any of _ . : * = + | @ ~ -, a letter or digit first"),
+]
 Registration = Literal["accepted", "pending", "rejected"]
 Subprotocol = Literal["ocpp1.6", "ocpp2.0.1", "ocpp2.1"]
 EVSES_MAX = 100

@@ -12,6 +12,7 @@ from api.routes.fields import Identity, Input, Output
 from holdfast.http.database import Db
 from holdfast.http.idempotency import IdempotentRoute
 from holdfast.http.principal import NetworkWriter, Reader
+from holdfast.http.wrong_values import Said
 from holdfast.services import (
     network_changes,
     organizations,
@@ -158,10 +159,18 @@ class RevocationForm(Input):
 class SlotProfileForm(Input):
     """OCPP 2.x NetworkConnectionProfile, without credentials: the station keeps those it has."""
 
-    url: Annotated[str, StringConstraints(max_length=512, pattern=r"^wss?://[^\s]+$")]
+    url: Annotated[
+        str,
+        StringConstraints(max_length=512, pattern=r"^wss?://[^\s]+$"),
+        Said("use a URL that begins with wss:// or ws://, of at most 512 characters"),
+    ]
     security_profile: Annotated[int, Field(ge=0, le=3)]
     message_timeout_s: Annotated[int, Field(ge=1, le=600)] = 30
-    interface: Annotated[str, StringConstraints(pattern=r"^(Wired|Wireless)[0-3]$")] = "Wired0"
+    interface: Annotated[
+        str,
+        StringConstraints(pattern=r"^(Wired|Wireless)[0-3]$"),
+        Said("use Wired0 to Wired3, or Wireless0 to Wireless3"),
+    ] = "Wired0"
     ocpp_version: Literal["2.0.1", "2.1"] | None = None
 
 
@@ -170,7 +179,14 @@ class NetworkChangeForm(Input):
     Without it, what the station told last of NetworkConfigurationPriority."""
 
     slot: Annotated[int, Field(ge=0, le=99)]
-    priority: Annotated[str, StringConstraints(pattern=r"^\d{1,2}(,\d{1,2}){0,19}$")] | None = None
+    priority: (
+        Annotated[
+            str,
+            StringConstraints(pattern=r"^\d{1,2}(,\d{1,2}){0,19}$"),
+            Said("use at most 20 slots, the first choice first, such as 1,0"),
+        ]
+        | None
+    ) = None
     profile: SlotProfileForm
     reset: bool = True
     hours: Annotated[int, Field(ge=1, le=720)] = 24

@@ -6,9 +6,9 @@ from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
 from fastapi import APIRouter, Query
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
-from api.routes.fields import Input, Output, PriceInstant
+from api.routes.fields import Input, Output, PriceInstant, TariffBody, lines
 from api.routes.tariff_findings import (
     TariffFindingShown,
     TariffProblemShown,
@@ -28,9 +28,9 @@ from holdfast.store.tables import TariffDraft
 router = APIRouter(prefix="/tariff-drafts", tags=["tariffs"], route_class=IdempotentRoute)
 
 State = Literal["draft", "review", "approved", "discarded"]
-Note = Annotated[str, StringConstraints(min_length=1, max_length=2_000)]
+Note = Annotated[str, StringConstraints(min_length=1, max_length=2_000), AfterValidator(lines)]
 Body = Annotated[
-    dict[str, Any],
+    TariffBody,
     Field(
         description="What the version will be, in OCPI's shape with our additions (`elements`, "
         "`min_price`, `max_price`, `idle_grace_s`, `tax_included`, `type`, `allowances`, "

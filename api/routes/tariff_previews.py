@@ -24,6 +24,7 @@ from holdfast.http.database import Db
 from holdfast.http.idempotency import IdempotentRoute
 from holdfast.http.principal import Reader
 from holdfast.http.problems import invalid
+from holdfast.http.wrong_values import Said
 from holdfast.services import tariff_bodies, tariff_drafts, tariff_versions, tariffs
 from holdfast.services.spot_prices import curves
 from holdfast.store.tables import TariffVersion
@@ -31,7 +32,11 @@ from holdfast.store.tables import TariffVersion
 router = APIRouter(tags=["tariffs"], route_class=IdempotentRoute)
 
 MARKET_AHEAD = timedelta(days=2)
-PartyCode = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]{2,3}$")]
+PartyCode = Annotated[
+    str,
+    StringConstraints(pattern=r"^[A-Za-z0-9]{2,3}$"),
+    Said("use two or three letters or digits (OCPI), such as DE or HFA"),
+]
 Groups = Annotated[list[Line], Query(max_length=50, description="Keys of the driver's groups.")]
 
 

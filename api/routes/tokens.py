@@ -15,13 +15,18 @@ from holdfast.http.idempotency import IdempotentRoute
 from holdfast.http.pagination import Asked, Page, page
 from holdfast.http.principal import DriverWriter, Reader
 from holdfast.http.problems import Problem
+from holdfast.http.wrong_values import Said
 from holdfast.services import audit, token_import, tokens
 from holdfast.store.tables import Token
 
 router = APIRouter(prefix="/tokens", tags=["tokens"], route_class=IdempotentRoute)
 
 Status = Literal["accepted", "blocked", "expired"]
-Language = Annotated[str, StringConstraints(pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{1,4})?$")]
+Language = Annotated[
+    str,
+    StringConstraints(pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{1,4})?$"),
+    Said("use a language, such as en or de-AT"),
+]
 CSV = "text/csv"
 CSV_TYPES = (CSV, "application/csv", "application/vnd.ms-excel", "text/plain")
 

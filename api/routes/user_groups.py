@@ -8,12 +8,13 @@ from uuid import UUID
 from fastapi import APIRouter
 from pydantic import Field, StringConstraints
 
-from api.routes.fields import Input, Name, Output
+from api.routes.fields import NAME_SAID, Input, Name, Output
 from holdfast.domain.tariff.version import NAME
 from holdfast.http.database import Db
 from holdfast.http.idempotency import IdempotentRoute
 from holdfast.http.pagination import Asked, Page, page
 from holdfast.http.principal import DriverWriter, Principal, Reader, TariffWriter
+from holdfast.http.wrong_values import Said
 from holdfast.services import audit, user_groups
 from holdfast.services.user_groups import MEMBERS_AT_ONCE_MAX, MemberCounts, Members
 from holdfast.store.tables import UserGroup
@@ -23,6 +24,7 @@ router = APIRouter(prefix="/user-groups", tags=["tariffs"], route_class=Idempote
 Key = Annotated[
     str,
     StringConstraints(pattern=f"^{NAME.pattern}$"),
+    Said(NAME_SAID),
     Field(description="What `user_groups` of a tariff's elements name; it stays."),
 ]
 Ids = Annotated[list[UUID], Field(default_factory=list, max_length=MEMBERS_AT_ONCE_MAX)]

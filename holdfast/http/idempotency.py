@@ -163,7 +163,8 @@ class IdempotentRoute(APIRoute):
             {
                 "type": "extra_forbidden",
                 "loc": ("query", name),
-                "msg": f"use one of {', '.join(sorted(known)) or 'none'}",
+                "msg": "unknown parameter",
+                "ctx": {"known": sorted(known)},
                 "input": value,
             }
             for name, value in request.query_params.items()

@@ -5,7 +5,6 @@ the log has them, the caller does not.
 """
 
 import json
-import math
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
@@ -21,15 +20,16 @@ from holdfast.domain.currency import UnknownCurrency
 from holdfast.domain.money import MoneyInvalid
 from holdfast.domain.tariff.version import TariffInvalid
 from holdfast.domain.token import TokenInvalid
+from holdfast.http.wrong_values import field_error, from_item, sentence
 from holdfast.services.orders import OrderTooLarge, TooManyWaiting, UnknownOrderKind
 from holdfast.services.refusal import Conflict, Invalid, NotFound, Refusal, TooMany
 
 MEDIA_TYPE = "application/problem+json"
 TYPE_PREFIX = "urn:holdfast:problem:"
-VALUE_LENGTH_MAX = 80
 ERRORS_MAX = 50
+SAID_MAX = 5  # of them in the sentence; all that are listed have their own
+UNREADABLE = "There was an error parsing the body"  # the framework's word for other mistakes in it
 PATH_MAX = 200  # characters of an address that nothing answers
-SECRET_WORDS = ("password", "secret", "key", "authorization", "payment_method")
 
 log = structlog.get_logger()
 
@@ -69,22 +69,10 @@ class Problem(Exception):
         return Response(content, self.status, headers=self.headers, media_type=MEDIA_TYPE)
 
 
-def field_error(field: str, value: object, expected: str) -> dict[str, Any]:
-    """One wrong value. A value that may be a secret is never sent back."""
-    error: dict[str, Any] = {"field": field, "expected": expected}
-    if not any(word in field.lower() for word in SECRET_WORDS) and _plain(value):
-        error["value"] = str(value)[:VALUE_LENGTH_MAX] if isinstance(value, str) else value
-    return error
-
-
 def invalid(field: str, value: object, expected: str) -> Problem:
     """422 for one field."""
-    return Problem(
-        422,
-        "invalid",
-        f"{field}: {expected}",
-        errors=[field_error(field, value, expected)],
-    )
+    error = field_error(field, value, expected)
+    return Problem(422, "invalid", sentence(error), errors=[error])
 
 
 def from_refusal(refusal: Refusal) -> Problem:
@@ -119,12 +107,6 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _crash)
 
 
-def _plain(value: object) -> bool:
-    if isinstance(value, float):
-        return math.isfinite(value)  # Python reads NaN and 1e400, and JSON cannot say them
-    return value is None or isinstance(value, str | int | bool)
-
-
 async def _problem(_request: Request, error: Exception) -> Response:
     assert isinstance(error, Problem)  # noqa: S101 - registered for this class alone
     return error.to_response()
@@ -135,39 +117,19 @@ async def _refusal(_request: Request, error: Exception) -> Response:
     return from_refusal(error).to_response()
 
 
-async def _validation(_request: Request, error: Exception) -> Response:
+async def _validation(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for it alone
-    errors = [
-        field_error(_place(item["loc"]), item.get("input"), _expected(item))
-        for item in error.errors()[:ERRORS_MAX]
-    ]
-    count = len(error.errors())
-    detail = "one value is wrong" if count == 1 else f"{count} values are wrong"
-    return Problem(422, "invalid", detail, errors=errors).to_response()
-
-
-def _place(location: Sequence[Any]) -> str:
-    """`("body", "evses", 0, "number")` as `evses[0].number`; the query's are named as such."""
-    parts = list(location)
-    prefix = ""
-    if parts and parts[0] in ("body", "query", "path", "header"):
-        where = parts.pop(0)
-        prefix = "" if where == "body" and parts else f"{where}"
-    text = prefix
-    for part in parts:
-        if isinstance(part, int):
-            text += f"[{part}]"
-        else:
-            text += f".{part}" if text else str(part)
-    return text or "body"
-
-
-def _expected(item: Mapping[str, Any]) -> str:
-    if item.get("type") == "extra_forbidden" and item["loc"][0] == "body":
-        return "unknown field: leave it out"
-    if item.get("type") in ("model_type", "model_attributes_type", "dict_type"):
-        return "an object in braces"
-    return str(item.get("msg", "another value")).removeprefix("Value error, ")
+    found = error.errors()
+    # Where the request is of a route: what its body should be says which names would be right.
+    form = getattr(getattr(request.scope.get("route"), "body_field", None), "field_info", None)
+    annotation = getattr(form, "annotation", None)
+    errors = [from_item(item, annotation, error.body) for item in found[:ERRORS_MAX]]
+    said = "; ".join(sentence(each) for each in errors[:SAID_MAX])
+    if len(found) > 1:
+        said = f"{len(found)} values are wrong: {said}"
+    if len(found) > SAID_MAX:
+        said += f"; and {len(found) - SAID_MAX} more"
+    return Problem(422, "invalid", said, errors=errors).to_response()
 
 
 async def _http(request: Request, error: Exception) -> Response:
@@ -175,6 +137,8 @@ async def _http(request: Request, error: Exception) -> Response:
     phrase, detail = HTTPStatus(error.status_code).phrase, str(error.detail)
     if error.status_code == HTTPStatus.NOT_FOUND and detail == phrase:
         detail = f"no such address: {request.url.path[:PATH_MAX]}"  # no route matched
+    if error.status_code == HTTPStatus.BAD_REQUEST and detail == UNREADABLE:
+        detail = "the body is not JSON in UTF-8 that can be read"
     name = phrase.lower().replace(" ", "-")
     return Problem(error.status_code, name, detail, headers=error.headers).to_response()
 

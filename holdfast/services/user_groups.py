@@ -130,7 +130,7 @@ async def count_members(
 async def add_members(
     db: AsyncSession, organization_id: UUID, group_id: UUID, members: Members
 ) -> UserGroup:
-    """From now on; a member of another group leaves that. Raises NotFound, TooMany."""
+    """From now on; a member of another group leaves that. Raises NotFound, Invalid."""
     group = await get_group(db, organization_id, group_id)
     await _move(db, organization_id, members, group_id)
     return group
@@ -139,7 +139,7 @@ async def add_members(
 async def remove_members(
     db: AsyncSession, organization_id: UUID, group_id: UUID, members: Members
 ) -> UserGroup:
-    """Those who are in it leave it. Raises NotFound, TooMany."""
+    """Those who are in it leave it. Raises NotFound, Invalid."""
     group = await get_group(db, organization_id, group_id)
     await _move(db, organization_id, members, None, only_from=group_id)
     return group
@@ -153,8 +153,10 @@ async def _move(
     *,
     only_from: UUID | None = None,
 ) -> None:
-    if len(members.account_ids) + len(members.token_ids) > MEMBERS_AT_ONCE_MAX:
-        raise TooMany(f"name at most {MEMBERS_AT_ONCE_MAX} members at once")
+    count = len(members.account_ids) + len(members.token_ids)
+    if count > MEMBERS_AT_ONCE_MAX:
+        right = f"use at most {MEMBERS_AT_ONCE_MAX} accounts and tokens at once"
+        raise Invalid("accounts", f"{count} members", right)
     for table, ids, kind in (
         (Account, members.account_ids, "account"),
         (Token, members.token_ids, "token"),
