@@ -110,10 +110,11 @@ class Changes:
     milestones: list[Milestone] = field(default_factory=list)
     states: list[tuple[SessionRow, datetime, str]] = field(default_factory=list)
     outbox: list[OutboxChange] = field(default_factory=list)
-    # workflow ids whose unsent debounced signals are void
-    undebounce: set[str] = field(default_factory=set)
-    # the newest charging state of a session, told once the place of a void signal is free again
-    debounced: dict[str, tuple[SessionRow, Message, datetime]] = field(default_factory=dict)
+    # workflow ids and names of debounced signals that are void where they are unsent
+    undebounce: set[tuple[str, str]] = field(default_factory=set)
+    # the newest debounced signal of a session (its name, itself, when it is due), told once the
+    # place of a void one is free again
+    debounced: dict[str, tuple[SessionRow, str, Message, datetime]] = field(default_factory=dict)
     statuses: dict[tuple[UUID, int, int], tuple[Entry, StatusReported]] = field(
         default_factory=dict
     )

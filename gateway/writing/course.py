@@ -64,10 +64,15 @@ def counted(changes: Changes, row: SessionRow, odd: bool) -> None:
 def change_state(
     changes: Changes, row: SessionRow, state: str | None, at: datetime, received_at: datetime
 ) -> None:
-    """The charging state at an instant; only a newer one becomes the present one."""
+    """The charging state at an instant; only a newer one becomes the present one.
+
+    One that comes after the end is kept as well: the price is cut where the car paused.
+    """
     if state is None:
         return
     changes.states.append((row, at, state))
+    if row.ended_at is not None:
+        return
     if row.charging_state_at is not None and at < row.charging_state_at:
         return
     if row.charging_state != state:
@@ -122,7 +127,8 @@ def billed(loaded: Loaded) -> list[tuple[SessionRow, Billed]]:
 
 
 def correct(changes: Changes, before: Sequence[tuple[SessionRow, Billed]]) -> None:
-    """Tell of settled sessions of which the station now says something else."""
+    """Tell of settled sessions of which the station now says something else, or something more of
+    how they went: the same energy at other times may have another price."""
     for row, was in before:
         if _billed(row) != was:
             energy_wh, started_at, ended_at = _billed(row)
@@ -130,6 +136,18 @@ def correct(changes: Changes, before: Sequence[tuple[SessionRow, Billed]]) -> No
             telling.signal(
                 changes, row, contract.METER_CORRECTED, contract.EventSignal(event_id=event_id)
             )
+        elif row.last_seen_at is not None and _goes_otherwise(changes, row):
+            telling.tell_course(changes, row, row.last_seen_at)
+
+
+def _goes_otherwise(changes: Changes, row: SessionRow) -> bool:
+    """Whether there is more of its course than before. What was read as it ended is no news."""
+    ended_at = row.ended_at or row.ended_by_us_at
+    if ended_at is None:
+        return False
+    told = (item.sample.at for item in changes.meters if item.session_id == row.id)
+    paused = (at for other, at, _ in changes.states if other is row)
+    return any(at < ended_at for at in (*told, *paused))
 
 
 def _billed(row: SessionRow) -> Billed:

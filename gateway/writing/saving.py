@@ -7,9 +7,8 @@ from gateway.writing.arrays import Packed, pack
 from gateway.writing.changes import Changes, MeterChange, OutboxChange
 from gateway.writing.loading import Connection, Loaded
 from gateway.writing.session_row import SessionRow
-from gateway.writing.telling import place_states
+from gateway.writing.telling import place_debounced
 from holdfast.contracts.names import session_workflow_id
-from holdfast.contracts.sessions import CHARGING_STATE_CHANGED
 
 _REPORTED = (
     ("evse", "bigint"),
@@ -122,7 +121,7 @@ async def save_sessions(connection: Connection, loaded: Loaded, changes: Changes
     """Sessions and all that hangs on them, the outbox included."""
     if changes.undebounce:
         await _undebounce(connection, loaded, changes)
-        place_states(changes)
+        place_debounced(changes)
     rows = sorted(loaded.sessions.values(), key=attrgetter("id"))
     made = [row for row in rows if row.new]
     old = [row for row in rows if row.changed and not row.new]
@@ -158,14 +157,14 @@ def _columns(rows: Sequence[SessionRow], columns: Sequence[tuple[str, str]]) -> 
 
 async def _undebounce(connection: Connection, loaded: Loaded, changes: Changes) -> None:
     """Take back signals that were not sent yet, and give their places back."""
-    cursor = await connection.execute(
-        _UNDEBOUNCE, (sorted(changes.undebounce), CHARGING_STATE_CHANGED)
-    )
     by_workflow = {session_workflow_id(row.id): row for row in loaded.sessions.values()}
-    for (workflow_id,) in await cursor.fetchall():
-        row = by_workflow[workflow_id]
-        row.signals_sent = max(0, row.signals_sent - 1)
-        row.changed = True
+    for name in sorted({name for _, name in changes.undebounce}):
+        void = sorted(workflow_id for workflow_id, of in changes.undebounce if of == name)
+        cursor = await connection.execute(_UNDEBOUNCE, (void, name))
+        for (workflow_id,) in await cursor.fetchall():
+            row = by_workflow[workflow_id]
+            row.signals_sent = max(0, row.signals_sent - 1)
+            row.changed = True
 
 
 async def _milestones(connection: Connection, changes: Changes) -> None:

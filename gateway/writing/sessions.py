@@ -107,8 +107,7 @@ def update(book: Book, entry: Entry, fact: TransactionUpdated) -> tuple[Outcome,
         row.started_at = fact.at
     _place(row, fact.evse, fact.connector)
     decision = _token(book, entry, row, fact)
-    if row.ended_at is None:
-        change_state(book.changes, row, fact.charging_state, fact.at, entry.received_at)
+    change_state(book.changes, row, fact.charging_state, fact.at, entry.received_at)
     for sample in fact.samples:
         # Where the EVSE was not known at the start, this comes as charging begins (E01.FR.17).
         if sample.context == BEGIN and sample.energy_mwh is not None:

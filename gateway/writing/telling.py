@@ -70,33 +70,39 @@ def signal(
 def tell_state(changes: Changes, row: SessionRow, at: datetime, received_at: datetime) -> None:
     """The car paused or went on. A newer word replaces an unsent one."""
     workflow_id = session_workflow_id(row.id)
-    changes.undebounce.add(workflow_id)
+    changes.undebounce.add((workflow_id, contract.CHARGING_STATE_CHANGED))
     message = contract.ChargingStateSignal(
         event_id=f"state:{at.isoformat()}:{row.charging_state}",
         at=at,
         state=row.charging_state or "",
     )
-    changes.debounced[workflow_id] = (row, message, received_at + DEBOUNCE)
+    due_at = received_at + DEBOUNCE
+    changes.debounced[workflow_id] = (row, contract.CHARGING_STATE_CHANGED, message, due_at)
 
 
-def place_states(changes: Changes) -> None:
+def tell_course(changes: Changes, row: SessionRow, received_at: datetime) -> None:
+    """More is known of how a settled session went. A station that was offline tells it one message
+    at a time; one word that all of it came is enough."""
+    workflow_id = session_workflow_id(row.id)
+    changes.undebounce.add((workflow_id, contract.METER_CORRECTED))
+    message = contract.EventSignal(event_id=f"course:{received_at.isoformat()}")
+    due_at = received_at + DEBOUNCE
+    changes.debounced[workflow_id] = (row, contract.METER_CORRECTED, message, due_at)
+
+
+def place_debounced(changes: Changes) -> None:
     """Give the debounced signals their places, after those that they replace gave theirs back:
     counted before, a session that pauses often would use up its places with signals unsent."""
-    for row, message, due_at in changes.debounced.values():
-        signal(
-            changes,
-            row,
-            contract.CHARGING_STATE_CHANGED,
-            message,
-            places_max=INFORMATIVE_MAX,
-            due_at=due_at,
-        )
+    for row, name, message, due_at in changes.debounced.values():
+        informative = name == contract.CHARGING_STATE_CHANGED
+        places_max = INFORMATIVE_MAX if informative else SIGNALS_MAX - 1
+        signal(changes, row, name, message, places_max=places_max, due_at=due_at)
 
 
 def tell_ended(changes: Changes, row: SessionRow, event_id: str) -> None:
     """The end. What was still to be said of the charging state no longer matters."""
     workflow_id = session_workflow_id(row.id)
-    changes.undebounce.add(workflow_id)
+    changes.undebounce.add((workflow_id, contract.CHARGING_STATE_CHANGED))
     changes.debounced.pop(workflow_id, None)
     assert row.ended_at is not None  # noqa: S101 - told only of an ended session
     signal(

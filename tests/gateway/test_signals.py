@@ -203,6 +203,35 @@ async def test_energy_that_comes_after_the_settlement_is_told(
     assert len(await signals(database, "meter_corrected")) == 1
 
 
+async def test_how_a_session_went_is_told_once_after_its_settlement(
+    gateway: GatewayApp, database: Database
+) -> None:
+    """Neither changes the energy, and both the price: when it flowed, and when the car paused."""
+    async with await connect_station(gateway.port, "CP1", "ocpp2.0.1") as station:
+        await station.call("TransactionEvent", event("Started", 0, 0))
+        await station.call("TransactionEvent", event("Ended", 9, 400))
+        session_id = (await database.row("SELECT id FROM sessions"))["id"]
+        async with await psycopg.AsyncConnection.connect(database.url) as connection:
+            await settle(connection, session_id)
+        await station.call("TransactionEvent", event("Updated", 3, 100))
+        await station.call("TransactionEvent", event("Updated", 2, 50))
+        paused = event("Updated", 4, 400, chargingState="SuspendedEV")
+        del paused["meterValue"]
+        await station.call("TransactionEvent", paused)
+        due_at = "SELECT due_at > now() AS later FROM outbox WHERE name = 'meter_corrected'"
+        assert await database.rows(due_at) == [{"later": True}]
+        await database.rows("UPDATE outbox SET sent_at = now()")
+        as_it_ended = event("Updated", 5, 400) | {"timestamp": stamp(9)}
+        as_it_ended["meterValue"][0]["timestamp"] = stamp(9)
+        await station.call("TransactionEvent", as_it_ended)
+
+    assert len(await signals(database, "meter_corrected")) == 1
+    states = await database.rows("SELECT at, state FROM session_states")
+    assert states == [{"at": T0 + timedelta(seconds=4), "state": "suspended_ev"}]
+    row = await database.row("SELECT energy_wh, charging_state, signals_sent FROM sessions")
+    assert row == {"energy_wh": 400, "charging_state": None, "signals_sent": 2}
+
+
 async def test_the_last_missing_number_after_the_end_is_told(
     gateway: GatewayApp, database: Database
 ) -> None:
