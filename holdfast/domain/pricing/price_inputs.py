@@ -17,6 +17,7 @@ from holdfast.domain.pricing.price import UnknownZone, time_zone
 from holdfast.domain.pricing.record import RecordInvalid
 from holdfast.domain.tariff.foreign import date_time, member
 from holdfast.domain.tariff.version import AllowancePer, DimensionType
+from holdfast.domain.written_decimal import written_decimal
 
 ENTRIES_MAX = 10_000
 AMOUNT_MAX = Decimal(1_000_000_000)
@@ -88,19 +89,12 @@ def entries(value: object, path: str, most: int = ENTRIES_MAX) -> list[object]:
 
 def number(value: object, path: str, expected: str) -> Decimal:
     """A finite decimal of sane size, written as a number or a text. Raises `RecordInvalid`."""
-    if isinstance(value, bool) or not isinstance(value, (int, float, str, Decimal)):
-        raise RecordInvalid(path, value, expected)
-    if isinstance(value, str) and "_" in value:  # Python's own way to group digits: 0_1 would be 1
-        raise RecordInvalid(path, value, expected)
-    try:
-        exact = Decimal(repr(value) if isinstance(value, float) else value)
-    except (ArithmeticError, ValueError):
-        raise RecordInvalid(path, value, expected) from None
-    exponent = exact.as_tuple().exponent
-    if not isinstance(exponent, int):
+    exact = written_decimal(value)
+    if exact is None:
         raise RecordInvalid(path, value, expected)
     # Beyond these bounds exact arithmetic would take all time and memory.
-    if exponent < AMOUNT_EXPONENT_MIN:
+    exponent = exact.as_tuple().exponent
+    if isinstance(exponent, int) and exponent < AMOUNT_EXPONENT_MIN:
         raise RecordInvalid(path, value, f"{expected}, of at most {-AMOUNT_EXPONENT_MIN} decimals")
     if exact.copy_abs() > AMOUNT_MAX:
         raise RecordInvalid(path, value, f"{expected}, of at most {AMOUNT_MAX}")

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from decimal import ROUND_HALF_UP, Context, Decimal, InvalidOperation
+from decimal import ROUND_HALF_UP, Context, Decimal
 from enum import StrEnum
 
 from holdfast.domain.finding import Finding, Severity
@@ -30,6 +30,10 @@ from holdfast.domain.tariff.version import (
     TariffVersion,
     TaxIncluded,
 )
+from holdfast.domain.written_decimal import written_decimal
+
+DIGITS_MAX = 40
+"""A calculated number may have as many; of more nothing is read."""
 
 _COMPONENT = ("type", "price", "vat", "step_size", "spot")
 _ELEMENT = ("price_components", "restrictions")
@@ -314,10 +318,5 @@ def _strange(restrictions: Mapping[str, object]) -> Iterator[str]:
 
 
 def _number(value: object) -> Decimal | None:
-    if isinstance(value, bool) or not isinstance(value, (int, float, str, Decimal)):
-        return None
-    try:
-        number = Decimal(repr(value) if isinstance(value, float) else value)
-    except (InvalidOperation, ValueError):
-        return None
-    return number if number.is_finite() and len(number.as_tuple().digits) <= 40 else None
+    number = written_decimal(value)
+    return None if number is None or len(number.as_tuple().digits) > DIGITS_MAX else number

@@ -7,7 +7,7 @@ are ignored. Every refusal names the path of the field, its value and what would
 
 from collections.abc import Callable, Mapping
 from datetime import date, time
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from enum import StrEnum
 from typing import TypeVar
 
@@ -29,6 +29,7 @@ from holdfast.domain.tariff.version import (
     TariffVersion,
     TaxIncluded,
 )
+from holdfast.domain.written_decimal import written_decimal
 
 Choice = TypeVar("Choice", bound=StrEnum)
 Value = TypeVar("Value")
@@ -302,29 +303,15 @@ def _whole(value: object, path: str) -> int:
     if type(value) is int:
         return value
     # Some JSON libraries write 1 as 1.0. 1E+999999999 would take all memory as a whole number.
-    if isinstance(value, (float, Decimal)):
-        written = Decimal(repr(value)) if isinstance(value, float) else value
-        if (
-            written.is_finite()
-            and written.adjusted() < WHOLE_DIGITS_MAX
-            and written == int(written)
-        ):
-            return int(written)
+    written = written_decimal(value) if isinstance(value, (float, Decimal)) else None
+    if written is not None and written.adjusted() < WHOLE_DIGITS_MAX and written == int(written):
+        return int(written)
     raise TariffInvalid(path, value, "use a whole number")
 
 
 def _decimal(value: object, path: str, expected: str = 'use a decimal such as "0.25"') -> Decimal:
-    if isinstance(value, bool) or not isinstance(value, (int, float, str, Decimal)):
-        raise TariffInvalid(path, value, expected)
-    # The shortest text of a float is what its author wrote: 0.25 stays 0.25, never 0.2500000001.
-    text = repr(value) if isinstance(value, float) else str(value)
-    if "_" in text:  # Python's own way to group digits: 0_1 would be one, not a tenth
-        raise TariffInvalid(path, value, expected)
-    try:
-        decimal = Decimal(text)
-    except InvalidOperation:
-        raise TariffInvalid(path, value, expected) from None
-    if not decimal.is_finite() or len(decimal.as_tuple().digits) > FLOAT_DIGITS_MAX:
+    decimal = written_decimal(value)
+    if decimal is None or len(decimal.as_tuple().digits) > FLOAT_DIGITS_MAX:
         raise TariffInvalid(path, value, expected)
     if not decimal and decimal.as_tuple().exponent < ZERO_EXPONENT_MIN:  # type: ignore[operator]
         return Decimal(0)  # 0E-999999999 would be written out with all its zeros

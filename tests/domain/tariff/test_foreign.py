@@ -171,6 +171,8 @@ def test_a_tariff_of_which_nothing_is_left_has_no_version() -> None:
         ("elements", [None], "tariff.elements[0]"),
         ("elements/0/price_components", [3], "tariff.elements[0].price_components[0]"),
         ("elements/0/price_components", None, "tariff.elements[0].price_components"),
+        ("elements/0/price_components/0/price", "0_1.1234567",  # digits grouped as Python does
+         "tariff.elements[0].price_components[0].price"),
         ("elements/0/price_components/0/price", "cheap",
          "tariff.elements[0].price_components[0].price"),
         ("elements/0/price_components/0/price", -1,
