@@ -7,9 +7,11 @@ import pytest
 from holdfast.domain.finding import Finding, Severity
 from holdfast.domain.tariff.canonical import tariff_to_json
 from holdfast.domain.tariff.form import tariff_from_json
-from holdfast.domain.tariff.templates import TEMPLATES
+from holdfast.domain.tariff.templates import BY_KEY, TEMPLATES, fitted
 from holdfast.domain.tariff.version import TariffInvalid
+from web.dashboard.tariff_element_words import UNREADABLE, element_words
 from web.dashboard.tariff_form import (
+    OPEN_MAX,
     body_of,
     body_text,
     fields_of,
@@ -281,3 +283,44 @@ def test_a_finding_stands_beside_what_it_is_about() -> None:
     assert slot_of("allowances[2].quantity") == "said-allowance-2"
     assert slot_of("min_price.incl_vat") == "said-tariff"
     assert place_of("elements[0].restrictions.min_kwh") == "Element 1, energy from"
+
+
+def test_each_element_is_told_in_a_line_and_a_mistake_spoils_no_other() -> None:
+    body = dict(BY_KEY["day-night"].body)
+    broken = {"price_components": [{"type": "ENERGY", "price": "cheap"}]}
+
+    lines = element_words({"elements": [*body["elements"], broken, "nonsense"]}, "EUR")
+
+    assert lines == (
+        "Energy 0.35 EUR per kWh, 22:00 to 06:00",
+        "Energy 0.45 EUR per kWh, at any time",
+        UNREADABLE,
+        UNREADABLE,
+    )
+    assert element_words(None, "EUR") == element_words({"elements": "none"}, "EUR") == ()
+
+
+def test_of_many_elements_the_first_is_open_and_what_is_shut_stays_so_where_it_is_moved() -> None:
+    body = {"elements": [BY_KEY["plain"].body["elements"][0]] * (OPEN_MAX + 1)}
+    fields = fields_of(body)
+    assert [element.shut for element in fields.elements] == [False, True, True, True]
+
+    fields.elements[1].shut = False
+    assert change_rows(fields, "copy-element 3") is not None
+    assert change_rows(fields, "raise-element 1") is not None
+    assert change_rows(fields, "remove-element 1") is not None
+
+    fields = read_fields(dict(names_of(fields)))
+    assert [element.shut for element in fields.elements] == [False, True, True, False]
+    assert not any(element.shut for element in fields_of(BY_KEY["day-night"].body).elements)
+
+
+def test_a_beginning_names_a_market_and_a_group_that_there_are() -> None:
+    spot, members = BY_KEY["spot"], BY_KEY["members"]
+
+    body = fitted(spot, feeds=["NO1", "NO2"], groups=["crew"])
+    assert body["elements"][0]["price_components"][0]["spot"]["feed"] == "NO1"
+    assert fitted(spot, feeds=["AT", "DE-LU"]) == fitted(spot) == spot.body
+    body = fitted(members, feeds=["NO1"], groups=["crew"])
+    assert body["elements"][0]["restrictions"] == {"user_groups": ["crew"]}
+    assert "members" in str(members.body), "the template itself stays"

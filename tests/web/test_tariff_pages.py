@@ -165,6 +165,40 @@ async def test_the_editor_keeps_what_was_typed_whatever_is_pressed(sign_in: Sign
     assert editor.fields["elements.0.price_components.0.price"] == "0.37"
 
 
+async def test_a_usual_tariff_fills_the_form_and_elements_say_what_they_are(
+    sign_in: SignIn, db_sessions: Sessions
+) -> None:
+    browser = await sign_in("finance")
+    await browser.send("/user-groups", name="Harbour crew", key="crew")
+    editor = await new_tariff(browser, "plain")
+    assert "Energy 0.45 EUR per kWh, at any time" in (await browser.page(editor.path)).text
+
+    _, page = await editor.press("begin", template="members", note="kept")
+    assert "Free for a group: a beginning to type over." in page.text
+    assert "Energy 0 EUR per kWh, for crew" in page.text
+    assert editor.fields["elements.0.restrictions.user_groups.crew"] == "on"
+    assert editor.fields["note"] == "kept"
+    told = await editor.check(**{"elements__1__price_components__0__price": "0,61"})
+    assert "Energy 0.61 EUR per kWh, at any time" in told
+    assert "stand in the way" not in told
+    await editor.press("to-json")
+    _, page = await editor.press("begin", template="no such")
+    assert "Nothing was changed." in page.text
+    for _ in range(2):
+        await editor.press("to-form")
+        await editor.press("copy-element 1")
+    editor.fields["elements.3.shut"] = "1"
+    _, page = await editor.press("show")
+    bodies = list(page.all("details", class_="more element-body"))
+    assert ["open" in body.attributes for body in bodies] == [True, True, True, False]
+    _, page = await editor.press("show", elements__3__price_components__0__price="dear")
+    bodies = list(page.all("details", class_="more element-body"))
+    assert "open" in bodies[3].attributes, "a mistake is not hidden"
+    assert "Cannot be read yet" in bodies[3].text
+    async with db_sessions() as db:
+        assert await db.scalar(select(t.TariffDraft.revision)) == 1, "nothing was saved"
+
+
 async def test_who_saves_second_is_told_and_loses_nothing(
     sign_in: SignIn, db_sessions: Sessions
 ) -> None:

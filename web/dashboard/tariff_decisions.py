@@ -22,6 +22,7 @@ from holdfast.services.tariffs import get_tariff, retire_tariff
 from holdfast.store.tables import TariffVersion
 from web.dashboard.tariff_audiences import chosen_id, read_audience
 from web.dashboard.tariff_editor import draft_path, find_draft
+from web.dashboard.tariff_what_if import surroundings_of
 from web.live_page import uuid_or_none
 from web.visit import REASON_LENGTH_MAX, Visit, back_to
 
@@ -46,12 +47,13 @@ async def begin_draft(visit: Visit) -> Response:
         based_on = await get_version(visit.db, organization_id, tariff_id, number)
     elif template is None:
         raise Invalid("template", visit.form.get("template", ""), "choose what to begin with")
+    around = await surroundings_of(visit.db, organization_id, tariff_id)
     draft = await create_draft(
         visit.db,
         organization_id,
         tariff_id,
         actor=visit.viewer.actor,
-        body=None if template is None else dict(template.body),
+        body=None if template is None else around.begun_with(template),
         based_on=based_on,
     )
     await _audit(visit, "tariff_draft.create", f"tariff_draft:{draft.id}")

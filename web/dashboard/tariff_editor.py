@@ -7,8 +7,10 @@ somebody else who saved first. Saving names the revision that was read (`tariff_
 from dataclasses import replace
 from datetime import timedelta
 
+from markupsafe import escape
 from starlette.responses import HTMLResponse, Response
 
+from holdfast.domain.tariff.templates import BY_KEY
 from holdfast.domain.tariff.version import TariffInvalid
 from holdfast.services import audit
 from holdfast.services.refusal import Conflict, Invalid, NotFound, TooMany
@@ -17,7 +19,7 @@ from holdfast.services.tariffs import get_tariff
 from holdfast.store.tables import Tariff, TariffDraft
 from web.dashboard.actors import key_names
 from web.dashboard.tariff_editor_view import CHOICES, Clash, EditorView, SentBack
-from web.dashboard.tariff_form import body_of
+from web.dashboard.tariff_form import body_of, fields_of
 from web.dashboard.tariff_problems import Said
 from web.dashboard.tariff_rows import change_rows
 from web.dashboard.tariff_states import DRAFT
@@ -29,6 +31,7 @@ from web.wording import Tone, badge, duration
 
 HTMX = "hx-request"
 FORM_TEMPLATE = "fragments/tariff_editor.html"
+FIRST_PRICE = "elements.0.price_components.0.price"
 UNCHANGED = "Nothing was changed."
 UNREADABLE = "Not saved: the JSON cannot be read yet."
 # Without settling: htmx would copy `style` attributes meanwhile, which our policy forbids.
@@ -74,6 +77,8 @@ async def post_edit(visit: Visit) -> Response:
         focus = "to-json" if typed.mode == "form" else ""
         if hindered is not None:
             told = f"The form cannot show it. {hindered.place}: {hindered.text}"
+    elif wish == "begin":
+        told, focus = _begin(typed, visit.form.get("template", ""), around)
     elif wish != "show" and typed.mode == "form":
         changed = change_rows(typed.fields, wish)
         told, focus = (UNCHANGED, "") if changed is None else (changed.said, changed.focus)
@@ -81,6 +86,16 @@ async def post_edit(visit: Visit) -> Response:
     view = await _view(visit, tariff, draft, typed, around)
     tone: Tone = "good" if hindered is None else "bad"
     return _answer(visit, replace(view, told=told, told_tone=tone, focus=focus))
+
+
+def _begin(typed: Typed, key: str, around: Surroundings) -> tuple[str, str]:
+    """The form with a template in it, not saved. What to say of it, and where to go on."""
+    template = BY_KEY.get(key)
+    if template is None:
+        return UNCHANGED, ""
+    typed.fields = fields_of(around.begun_with(template))
+    typed.mode, typed.body, typed.problem = "form", body_of(typed.fields), None
+    return f"{template.name}: a beginning to type over.", FIRST_PRICE
 
 
 async def post_check(visit: Visit) -> Response:
@@ -102,6 +117,8 @@ async def post_check(visit: Visit) -> Response:
         ("curve-data", pages.fragment("fragments/tariff_curve.html", values)),
         ("estimate", pages.fragment("fragments/tariff_estimate.html", values)),
     ]
+    for at, line in enumerate(view.element_words if typed.mode == "form" else ()):
+        parts.append((f"element-words-{at}", escape(line)))
     for slot in _slots_of(typed):
         items = view.slots.get(slot, ())
         parts.append(

@@ -4,8 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from holdfast.domain.finding import Severity
+from holdfast.domain.tariff.templates import TEMPLATES
 from holdfast.domain.tariff.version import AllowancePer, DimensionType, Reservation
 from holdfast.store.tables import Tariff, TariffDraft
+from web.dashboard.tariff_element_words import element_words
 from web.dashboard.tariff_form import DAYS, ElementFields
 from web.dashboard.tariff_problems import Said
 from web.dashboard.tariff_typed import Typed
@@ -63,6 +66,7 @@ CHOICES: Mapping[str, object] = {
         ("max_price", "A session costs at most"),
         ("daily_cap", "A driver's day costs at most"),
     ),
+    "BEGINNINGS": tuple((one.key, f"{one.name}: {one.about}") for one in TEMPLATES),
     "TONES": TONES,
     "SEVERITY_WORDS": SEVERITY_WORDS,
 }
@@ -143,6 +147,21 @@ class EditorView:
     @property
     def feeds(self) -> tuple[tuple[str, str], ...]:
         return (("", "None"), *self.surroundings.feeds)
+
+    @property
+    def element_words(self) -> tuple[str, ...]:
+        """Each element in one line."""
+        return element_words(self.typed.body, self.currency)
+
+    def shut(self, index: int) -> bool:
+        """Whether an element shows its words alone: not with a problem inside."""
+        mine = f"said-element-{index}"
+        return self.typed.fields.elements[index].shut and not any(
+            one.severity is Severity.BLOCK
+            for slot, items in self.slots.items()
+            if slot == mine or slot.startswith(f"{mine}-")
+            for one in items
+        )
 
     def groups_of(self, element: ElementFields) -> tuple[tuple[str, str], ...]:
         """Groups to tick: those that there are, and those that the element names."""

@@ -21,6 +21,8 @@ from holdfast.domain.tariff.version import (
 from web.dashboard.tariff_quantities import duration_s, duration_text, plain
 
 ALLOWANCES_MAX = 10
+OPEN_MAX = 3
+"""Of more elements only the first is shown whole at first, the others by their words."""
 JSON_LENGTH_MAX = 200_000
 WHOLE_DIGITS_MAX = 15
 
@@ -48,6 +50,7 @@ KNOWN = frozenset(
 )
 
 _COMPONENT_NAME = re.compile(r"elements\.(\d{1,3})\.price_components\.(\d{1,2})\.([a-z_.]+)")
+_SHUT_NAME = re.compile(r"elements\.(\d{1,3})\.shut")
 _RESTRICTION_NAME = re.compile(r"elements\.(\d{1,3})\.restrictions\.(\w+)(?:\.(.+))?")
 _ALLOWANCE_NAME = re.compile(r"allowances\.(\d{1,2})\.(\w+)")
 
@@ -56,12 +59,14 @@ Texts = dict[str, str]
 
 @dataclass(slots=True, kw_only=True)
 class ElementFields:
-    """An element as typed. A component's market price is under `spot.feed` and so on."""
+    """An element as typed. A component's market price is under `spot.feed` and so on. `shut`: the
+    page shows its words alone."""
 
     components: list[Texts] = field(default_factory=list)
     restrictions: Texts = field(default_factory=dict)
     days: list[str] = field(default_factory=list)
     groups: list[str] = field(default_factory=list)
+    shut: bool = False
 
     @property
     def restricted(self) -> bool:
@@ -84,6 +89,7 @@ def read_fields(form: Mapping[str, str]) -> TariffFields:
     elements: dict[int, ElementFields] = {}
     components: dict[int, dict[int, Texts]] = {}
     allowances: dict[int, Texts] = {}
+    shut: set[int] = set()
     for name, raw in form.items():
         value = raw.strip()
         if match := _COMPONENT_NAME.fullmatch(name):
@@ -92,10 +98,14 @@ def read_fields(form: Mapping[str, str]) -> TariffFields:
             elements.setdefault(int(match[1]), ElementFields())
         elif match := _RESTRICTION_NAME.fullmatch(name):
             _restriction(elements.setdefault(int(match[1]), ElementFields()), match, value)
+        elif (match := _SHUT_NAME.fullmatch(name)) and value:
+            shut.add(int(match[1]))
         elif match := _ALLOWANCE_NAME.fullmatch(name):
             allowances.setdefault(int(match[1]), {})[match[2]] = value
     for number, rows in components.items():
         elements[number].components = [rows[key] for key in sorted(rows)][:COMPONENTS_MAX]
+    for number, element in elements.items():
+        element.shut = number in shut
     limits = [f"{limit}.{side}" for limit in LIMITS for side in SIDES]
     return TariffFields(
         top={name: form.get(name, "").strip() for name in (*TOP, *limits)},
@@ -194,12 +204,15 @@ def fields_of(body: Mapping[str, Any]) -> TariffFields:
         named = {"before_taxes": "excl_vat", "after_taxes": "incl_vat"}
         for name, value in _object(sides, limit).items():
             top[f"{limit}.{named.get(name, name)}"] = _text(value)
+    elements = [
+        _element_fields(_object(element, f"elements[{index}]"), f"elements[{index}]")
+        for index, element in enumerate(_items(body, "elements"))
+    ]
+    for element in elements[1:] if len(elements) > OPEN_MAX else ():
+        element.shut = True
     return TariffFields(
         top=top,
-        elements=[
-            _element_fields(_object(element, f"elements[{index}]"), f"elements[{index}]")
-            for index, element in enumerate(_items(body, "elements"))
-        ],
+        elements=elements,
         allowances=[
             _allowance_fields(_object(row, f"allowances[{index}]"))
             for index, row in enumerate(_items(body, "allowances"))
@@ -249,6 +262,7 @@ def names_of(fields: TariffFields) -> Iterator[tuple[str, str]]:
     yield from fields.top.items()
     for index, element in enumerate(fields.elements):
         path = f"elements.{index}"
+        yield f"{path}.shut", "1" if element.shut else ""
         for number, row in enumerate(element.components):
             for name, value in row.items():
                 yield f"{path}.price_components.{number}.{name}", value

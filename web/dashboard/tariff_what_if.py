@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal, InvalidOperation
+from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -15,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from holdfast.domain.finding import Severity
 from holdfast.domain.pricing.context import PriceContext
+from holdfast.domain.tariff.templates import TariffTemplate, fitted
 from holdfast.domain.tariff.version import TariffVersion
 from holdfast.services.estimates import Imagined, estimate
 from holdfast.services.scope import owned
@@ -100,6 +102,11 @@ class Surroundings:
         if self.home in known:
             return str(self.home)
         return str(known[0]) if known else ""
+
+    def begun_with(self, template: TariffTemplate) -> dict[str, Any]:
+        """The body of a template, with the organization's own market and user group in it."""
+        feeds, groups = ([key for key, _ in pairs] for pairs in (self.feeds, self.groups))
+        return fitted(template, feeds=feeds, groups=groups)
 
     @property
     def zones(self) -> tuple[tuple[str, str], ...]:

@@ -30,6 +30,7 @@ from holdfast.store.tables.tariffs import TariffVersionEnd
 from web.dashboard.lists import Listed
 from web.dashboard.tariff_places import Applies, applies
 from web.dashboard.tariff_states import NO_VERSION, VERSION
+from web.dashboard.tariff_what_if import surroundings_of
 from web.live_page import bounded, uuid_or_none
 from web.visit import Visit, back_to
 from web.wording import RETIRED, Badge
@@ -125,9 +126,9 @@ async def add_tariff(visit: Visit) -> Response:
         subject=f"tariff:{tariff.id}",
         details={"name": tariff.name, "currency": tariff.currency},
     )
-    draft = await create_draft(
-        visit.db, organization_id, tariff.id, actor=actor, body=dict(template.body)
-    )
+    around = await surroundings_of(visit.db, organization_id, tariff.id)
+    body = around.begun_with(template)
+    draft = await create_draft(visit.db, organization_id, tariff.id, actor=actor, body=body)
     await audit.record(
         visit.db,
         organization_id,

@@ -38,6 +38,11 @@ document.addEventListener("htmx:after:swap", (event) => {
   if (response.status < 400 && document.getElementById("not-taken").dataset.source === sourceElement.id) complain("", "");
 });
 form.addEventListener("input", () => mark(false));
+// Which elements are open is posted too: the form that comes back has them as they were.
+form.addEventListener("toggle", (event) => {
+  const input = event.target.querySelector(":scope > [data-shut]");
+  if (input) input.value = event.target.open ? "" : "1";
+}, true);
 // A step is in Wh of energy and in seconds of time.
 form.addEventListener("change", (event) => {
   if (!/\.price_components\.\d+\.type$/.test(event.target.name)) return;

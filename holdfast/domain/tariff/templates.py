@@ -1,6 +1,7 @@
 """What a new tariff can begin with. Prices are a start to type over, not a recommendation."""
 
-from collections.abc import Mapping
+import copy
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -22,6 +23,10 @@ def _component(kind: str, price: str, vat: str = "19") -> dict[str, str | int]:
 def _always(*components: Mapping[str, Any]) -> dict[str, Any]:
     return {"price_components": list(components)}
 
+
+FEED = "DE-LU"
+GROUP = "members"
+"""What templates name of an organization's own; `fitted` puts in what it has."""
 
 _ENERGY = _component("ENERGY", "0.45")
 _IDLE = _component("PARKING_TIME", "6.00")
@@ -73,7 +78,7 @@ TEMPLATES: Final = (
                     _component("ENERGY", "0.15")
                     | {
                         "spot": {
-                            "feed": "DE-LU",
+                            "feed": FEED,
                             "fallback": "0.12",
                             "factor": "1",
                             "floor": "0.15",
@@ -85,6 +90,20 @@ TEMPLATES: Final = (
         },
     ),
     TariffTemplate(
+        key="members",
+        name="Free for a group",
+        about="Energy for nothing for the members of a user group, at a price for all others.",
+        body={
+            "elements": [
+                {
+                    "price_components": [_component("ENERGY", "0")],
+                    "restrictions": {"user_groups": [GROUP]},
+                },
+                _always(_ENERGY),
+            ]
+        },
+    ),
+    TariffTemplate(
         key="empty",
         name="Empty",
         about="Nothing but an element to fill in.",
@@ -92,3 +111,19 @@ TEMPLATES: Final = (
     ),
 )
 BY_KEY: Final = {template.key: template for template in TEMPLATES}
+
+
+def fitted(
+    template: TariffTemplate, *, feeds: Sequence[str] = (), groups: Sequence[str] = ()
+) -> dict[str, Any]:
+    """The body with the first of an organization's market feeds and user groups, by their keys,
+    where it has none of the name that the template says."""
+    body: dict[str, Any] = copy.deepcopy(dict(template.body))
+    for element in body["elements"]:
+        when = element.get("restrictions", {})
+        if groups and "user_groups" in when and GROUP not in groups:
+            when["user_groups"] = [groups[0]]
+        for component in element["price_components"]:
+            if feeds and "spot" in component and FEED not in feeds:
+                component["spot"]["feed"] = feeds[0]
+    return body
