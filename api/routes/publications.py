@@ -138,7 +138,7 @@ async def list_shown_prices(
     asked: Asked,
     station: Annotated[Line | None, Query(description="An OCPP identity.")] = None,
     evse: Annotated[EvseNumber | None, Query(description="Of the station.")] = None,
-    version: Annotated[UUID | None, Query(description="A tariff version's id.")] = None,
+    version_id: Annotated[UUID | None, Query(description="Of this tariff version only.")] = None,
     channel: Annotated[Channel | None, Query()] = None,
     at: Annotated[Instant | None, Query(description="Shown at that instant.")] = None,
 ) -> Page[ShownPriceShown]:
@@ -154,7 +154,7 @@ async def list_shown_prices(
         asked,
         station_id=station_id,
         evse=evse,
-        version_id=version,
+        version_id=version_id,
         channel=channel,
         at=at,
     )

@@ -22,7 +22,7 @@ from holdfast.services.tariff_choice import Audience, Considered, Place
 
 router = APIRouter(prefix="/quotes", tags=["tariffs"], route_class=IdempotentRoute)
 
-Locale = Annotated[
+Lang = Annotated[
     str,
     StringConstraints(pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8}){0,3}$"),
     Said("use a BCP 47 language tag, such as en or de-AT"),
@@ -96,7 +96,7 @@ class QuoteChangeShown(Output):
 class QuoteWordsShown(Output):
     """The price as a driver reads it, in the order that AFIR asks for."""
 
-    locale: str
+    language: Annotated[str, Field(description="A BCP 47 tag, such as de-AT.")]
     title: str
     lines: list[str]
     notes: list[str]
@@ -127,8 +127,8 @@ class QuoteShown(Output):
     user_groups: list[str]
     tariff: UUID | None
     tariff_name: str | None
-    version: UUID | None
-    number: int | None
+    version: Annotated[int | None, Field(description="The number of the version in force then.")]
+    version_id: UUID | None
     currency: str | None
     audience: Audience | None
     place: Place | None
@@ -145,7 +145,7 @@ async def read_quote(
     asked: Annotated[quotes.QuoteAsked, Depends(asked_quote)],
     db: Db,
     reader: Reader,
-    locale: Annotated[Locale, Query(description="Of `words`, as in de-AT.")] = "en",
+    lang: Annotated[Lang, Query(description="Of `words`: a BCP 47 tag, such as de-AT.")] = "en",
 ) -> QuoteShown:
     """What would this token (or account, or whoever pays ad hoc) pay there then, and why.
 
@@ -155,10 +155,10 @@ async def read_quote(
         found = await quotes.quote(db, reader.organization_id, asked)
     except UnknownZone as error:
         raise Problem(409, "conflict", f"the site cannot be priced: {error}") from None
-    return _shown(found, asked, locale)
+    return _shown(found, asked, lang)
 
 
-def _shown(found: quotes.Quote, asked: quotes.QuoteAsked, locale: str) -> QuoteShown:
+def _shown(found: quotes.Quote, asked: quotes.QuoteAsked, lang: str) -> QuoteShown:
     choice, shown = found.choice, found.shown
     return QuoteShown(
         station=found.station.identity,
@@ -168,8 +168,8 @@ def _shown(found: quotes.Quote, asked: quotes.QuoteAsked, locale: str) -> QuoteS
         user_groups=sorted(found.group_keys),
         tariff=None if choice is None else choice.tariff.id,
         tariff_name=None if choice is None else choice.tariff.name,
-        version=None if choice is None else choice.version.id,
-        number=None if choice is None else choice.version.number,
+        version=None if choice is None else choice.version.number,
+        version_id=None if choice is None else choice.version.id,
         currency=None if choice is None else choice.tariff.currency,
         audience=None if choice is None else choice.audience,
         place=None if choice is None else choice.place,
@@ -177,7 +177,7 @@ def _shown(found: quotes.Quote, asked: quotes.QuoteAsked, locale: str) -> QuoteS
         for_others=[_considered(item) for item in found.elsewhere],
         rates=[] if shown is None else [_rate(line) for line in shown.lines if line.holds],
         next_change=_change(shown.changes[0]) if shown is not None and shown.changes else None,
-        words=None if shown is None else _words(shown, locale),
+        words=None if shown is None else _words(shown, lang),
         estimate=None if found.estimate is None else QuoteEstimate.model_validate(found.estimate),
     )
 
@@ -220,10 +220,10 @@ def _net(price: UnitPrice) -> str | None:
     return None if price.excl is None else exact_text(price.excl)
 
 
-def _words(shown: ShownPrice, locale: str) -> QuoteWordsShown:
-    text = price_text(shown, locale)
+def _words(shown: ShownPrice, lang: str) -> QuoteWordsShown:
+    text = price_text(shown, lang)
     return QuoteWordsShown(
-        locale=text.locale,
+        language=text.locale,
         title=text.title,
         lines=[line.text for line in text.lines],
         notes=list(text.notes),

@@ -51,10 +51,10 @@ class SumShown(Output):
 
 
 class ReceiptShown(Output):
-    """All texts are in the language of `locale`; amounts are in its formats, with the currency."""
+    """All texts are in `language` (a BCP 47 tag); amounts are in its formats, with the currency."""
 
     session: UUID
-    locale: str
+    language: str
     title: str
     operator: str
     station: str
@@ -112,7 +112,7 @@ def to_receipt(found: Receipt) -> ReceiptShown:
     bill = found.bill
     return ReceiptShown(
         session=found.session_id,
-        locale=found.locale,
+        language=found.locale,
         title=found.title,
         operator=found.operator,
         station=found.station,

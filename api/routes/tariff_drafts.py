@@ -44,7 +44,7 @@ Revision = Annotated[
 
 
 class DraftShown(Output):
-    """A version before it is one. Approved, it has become `version`.
+    """A version before it is one. Approved, it has become `version_id`.
 
     `authors`: who ever wrote in it, as the audit log names them; none of them may approve it,
     unless the organization's `tariff_approval` says so.
@@ -52,7 +52,7 @@ class DraftShown(Output):
 
     id: UUID
     tariff: UUID
-    based_on: UUID | None
+    based_on: Annotated[UUID | None, Field(description="The version that it began from.")]
     state: State
     revision: int
     body: dict[str, Any]
@@ -68,7 +68,7 @@ class DraftShown(Output):
     decided_by: str | None
     decided_at: datetime | None
     decision_note: str | None
-    version: UUID | None
+    version_id: UUID | None
 
 
 class DraftRead(DraftShown):
@@ -305,7 +305,6 @@ def _columns(row: TariffDraft) -> dict[str, Any]:
     elsewhere = {
         "tariff": row.tariff_id,
         "based_on": row.based_on_id,
-        "version": row.version_id,
     }
     names = [name for name in DraftShown.model_fields if name not in elsewhere]
     return {name: getattr(row, name) for name in names} | elsewhere

@@ -47,11 +47,11 @@ class ScopeForm(Input):
 
 
 class SimulationForm(Input):
-    """Exactly one of `draft`, `version` and `body`: what is to be simulated."""
+    """Exactly one of `draft`, `version_id` and `body`: what is to be simulated."""
 
     tariff: UUID
     draft: UUID | None = None
-    version: UUID | None = None
+    version_id: UUID | None = None
     body: Annotated[
         TariffBody | None, Field(description="A tariff as a draft has it, kept nowhere else.")
     ] = None
@@ -64,7 +64,7 @@ class SimulationShown(Output):
     id: UUID
     tariff: UUID
     draft: UUID | None
-    version: UUID | None
+    version_id: UUID | None
     state: Literal["waiting", "running", "done", "failed", "cancelled"]
     sessions_total: int | None
     sessions_done: int
@@ -145,7 +145,7 @@ async def begin_simulation(form: SimulationForm, db: Db, writer: TariffWriter) -
         db,
         writer.organization_id,
         form.tariff,
-        simulations.Subject(draft_id=form.draft, version_id=form.version, body=form.body),
+        simulations.Subject(draft_id=form.draft, version_id=form.version_id, body=form.body),
         SimulationScope(
             from_at=scope.from_at or from_at,
             until_at=until_at,
@@ -202,5 +202,5 @@ def to_result(row: TariffSimulation) -> SimulationResult:
 
 
 def _columns(row: TariffSimulation) -> Mapping[str, Any]:
-    renamed = {"tariff": "tariff_id", "draft": "draft_id", "version": "version_id"}
+    renamed = {"tariff": "tariff_id", "draft": "draft_id"}
     return {name: getattr(row, renamed.get(name, name)) for name in SimulationShown.model_fields}

@@ -131,7 +131,7 @@ async def test_a_simulation_is_begun_read_with_its_figures_and_nobody_elses(
     found = (await client.get(where)).json()
     both = await client.post(
         f"{V1}/tariff-simulations",
-        json={"tariff": tariff, "body": body, "version": str(made.tariff_version_id)},
+        json={"tariff": tariff, "body": body, "version_id": str(made.tariff_version_id)},
     )
     ahead = await client.post(
         f"{V1}/tariff-simulations",

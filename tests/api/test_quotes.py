@@ -79,7 +79,7 @@ async def test_a_quote_says_what_is_paid_and_why(
     card = {"token": "acmeuid"}
     evening = {"at": "2026-11-20T20:30:00Z", "energy_wh": 20_000, "charging_s": 7_200}  # 21:30
 
-    member = await ask(client, acme, **card, **evening, locale="de-DE")
+    member = await ask(client, acme, **card, **evening, lang="de-DE")
     guest = await ask(client, acme, ad_hoc=True, **evening)
     anybody = await ask(client, acme, **evening)
 

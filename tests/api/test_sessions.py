@@ -384,7 +384,7 @@ async def test_a_receipt_is_json_or_a_page_in_the_readers_language(
 
     assert early.status_code == 409
     body = german.json()
-    assert (body["locale"], body["title"], body["total"]) == ("de-AT", "Beleg", "€\u00a01,00")
+    assert (body["language"], body["title"], body["total"]) == ("de-AT", "Beleg", "€\u00a01,00")
     assert body["notes"][-1] == "Die Zahlung für diesen Ladevorgang ist noch offen."
     assert page.headers["content-type"].startswith("text/html")
     assert page.headers["content-language"] == "fr"

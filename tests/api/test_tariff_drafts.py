@@ -79,7 +79,7 @@ async def test_a_draft_becomes_a_version_by_a_second_person(
     assert "revision 2" in stale.json()["detail"]
     version = approved.json()["version"]
     assert (version["number"], version["state"]) == (1, "in_force")
-    assert version["body"]["id"] == version["id"] == approved.json()["draft"]["version"]
+    assert version["body"]["id"] == version["id"] == approved.json()["draft"]["version_id"]
     shown = (await ada.get(f"/api/v1/tariffs/{version['tariff']}")).json()
     assert (shown["state"], shown["current"]["number"]) == ("in_force", 1)
     log = (await ada.get("/api/v1/audit-log?action=tariff_draft.approve")).json()["items"]
