@@ -6,11 +6,9 @@ from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from holdfast.domain.pricing.charging_period import ChargingPeriod
-from holdfast.domain.tariff.version import PRICE_DECIMALS_MAX, DayOfWeek, Restrictions
+from holdfast.domain.tariff.version import PRICE_DECIMALS_MAX, Restrictions
 
 _DAY_S = 86_400
-_WEEKDAYS = {day: number for number, day in enumerate(DayOfWeek)}
-_ALWAYS = frozenset(range(7))
 
 
 @dataclass(slots=True)
@@ -135,7 +133,7 @@ def compile_conditions(restrictions: Restrictions, holidays: frozenset[int]) -> 
         any_time=any_time,
         from_day=from_day,
         until_day=until_day,
-        weekdays=frozenset(_WEEKDAYS[day] for day in restrictions.day_of_week) or _ALWAYS,
+        weekdays=restrictions.weekdays(),
         holiday=restrictions.holiday,
         holidays=holidays,
         min_mwh=_mwh(restrictions.min_kwh),

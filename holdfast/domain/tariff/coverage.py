@@ -11,7 +11,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import TypeVar
 
-from holdfast.domain.tariff.version import DAY_MINUTES, DayOfWeek, Restrictions, TariffVersion
+from holdfast.domain.tariff.version import DAY_MINUTES, Restrictions, TariffVersion
 
 BOXES_MAX = 4_000
 """Parts of what is uncovered; a tariff of people has a dozen."""
@@ -28,7 +28,6 @@ Box = tuple[int, ...]
 Cell = TypeVar("Cell")
 
 _DAY = timedelta(days=1)
-_ORDER = {day: number for number, day in enumerate(DayOfWeek)}
 
 
 class TooManyBoxes(ValueError):
@@ -100,12 +99,11 @@ class Grid:
         """Where these restrictions hold, whatever they say of reservations."""
         if limits is None:
             return self.full
-        weekdays = {_ORDER[day] for day in limits.day_of_week}
-        windows = limits.minutes()
+        weekdays, windows = limits.weekdays(), limits.minutes()
 
         def day_holds(cell: DayCell) -> bool:
             return (
-                (not weekdays or cell.weekday in weekdays)
+                cell.weekday in weekdays
                 and (limits.holiday is None or cell.holiday is limits.holiday)
                 and _after(cell.since, limits.start_date)
                 and _before(cell.until, limits.end_date)

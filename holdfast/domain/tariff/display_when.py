@@ -7,7 +7,6 @@ from typing import Any
 from holdfast.domain.tariff.version import DAY_MINUTES, DayOfWeek, Restrictions
 
 _NONE = Restrictions()
-_DAYS = tuple(DayOfWeek)
 
 RANGES = (
     ("min_kwh", "max_kwh"),
@@ -56,7 +55,7 @@ class Reach:
     def of(cls, restrictions: Restrictions) -> "Reach":
         """All that is compared of them."""
         minutes = sum(((1 << len(open)) - 1) << open.start for open in restrictions.minutes())
-        days = sum(1 << _DAYS.index(day) for day in restrictions.day_of_week or _DAYS)
+        days = sum(1 << day for day in restrictions.weekdays())
         return cls(
             minutes=minutes,
             days=days,

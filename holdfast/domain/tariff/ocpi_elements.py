@@ -17,7 +17,6 @@ from holdfast.domain.tariff.ocpi_market import market_elements
 from holdfast.domain.tariff.version import (
     WRITTEN_ELEMENTS_MAX,
     AllowancePer,
-    DayOfWeek,
     DimensionType,
     PriceComponent,
     Restrictions,
@@ -29,7 +28,6 @@ from holdfast.domain.tariff.wording import KIND_WORDS, listed, plain, seconds_wo
 
 _DAY = timedelta(days=1)
 _WH_PER_KWH = 1_000
-_WEEKDAYS = tuple(DayOfWeek)
 
 
 def plain_tariff(
@@ -186,9 +184,7 @@ def _dated(
                 continue
             days = (until - since).days
             there = {(since.weekday() + number) % 7 for number in range(min(days, 7))}
-            if limits.day_of_week and not there & {
-                _WEEKDAYS.index(day) for day in limits.day_of_week
-            }:
+            if there.isdisjoint(limits.weekdays()):
                 continue
         yield _restricted(element, replace(limits, start_date=since, end_date=until))
 

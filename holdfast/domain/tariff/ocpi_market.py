@@ -18,7 +18,6 @@ from holdfast.domain.tariff.version import (
     DAY_MINUTES,
     PRICE_DECIMALS_MAX,
     WRITTEN_ELEMENTS_MAX,
-    DayOfWeek,
     DimensionType,
     PriceComponent,
     Restrictions,
@@ -30,7 +29,6 @@ _DAY = timedelta(days=1)
 _MINUTE = timedelta(minutes=1)
 _QUARTER = timedelta(minutes=15)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_WEEKDAYS = tuple(DayOfWeek)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +164,7 @@ def _of_window(
         return
     if limits.end_date is not None and window.day >= limits.end_date:
         return
-    if limits.day_of_week and _WEEKDAYS[window.day.weekday()] not in limits.day_of_week:
+    if window.day.weekday() not in limits.weekdays():
         return
     priced = _fixed(component, window.market, spot, losses)
     for open_at in limits.minutes():

@@ -208,6 +208,11 @@ class Restrictions:
         for group in self.user_groups:
             _require_name("user_groups", group)
 
+    def weekdays(self) -> frozenset[int]:
+        """The days of the week on which it may apply, counted as `datetime.date.weekday` does."""
+        order = tuple(DayOfWeek)
+        return frozenset(order.index(day) for day in self.day_of_week or order)
+
     def minutes(self) -> tuple[range, ...]:
         """The minutes of a local day at which its window is open: one stretch, or two where it goes
         over midnight. An end of 00:00 is the end of the day, and equal times are the whole day."""

@@ -4,7 +4,7 @@ For the people who write and check tariffs. What drivers read comes from the pri
 their language.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, time
 from decimal import Decimal
 
@@ -55,7 +55,7 @@ def component_words(component: PriceComponent, currency: Currency) -> str:
     return words
 
 
-def day_words(days: Sequence[int]) -> str:
+def day_words(days: Iterable[int]) -> str:
     """`weekdays`, `weekends`, `Monday to Wednesday and Friday`. Days count from Monday, 0."""
     known = sorted(set(days))
     if known == [0, 1, 2, 3, 4]:
@@ -148,8 +148,7 @@ def _whose(limits: Restrictions) -> Iterator[str]:
 
 def _days(limits: Restrictions) -> Iterator[str]:
     if limits.day_of_week:
-        order = list(DayOfWeek)
-        yield f"on {day_words([order.index(day) for day in limits.day_of_week])}"
+        yield f"on {day_words(limits.weekdays())}"
     if limits.holiday is not None:
         yield "on public holidays" if limits.holiday else "not on public holidays"
     if limits.start_time is not None or limits.end_time is not None:
