@@ -21,6 +21,7 @@ from gateway.quirks import QuirkBook
 from gateway.registry import Registry
 from gateway.replay import Replays
 from gateway.server import Port
+from gateway.totals import Totals
 from gateway.writing.writer import Writer
 from holdfast.contracts.names import gateway_queue
 from holdfast.http.admin import admin_app, admin_server
@@ -70,6 +71,7 @@ class GatewayApp:
             self._pool, self.registry, self.metrics, AnswerFacts(self.writer), self._secret
         )
         self._orders = OrderWorker(settings, self.orders, self.task_queue, codec)
+        self.totals = Totals(settings.database_url, self.metrics)
         self._port = Port(
             settings,
             self._pool,
@@ -79,6 +81,7 @@ class GatewayApp:
             self.boot_id,
             book=self.quirks,
             questions=GatewayQuestions.opened(self._pool, settings),
+            totals=self.totals,
         )
         self._background: list[asyncio.Task[None]] = []
         self._writing: asyncio.Task[None] | None = None
@@ -171,6 +174,7 @@ class GatewayApp:
         except TimeoutError:
             # Nobody was answered for these; their stations send them to the next gateway.
             logger.warning("not_flushed")
+        await self.totals.finished()
         await self._port.close_all(CLOSES_PER_SECOND)
         for task in self._background:
             task.cancel()
@@ -178,6 +182,7 @@ class GatewayApp:
             await asyncio.wait(self._background)
         self.writer.stop()
         await self._last_words()
+        await self.totals.close()
         await self._pool.close()
         logger.info("drained")
 

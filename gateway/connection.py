@@ -24,6 +24,7 @@ from gateway.pinging import stop_pings
 from gateway.quirks import QuirkBook
 from gateway.reading import Unreadable, content_of
 from gateway.schemas import Violation, format_violation, violation
+from gateway.totals import Totals
 from gateway.writing.entry import Entry, LogLine, Nobody, Peer, key_digest, transaction_of
 from gateway.writing.writer import Writer
 from holdfast.contracts.facts import Fact, StationBooted
@@ -66,6 +67,7 @@ class Connection:
         *,
         questions: Questions | None = None,
         book: QuirkBook | None = None,
+        totals: Totals | None = None,
     ) -> None:
         self.peer = peer
         self._book = book
@@ -79,6 +81,7 @@ class Connection:
         self._sender: asyncio.Task[None] | None = None
         self.calls = Calls(socket, peer, metrics, self._log)
         self._asking = Asking(questions)
+        self._totals = totals
         self._reading = True
         self._closed = False
 
@@ -280,7 +283,7 @@ class Connection:
                 entry, lambda payload: self._tell(slot, payload)
             )
         else:
-            entry.settled = lambda: self._settled(slot, entry)
+            entry.settled = lambda: self._committed(slot, entry)
             self._pending.append(slot)
         await self._writer.submit(entry)
 
@@ -304,6 +307,12 @@ class Connection:
         """What is never answered is recorded."""
         self._unconfirmed -= 1
         self._room.set()
+
+    def _committed(self, slot: Slot, entry: Entry) -> None:
+        if self._totals is None:
+            self._settled(slot, entry)
+        else:
+            self._totals.tell(entry, lambda: self._settled(slot, entry))
 
     def _settled(self, slot: Slot, entry: Entry) -> None:
         """The commit is through: the answer may leave, in its turn. What could not be stored gets

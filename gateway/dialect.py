@@ -55,7 +55,8 @@ class Handler:
     quarantined and answered with `plain`. One that `asks` is answered after somebody else was
     asked (`Questions`), out of its turn, so that nobody waits behind it. Its facts have no natural
     key: a question changes nothing, and one that is put again is asked again. An `unconfirmed` one
-    comes in a SEND (OCPP 2.1) and gets no answer.
+    comes in a SEND (OCPP 2.1) and gets no answer. `total_field`: where the answer to the end of a
+    transaction says what it cost (`gateway.totals`).
     """
 
     read: Read
@@ -63,6 +64,7 @@ class Handler:
     lenient: bool = False
     asks: bool = False
     unconfirmed: bool = False
+    total_field: str | None = None
 
 
 class Questions(Protocol):

@@ -42,6 +42,9 @@ class GatewayMetrics:
             buckets=SECONDS,
             registry=registry,
         )
+        self.totals = Counter(
+            "holdfast_gateway_totals", "Ends that waited for a total", ["result"], registry=registry
+        )
         self.queue = Gauge(
             "holdfast_gateway_queue", "Messages that wait to be written", registry=registry
         )

@@ -33,6 +33,7 @@ from gateway.registry import Registry
 from gateway.security_events import SecurityEvents
 from gateway.tls import ServerTls, TlsFiles, tls_of
 from gateway.tls_port import TlsPort
+from gateway.totals import Totals
 from gateway.trust import Trust
 from gateway.writing.entry import Peer
 from gateway.writing.writer import Writer
@@ -68,6 +69,7 @@ class Port:
         *,
         book: QuirkBook,
         questions: Questions | None = None,
+        totals: Totals | None = None,
     ) -> None:
         self._settings = settings
         self._book = book
@@ -80,6 +82,7 @@ class Port:
         self._gate: Gate | None = None
         self._strange = RateLimit(per_s=STRANGE_PER_S, burst=STRANGE_BURST)
         self._questions = questions
+        self._totals = totals
         self._events = SecurityEvents(pool, metrics)
         self._server: Server | None = None
         self._tls_port: TlsPort | None = None
@@ -249,6 +252,7 @@ class Port:
                 self._metrics,
                 questions=self._questions,
                 book=self._book,
+                totals=self._totals,
             )
             begin_pings(socket_, self._ping_interval_s)
             connection.apply_quirks()

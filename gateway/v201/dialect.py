@@ -26,7 +26,7 @@ from gateway.v201.station import (
     heartbeat_answer,
     status_notification,
 )
-from gateway.v201.transactions import transaction_answer, transaction_event
+from gateway.v201.transactions import TOTAL_FIELD, transaction_answer, transaction_event
 
 OCPP201 = Dialect(
     protocol="ocpp2.0.1",
@@ -48,7 +48,9 @@ OCPP201 = Dialect(
         "NotifyReport": Handler(notify_report, empty_answer, lenient=True),
         "SignCertificate": Handler(sign_certificate, signing_answer),
         "StatusNotification": Handler(status_notification, empty_answer),
-        "TransactionEvent": Handler(transaction_event, transaction_answer, lenient=True),
+        "TransactionEvent": Handler(
+            transaction_event, transaction_answer, lenient=True, total_field=TOTAL_FIELD
+        ),
     }
     | EVENTS,
     translate_order=translate_order,

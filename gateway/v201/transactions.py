@@ -35,6 +35,7 @@ CHARGING_STATES: dict[str, ChargingState] = {
 BEGIN = "Transaction.Begin"
 END = "Transaction.End"
 LOCAL = "Local"  # what may be left out (E06.FR.09)
+TOTAL_FIELD = "totalCost"
 
 
 def transaction_event(payload: Payload, received_at: datetime) -> Reading:
@@ -132,9 +133,10 @@ def _place(payload: Payload) -> tuple[int | None, int | None]:
 
 def transaction_answer(fact: Fact, outcome: Outcome) -> Payload:
     """The decision, only where the event carried a token (E01.FR.12, C01). One of a button has a
-    kind and no uid (C02). With an update the cost so far, where that is known (I02.FR.01)."""
+    kind and no uid (C02). With an update the cost so far, where that is known (I02.FR.01); with an
+    end it is added afterwards (`gateway.totals`)."""
     total = outcome.details.get(TOTAL_COST)
-    answer: Payload = {} if total is None else {"totalCost": total}
+    answer: Payload = {} if total is None else {TOTAL_FIELD: total}
     presented = getattr(fact, "token_uid", None) or getattr(fact, "token_type", None)
     if presented is None or outcome.decision is None:
         return answer

@@ -12,7 +12,7 @@ from gateway.v21.orders import ACCEPTED_STATUSES, translate_order
 from gateway.v21.transactions import transaction_event
 from gateway.v201.contracts import contract_certificate_answer21, get_contract_certificate
 from gateway.v201.dialect import OCPP201
-from gateway.v201.transactions import transaction_answer
+from gateway.v201.transactions import TOTAL_FIELD, transaction_answer
 
 OCPP21 = replace(
     OCPP201,
@@ -26,7 +26,9 @@ OCPP21 = replace(
         "GetCertificateChainStatus": Handler(
             get_certificate_chain_status, certificate_chain_status_answer, asks=True
         ),
-        "TransactionEvent": Handler(transaction_event, transaction_answer, lenient=True),
+        "TransactionEvent": Handler(
+            transaction_event, transaction_answer, lenient=True, total_field=TOTAL_FIELD
+        ),
     },
     translate_order=translate_order,
     accepted_statuses=ACCEPTED_STATUSES,

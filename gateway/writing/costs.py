@@ -2,7 +2,7 @@
 
 Read from what the workers worked out: nothing is priced here, and no answer waits for a price. One
 small question per batch, in the same pipeline as the others, and only where a 2.x transaction goes
-on.
+on. What one costs in the end is priced after the batch (`gateway.totals`).
 """
 
 from collections.abc import Iterable
@@ -16,6 +16,7 @@ from psycopg import AsyncConnection, AsyncCursor
 
 from gateway.writing.arrays import pack
 from holdfast.domain.currency import Currency, UnknownCurrency
+from holdfast.domain.money import Money
 
 FRESH_FOR = timedelta(minutes=5)
 """What was worked out longer ago is no running cost any more: then nothing is said."""
@@ -38,17 +39,19 @@ class CostSoFar:
     as_of: datetime
 
     def total(self, now: datetime) -> float | None:
-        """In major units, with the digits that are billed; None where it is stale.
-
-        The message has a JSON number; nobody reckons with it here.
-        """
+        """In major units; None where it is stale."""
         if self.as_of < now - FRESH_FOR:
             return None
         try:
-            digits = Currency.of(self.currency).exponent
+            return told_total(Money(self.minor, Currency.of(self.currency)))
         except UnknownCurrency:
             return None
-        return float(Decimal(self.minor).scaleb(-digits))
+
+
+def told_total(money: Money) -> float:
+    """In major units, with the digits that are billed: the message has a JSON number, and nobody
+    reckons with it here."""
+    return float(Decimal(money.amount_minor).scaleb(-money.currency.exponent))
 
 
 async def ask_costs(

@@ -1,8 +1,9 @@
 """Costs told to stations that display them and have nothing to say themselves.
 
 OCPP 2.x with a cost display: CostUpdated, where no event of the transaction was answered lately
-(those answers carry the cost). OCPP 1.6 with California pricing: the driver's price once, the
-running cost now and then, and the final cost once the session is settled. All of it goes stale
+(those answers carry the cost), and once the session is settled, where the answer to its end said
+nothing of the cost or another amount. OCPP 1.6 with California pricing: the driver's price once,
+the running cost now and then, and the final cost once the session is settled. All of it goes stale
 within a minute, so such an order waits no longer than that.
 """
 
@@ -22,6 +23,7 @@ from holdfast.domain.session_state import ChargingState
 from holdfast.domain.tariff import california
 from holdfast.domain.tariff.display import shown_price
 from holdfast.services.compiled_tariffs import compiled_version
+from holdfast.services.final_costs import owed, told_at_the_end
 from holdfast.services.orders import place_order
 from holdfast.services.price_terms import context_of
 from holdfast.services.price_words import amounts
@@ -47,8 +49,6 @@ FORGOTTEN_AFTER = timedelta(minutes=5)
 """Open sessions are priced anew before: only older ones can be of a session that is over."""
 
 WH_PER_KWH = 1_000
-NOT_OWED = ("free", "waived")
-"""Outcomes of which the driver pays nothing, whatever it would have cost."""
 
 Said = tuple[OrderKind, Mapping[str, Any]]
 
@@ -154,7 +154,8 @@ async def _tell_california(
 
 
 async def tell_final(db: AsyncSession, now: datetime) -> int:
-    """Tell what settled sessions cost in the end, once; their running costs are forgotten."""
+    """Tell what settled sessions cost in the end, once, where it was not told as they ended; their
+    running costs are forgotten."""
     rows = (
         await db.execute(
             select(RunningCost, Session, Station, Settlement, StationConnection.boot_id)
@@ -173,7 +174,7 @@ async def tell_final(db: AsyncSession, now: datetime) -> int:
         # A driver who is gone when the station comes back has nothing of it.
         if cost.tellable and boot_id is not None:
             able = abilities[station.id]
-            orders += await _finally(db, session, station, settlement, able, now)
+            orders += await _finally(db, cost, station, (session, settlement), able, now)
     over = [cost.session_id for cost, *_ in rows]
     await db.execute(delete(RunningCost).where(RunningCost.session_id.in_(over)))
     unsettled = select(Session.id).where(Session.closed_at.is_not(None))
@@ -191,14 +192,14 @@ async def tell_final(db: AsyncSession, now: datetime) -> int:
 
 async def _finally(
     db: AsyncSession,
-    session: Session,
+    cost: RunningCost,
     station: Station,
-    settlement: Settlement,
+    settled: tuple[Session, Settlement],
     abilities: Abilities,
     now: datetime,
 ) -> int:
-    owed = 0 if settlement.outcome in NOT_OWED else settlement.amount_minor
-    money = Money(owed, Currency.of(settlement.currency))
+    session, settlement = settled
+    money = owed(settlement)
     number, until = _transaction(session), now + FINAL_WITHIN
     if abilities.california and number is not None:
         site = None if session.site_id is None else await db.get(Site, session.site_id)
@@ -209,15 +210,17 @@ async def _finally(
         payload = california.final_cost(number, money, text)
         await _order(db, session, station, ("data_transfer", payload), until, key="final_cost")
         return 1
-    if abilities.costs and session.transaction_id is not None:
-        payload = {
-            "transaction_id": session.transaction_id,
-            "total_minor": money.amount_minor,
-            "currency": settlement.currency,
-        }
-        await _order(db, session, station, ("cost", payload), until, key="final_cost")
-        return 1
-    return 0
+    if not abilities.costs or session.transaction_id is None:
+        return 0
+    if told_at_the_end(cost, session, money):
+        return 0
+    payload = {
+        "transaction_id": session.transaction_id,
+        "total_minor": money.amount_minor,
+        "currency": settlement.currency,
+    }
+    await _order(db, session, station, ("cost", payload), until, key="final_cost")
+    return 1
 
 
 async def _order(

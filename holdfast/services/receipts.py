@@ -15,7 +15,7 @@ from sqlalchemy import exists, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from holdfast.domain.pricing.price import UnknownZone, time_zone
-from holdfast.services.cost_messages import NOT_OWED
+from holdfast.services.final_costs import NOT_OWED
 from holdfast.services.price_words import amounts
 from holdfast.services.price_words.bill_text import BillText, bill_text
 from holdfast.services.price_words.reader import Reader

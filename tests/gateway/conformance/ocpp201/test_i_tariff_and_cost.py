@@ -1,6 +1,9 @@
 """OCPP 2.0.1 block I: what drivers are told about tariff and cost."""
 
+from collections.abc import Iterator
+
 import pytest
+from psycopg.types.json import Jsonb
 
 from tests.gateway.conformance.conftest import Central
 from tests.gateway.conformance.told import begun, transaction_event
@@ -84,6 +87,67 @@ async def test_i02_fr_01_b_the_running_cost_goes_with_the_answers_while_it_is_fr
             assert await station.call("TransactionEvent", updated) == told[-1]
 
     assert told == [{"totalCost": 4.11}, {}, {}]
+
+
+@pytest.fixture
+def patient(central: Central) -> Iterator[None]:
+    """What is told in time is told on a slow machine too."""
+    before, central.app.totals.bound_s = central.app.totals.bound_s, 30.0
+    yield
+    central.app.totals.bound_s = before
+
+
+async def _priced(central: Central, transaction_id: str, price: str) -> None:
+    """The transaction's session is priced by a tariff of so much for each."""
+    (tariff,) = await central.database.rows(
+        "INSERT INTO tariffs (organization_id, name, currency) VALUES (%s, %s, 'EUR') RETURNING id",
+        central.organization_id,
+        transaction_id,
+    )
+    component = {"type": "FLAT", "price": price, "step_size": 1}
+    body = {
+        "id": "each",
+        "currency": "EUR",
+        "elements": [{"price_components": [component]}],
+    }
+    (version,) = await central.database.rows(
+        "INSERT INTO tariff_versions (organization_id, tariff_id, number, valid_from, body) "
+        "VALUES (%s, %s, 1, now() - interval '1 day', %s) RETURNING id",
+        central.organization_id,
+        tariff["id"],
+        Jsonb(body),
+    )
+    await central.database.rows(
+        "UPDATE sessions SET tariff_version_id = %s WHERE transaction_id = %s",
+        version["id"],
+        transaction_id,
+    )
+
+
+async def test_i03_fr_02_the_answer_to_the_end_tells_the_total_cost(
+    central: Central, patient: None
+) -> None:
+    async with central.station(PROTOCOL) as station:
+        transaction_id = await begun(station)
+        await _priced(central, transaction_id, "1.99")
+        ended = transaction_event("Ended", transaction_id, 1)
+        answers = [await station.call("TransactionEvent", ended) for _ in range(2)]
+        unpriced = transaction_event("Ended", await begun(station), 1)
+        answers.append(await station.call("TransactionEvent", unpriced))
+
+    assert answers == [{"totalCost": 1.99}, {"totalCost": 1.99}, {}]
+
+
+async def test_i03_fr_04_a_transaction_that_costs_nothing_is_told_a_total_of_0(
+    central: Central, patient: None
+) -> None:
+    async with central.station(PROTOCOL) as station:
+        transaction_id = await begun(station)
+        await _priced(central, transaction_id, "0")
+        ended = transaction_event("Ended", transaction_id, 1)
+        answer = await station.call("TransactionEvent", ended)
+
+    assert answer == {"totalCost": 0.0}
 
 
 async def _configured(central: Central, variable: str) -> None:
