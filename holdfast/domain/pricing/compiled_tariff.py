@@ -134,11 +134,7 @@ def _compiled(tariff: TariffVersion, groups: frozenset[str]) -> CompiledTariff:
                 priced.add(component.type)
                 rate = rate_of(component, tariff.tax_included, number)
                 found[context][component.type].append((conditions, rate))
-    by_market = any(
-        component.spot is not None
-        for element in tariff.elements
-        for component in element.price_components
-    )
+    by_market = any(component.spot is not None for component in tariff.components)
     charging, used, unused = found[None], *(found[context] for context in Reservation)
     by_day = tariff.daily_cap is not None or any(
         allowance.per is not AllowancePer.SESSION for allowance in tariff.allowances

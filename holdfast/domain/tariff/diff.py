@@ -120,7 +120,7 @@ def _element(old: TariffElement, new: TariffElement, currency: Currency) -> Iter
     if before != after:
         yield f"{_prices(new, currency)}: applies {after} instead of {before}."
     for kind in DimensionType:
-        was, becomes = _component(old, kind), _component(new, kind)
+        was, becomes = old.component(kind), new.component(kind)
         place = KIND_WORDS[kind] if after == ALWAYS else f"{KIND_WORDS[kind]} {after}"
         place = place[0].upper() + place[1:]
         if was is None and becomes is not None:
@@ -129,14 +129,6 @@ def _element(old: TariffElement, new: TariffElement, currency: Currency) -> Iter
             yield f"{place}: is no longer priced here, it was {component_words(was, currency)}."
         elif was is not None and becomes is not None:
             yield from _component_changes(place, was, becomes, currency)
-
-
-def _component(element: TariffElement, kind: DimensionType) -> PriceComponent | None:
-    """The one that counts: of two of a kind the first."""
-    for component in element.price_components:
-        if component.type is kind:
-            return component
-    return None
 
 
 def _component_changes(

@@ -143,7 +143,7 @@ def _entries(
     winning = survey.winning.get(kind)
     for number, element in enumerate(tariff.elements):
         rules = element.restrictions
-        component = next((one for one in element.price_components if one.type is kind), None)
+        component = element.component(kind)
         if component is None or element.reservation or not _for_reader(rules, context):
             continue
         if winning is not None and number not in winning:

@@ -25,7 +25,7 @@ def extension_findings(tariff: TariffVersion, place: LintPlace) -> Iterator[Find
     ad_hoc = place.ad_hoc or tariff.type is TariffType.AD_HOC_PAYMENT
     if ad_hoc:
         yield from _of_strangers(tariff)
-    kinds = {item.type for element in tariff.elements for item in element.price_components}
+    kinds = {item.type for item in tariff.components}
     if tariff.idle_grace_s and DimensionType.PARKING_TIME not in kinds:
         yield Finding(
             code="grace_without_fee",
@@ -69,7 +69,7 @@ def _holidays(tariff: TariffVersion, place: LintPlace) -> Iterator[Finding]:
 
 
 def _allowances(tariff: TariffVersion) -> Iterator[Finding]:
-    kinds = {item.type for element in tariff.elements for item in element.price_components}
+    kinds = {item.type for item in tariff.components}
     by_span = {(item.type, item.per): item.quantity for item in tariff.allowances}
     for allowance in tariff.allowances:
         kind = KIND_WORDS[allowance.type]

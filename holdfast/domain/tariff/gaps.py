@@ -142,7 +142,7 @@ def _gaps(
     boxes = [
         grid.box(element.restrictions)
         for element in elements
-        if any(item.type is dimension for item in element.price_components)
+        if element.component(dimension) is not None
     ]
     # Energy for nothing is hardly ever meant; time that costs nothing at night often is.
     severity = Severity.REVIEW if dimension is DimensionType.ENERGY else Severity.NOTE

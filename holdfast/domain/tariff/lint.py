@@ -77,7 +77,7 @@ def _contradictions(tariff: TariffVersion) -> Iterator[Finding]:
 
 def _limits(tariff: TariffVersion) -> Iterator[Finding]:
     taxed = tariff.tax_included is not TaxIncluded.NOT_APPLICABLE and any(
-        component.vat for element in tariff.elements for component in element.price_components
+        component.vat for component in tariff.components
     )
     limits = (
         ("min_price", tariff.min_price),

@@ -136,7 +136,7 @@ class _Taxed:
     def stated(self) -> TaxIncluded:
         """2.3.0 requires it. A 2.2.1 price without a rate is one to which no VAT applies."""
         known = self.tariff.tax_included
-        rates = [item.vat for element in self.tariff.elements for item in element.price_components]
+        rates = [item.vat for item in self.tariff.components]
         if known is not None:
             return known
         if all(rate is None for rate in rates):
@@ -202,12 +202,7 @@ class _Taxed:
     def limit(self, name: str, limit: PriceLimit) -> dict[str, object]:
         """Both forms require the amount before tax."""
         net, gross = limit.excl_vat, limit.incl_vat
-        untaxed = all(
-            not self.vat(item)
-            for element in self.tariff.elements
-            for item in element.price_components
-        )
-        if untaxed:
+        if not any(self.vat(item) for item in self.tariff.components):
             net, gross = (gross if net is None else net), (net if gross is None else gross)
         if net is None:
             self.losses.append(

@@ -92,12 +92,7 @@ def _or_free(
 def _nothing(version: TariffVersion, kind: DimensionType) -> PriceComponent:
     """A price of 0. Its rate of tax is one of the tariff's: where prices include tax, a price
     without a rate makes what is before tax unknown, and that of nothing is nothing."""
-    rates = [
-        component.vat
-        for element in version.elements
-        for component in element.price_components
-        if component.vat is not None
-    ]
+    rates = [component.vat for component in version.components if component.vat is not None]
     zero = Decimal(0) if version.tax_included is TaxIncluded.YES else None
     return PriceComponent(type=kind, price=Decimal(0), vat=rates[0] if rates else zero)
 
@@ -200,7 +195,7 @@ def _taken(version: TariffVersion, number: int) -> bool:
             grid.box(other.restrictions)
             for other in version.elements[:number]
             if other.reservation is element.reservation
-            and any(item.type is component.type for item in other.price_components)
+            and other.component(component.type) is not None
         ]
         try:
             if uncovered(box, ahead):
@@ -217,12 +212,7 @@ def _with_free_energy(version: TariffVersion, losses: list[Finding]) -> tuple[Ta
             continue
         if allowance.per is not AllowancePer.SESSION:
             continue
-        priced = [
-            component
-            for element in version.elements
-            for component in element.price_components
-            if component.type is DimensionType.ENERGY
-        ]
+        priced = [item for item in version.components if item.type is DimensionType.ENERGY]
         wh = allowance.quantity * _WH_PER_KWH
         if _energy_everywhere(version) and all(
             not item.step_size or not wh % item.step_size for item in priced
@@ -246,8 +236,7 @@ def _energy_everywhere(version: TariffVersion) -> bool:
     boxes = [
         grid.box(element.restrictions)
         for element in version.elements
-        if element.reservation is None
-        and any(item.type is DimensionType.ENERGY for item in element.price_components)
+        if element.reservation is None and element.component(DimensionType.ENERGY) is not None
     ]
     try:
         return not uncovered(grid.full, boxes)
@@ -259,8 +248,7 @@ def _unsaid(version: TariffVersion, losses: list[Finding]) -> None:
     """What there is no way to say."""
     parked = any(
         component.type is DimensionType.PARKING_TIME and component.price
-        for element in version.elements
-        for component in element.price_components
+        for component in version.components
     )
     if version.idle_grace_s and parked:
         losses.append(

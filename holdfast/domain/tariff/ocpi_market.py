@@ -51,7 +51,7 @@ def market_elements(
     """The elements with fixed prices instead of a market's."""
     written: list[TariffElement] = []
     for element in elements:
-        number, component = _following(element)
+        component = element.component(DimensionType.ENERGY)
         if component is None or component.spot is None:
             written.append(element)
             continue
@@ -69,18 +69,11 @@ def market_elements(
             written += hours[: max(room, 0)]
         _say_end(component.spot, curve, losses)
         fixed = _fixed(component, component.spot.fallback, component.spot, losses)
-        components = list(element.price_components)
-        components[number] = fixed
-        written.append(replace(element, price_components=tuple(components)))
+        components = tuple(
+            fixed if item is component else item for item in element.price_components
+        )
+        written.append(replace(element, price_components=components))
     return tuple(written)
-
-
-def _following(element: TariffElement) -> tuple[int, PriceComponent | None]:
-    """The component that follows a market. Of two for energy only the first counts."""
-    for number, component in enumerate(element.price_components):
-        if component.type is DimensionType.ENERGY:
-            return number, component
-    return 0, None
 
 
 def _say_end(spot: SpotPrice, curve: SpotCurve | None, losses: list[Finding]) -> None:

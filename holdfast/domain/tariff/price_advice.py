@@ -41,10 +41,9 @@ def price_findings(tariff: TariffVersion, place: LintPlace) -> Iterator[Finding]
 
 
 def _nothing(tariff: TariffVersion) -> Iterator[Finding]:
-    prices = [component for _, component in _components(tariff)]
     least = tariff.min_price
-    charged = any(component.price or component.spot is not None for component in prices)
-    if prices and not charged and not (least is not None and (least.excl_vat or least.incl_vat)):
+    charged = any(component.price or component.spot is not None for component in tariff.components)
+    if not charged and not (least is not None and (least.excl_vat or least.incl_vat)):
         yield _review("everything_is_free", "every price is 0, so sessions cost nothing")
 
 

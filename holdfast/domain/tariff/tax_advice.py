@@ -8,7 +8,6 @@ from holdfast.domain.tariff.countries import CURRENCIES, VAT_RATES
 from holdfast.domain.tariff.lint_place import LintPlace
 from holdfast.domain.tariff.version import (
     DimensionType,
-    PriceComponent,
     TariffType,
     TariffVersion,
     TaxIncluded,
@@ -23,8 +22,7 @@ PRICE_TAG_DECIMALS = 2
 def tax_findings(tariff: TariffVersion, place: LintPlace) -> Iterator[Finding]:
     """Advice only: a rate may be right although we do not know it."""
     yield from _currency(tariff, place)
-    components = [item for element in tariff.elements for item in element.price_components]
-    rates = {item.vat for item in components}
+    rates = {item.vat for item in tariff.components}
     named = {rate for rate in rates if rate is not None}
     if named and None in rates:
         yield _review("mixed_tax", "some prices have a rate of VAT and some have none")
@@ -54,7 +52,7 @@ def tax_findings(tariff: TariffVersion, place: LintPlace) -> Iterator[Finding]:
             yield _review("vat_implausible", f"{detail}, was {plain(rate * 100)} meant?")
     yield from _rates(tariff, place, named)
     if place.ad_hoc or tariff.type is TariffType.AD_HOC_PAYMENT:
-        yield from _typed_gross(tariff, components)
+        yield from _typed_gross(tariff)
 
 
 def _currency(tariff: TariffVersion, place: LintPlace) -> Iterator[Finding]:
@@ -91,11 +89,11 @@ def _rates(tariff: TariffVersion, place: LintPlace, named: set[Decimal]) -> Iter
             )
 
 
-def _typed_gross(tariff: TariffVersion, components: list[PriceComponent]) -> Iterator[Finding]:
+def _typed_gross(tariff: TariffVersion) -> Iterator[Finding]:
     """0.49 before tax that becomes 0.5831 after it looks like an end price in the wrong field."""
     if tariff.tax_included is TaxIncluded.YES:
         return
-    for component in components:
+    for component in tariff.components:
         if not component.price or not component.vat or component.type is DimensionType.FLAT:
             continue
         gross = component.price * (1 + component.vat / 100)

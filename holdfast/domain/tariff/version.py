@@ -244,6 +244,10 @@ class TariffElement:
         """Of which reservations it is the price; None: of charging."""
         return None if self.restrictions is None else self.restrictions.reservation
 
+    def component(self, kind: DimensionType) -> PriceComponent | None:
+        """What it asks for a kind: of two components of one kind the first; None is nothing."""
+        return next((item for item in self.price_components if item.type is kind), None)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PriceLimit:
@@ -329,6 +333,11 @@ class TariffVersion:
         kinds = [(allowance.type, allowance.per) for allowance in self.allowances]
         if len(kinds) > ALLOWANCES_MAX or len(set(kinds)) != len(kinds):
             raise TariffInvalid("allowances", kinds, "use one per type and span")
+
+    @property
+    def components(self) -> tuple[PriceComponent, ...]:
+        """The prices of all elements, in their order."""
+        return tuple(item for element in self.elements for item in element.price_components)
 
 
 def _minute(clock: time | None) -> int:
