@@ -7,7 +7,7 @@ other drivers' prices, nothing of who charges there.
 
 from collections import OrderedDict
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -21,7 +21,8 @@ from holdfast.domain.tariff.display import shown_price
 from holdfast.domain.tariff.shown import ShownPrice
 from holdfast.services.compiled_tariffs import compiled
 from holdfast.services.estimates import Imagined, estimate
-from holdfast.services.price_words.price_text import price_text
+from holdfast.services.price_words.price_text import PriceText, price_text
+from holdfast.services.price_words.reader import Reader, reader_of
 from holdfast.services.scope import owned
 from holdfast.services.shown_prices import (
     Showing,
@@ -45,6 +46,9 @@ LEDGER_LANGUAGE = "en"
 KEPT_MAX = 256
 """Prices of this minute: windows and markets change on whole minutes, so strangers who ask again
 and again cost no pricing."""
+
+READERS_KEPT_MAX = 20
+"""Of a price: languages and countries in which it is kept in words."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +75,16 @@ class PublicPrice:
     tariff: CompiledTariff
     context: PriceContext
     shown: ShownPrice
+    _worded: dict[str, PriceText] = field(default_factory=dict, compare=False, repr=False)
+
+    def words(self, reader: Reader) -> PriceText:
+        """The price list for a reader, put into words once."""
+        known = self._worded.get(reader.tag)
+        if known is None:
+            if len(self._worded) >= READERS_KEPT_MAX:
+                self._worded.clear()
+            known = self._worded[reader.tag] = price_text(self.shown, reader)
+        return known
 
     def estimate(self, imagined: Imagined) -> dict[str, object]:
         """The price of a session that starts now, by the one pricing function (M4)."""
@@ -144,6 +158,9 @@ async def public_price(db: AsyncSession, point: ChargePoint, at: datetime) -> Pu
         return known
     tariff = compiled(choice.version)
     context = await display_context(db, point.organization_id, tariff, zone=point.zone, at=at)
+    known = _kept.get(key)  # of many who look at once, the first works it out
+    if known is not None:
+        return known
     found = PublicPrice(
         version_id=choice.version.id,
         tariff=tariff,
@@ -187,7 +204,7 @@ async def note_page(db: AsyncSession, point: ChargePoint, price: PublicPrice) ->
     if not await _is_new(db, point, price.version_id):
         return
     now = price.shown.at.astimezone(UTC)
-    words = price_text(price.shown, LEDGER_LANGUAGE)
+    words = price.words(reader_of(LEDGER_LANGUAGE))
     for row in await db.scalars(_open(point)):
         end_row(row, now)
     await write(

@@ -1,5 +1,6 @@
 """The public price page: no sign-in, the driver's language, an estimate, and nothing else."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 
 import httpx
@@ -10,6 +11,9 @@ from starlette.routing import Route
 from holdfast.domain.tariff.canonical import tariff_to_json
 from holdfast.domain.tariff.form import tariff_from_json
 from holdfast.http.rate_limit import RateLimit
+from holdfast.services.price_words.price_text import price_text
+from holdfast.services.price_words.reader import reader_of
+from holdfast.services.public_prices import PublicPrice, find_charge_point, public_price
 from holdfast.store import tables as t
 from holdfast.store.database import Sessions
 from tests.web.network import Network
@@ -159,6 +163,30 @@ async def test_the_ledger_notes_once_which_version_the_page_shows(
         (network.tariff_version, 1, "shown", "en-GB")
     ]
     assert "€0.5831 per kWh" in (rows[0].text or "")
+
+
+async def test_a_price_is_worked_out_once_a_minute_and_put_into_words_once_a_language(
+    network: Network, db_sessions: Sessions
+) -> None:
+    at = datetime.now(UTC).replace(second=5)
+    async with db_sessions() as db:
+        point = await find_charge_point(db, "HAM-01", 1)
+        assert point is not None
+
+    async def look(seconds: int) -> PublicPrice | None:
+        async with db_sessions() as db:
+            return await public_price(db, point, at + timedelta(seconds=seconds))
+
+    first, *others = await asyncio.gather(*(look(number) for number in range(4)))
+    assert first is not None
+    assert all(other is first for other in others), "who looks at once waits for the first"
+    assert await look(50) is first
+    assert await look(60) is not first
+
+    german, austrian = reader_of("de-DE"), reader_of("de-AT")
+    assert first.words(german) is first.words(german)
+    assert first.words(austrian).locale == "de-AT"
+    assert first.words(german) == price_text(first.shown, german)
 
 
 async def test_who_pays_ad_hoc_sees_the_ad_hoc_tariff_and_a_place_without_one_says_so(

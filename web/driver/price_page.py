@@ -21,7 +21,7 @@ from holdfast.http.rate_limit import RateLimit
 from holdfast.services.estimates import Imagined
 from holdfast.services.price_words import amounts
 from holdfast.services.price_words.bill_text import BillText, bill_text
-from holdfast.services.price_words.price_text import Line, PriceText, price_text
+from holdfast.services.price_words.price_text import Line, PriceText
 from holdfast.services.price_words.reader import LANGUAGES, Reader, negotiate
 from holdfast.services.public_prices import (
     ChargePoint,
@@ -124,7 +124,7 @@ async def _price(desk: Desk, request: Request, reader: Reader, point: ChargePoin
         try:
             price = await public_price(db, point, datetime.now(UTC))
             if price is not None:
-                words = price_text(price.shown, reader)
+                words = price.words(reader)
                 await note_page(db, point, price)
                 bill = _bill(price, asked, reader)
         except (TariffInvalid, UnknownZone) as error:
