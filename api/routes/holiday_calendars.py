@@ -2,12 +2,13 @@
 
 from datetime import UTC, date, datetime
 from typing import Annotated
+from uuid import UUID
 
 from fastapi import APIRouter, Query
 
 from api.routes.fields import Output
 from holdfast.http.idempotency import IdempotentRoute
-from holdfast.http.pagination import Page
+from holdfast.http.pagination import Asked, Page, page_of
 from holdfast.http.principal import Reader
 from holdfast.services import holiday_calendars
 from holdfast.services.holiday_calendars import YEAR_LEAST, YEAR_MOST
@@ -32,10 +33,15 @@ class HolidaysShown(Output):
 
 
 @router.get("")
-async def list_calendars(_reader: Reader) -> Page[CalendarShown]:
-    """All of them on one page, in alphabetical order."""
-    known = holiday_calendars.calendars()
-    return Page(items=[CalendarShown.model_validate(one) for one in known])
+async def list_calendars(_reader: Reader, asked: Asked) -> Page[CalendarShown]:
+    """Some 900, in alphabetical order."""
+    known = enumerate(holiday_calendars.calendars())
+    return page_of(
+        known,
+        asked,
+        lambda numbered: UUID(int=numbered[0]),
+        lambda numbered: CalendarShown.model_validate(numbered[1]),
+    )
 
 
 @router.get("/{key}")

@@ -13,7 +13,7 @@ from holdfast.contracts.ports import SpotInterval
 from holdfast.domain.tariff.version import NAME
 from holdfast.http.database import Db
 from holdfast.http.idempotency import IdempotentRoute
-from holdfast.http.pagination import Asked, Page, page
+from holdfast.http.pagination import Asked, Page, page, page_of
 from holdfast.http.principal import Reader, TariffWriter
 from holdfast.http.problems import invalid
 from holdfast.http.wrong_values import Said
@@ -158,9 +158,11 @@ async def put_prices(key: Key, form: PricesForm, db: Db, writer: TariffWriter) -
 
 @router.get("/{key}/prices")
 async def list_prices(
+    *,
     key: Key,
     db: Db,
     reader: Reader,
+    asked: Asked,
     from_at: Annotated[
         PriceInstant | None, Query(alias="from", description="Now by default.")
     ] = None,
@@ -168,7 +170,7 @@ async def list_prices(
         PriceInstant | None, Query(alias="to", description="Two days after `from` by default.")
     ] = None,
 ) -> Page[SpotPriceShown]:
-    """What the feed said of a span, all on one page, oldest first. A hole has no price."""
+    """What the feed said of a span of at most 40 days, oldest first. A hole has no price."""
     from_at = from_at or datetime.now(UTC)
     if until_at is None:
         until_at = from_at + timedelta(days=2)
@@ -179,7 +181,12 @@ async def list_prices(
             f"use a time after `from`, at most {SPAN_MAX.days} days later",
         )
     found = await spot_prices.read_prices(db, reader.organization_id, key, from_at, until_at)
-    return Page(items=[SpotPriceShown.model_validate(each) for each in found])
+    return page_of(
+        found,
+        asked,
+        lambda each: UUID(int=int(each.starts_at.timestamp())),
+        SpotPriceShown.model_validate,
+    )
 
 
 def _on_a_quarter(at: datetime) -> bool:

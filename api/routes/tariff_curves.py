@@ -37,7 +37,9 @@ PER = {
 class PreviewForm(BodyForm):
     """A body as in a draft, of a tariff or in a currency, in the zone of a site or a named one."""
 
-    from_at: Annotated[PriceInstant | None, Field(description="Now, where it is left out.")] = None
+    from_at: Annotated[
+        PriceInstant | None, Field(alias="from", description="Now, where it is left out.")
+    ] = None
     days: Annotated[int, Field(ge=1, le=DAYS_MAX)] = 7
     site: Annotated[UUID | None, Field(description="Whose clock counts.")] = None
     time_zone: Annotated[Line | None, Field(description="Where there is no site.")] = None

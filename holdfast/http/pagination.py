@@ -2,7 +2,7 @@
 
 import base64
 import binascii
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Annotated, Generic, TypeVar
 from uuid import UUID
 
@@ -61,3 +61,18 @@ Asked = Annotated[SliceAsked, Depends(asked_slice)]
 def page(rows: Slice[Row], show: Callable[[Row], Item]) -> Page[Item]:
     """A slice as a page of shown items."""
     return Page(items=[show(row) for row in rows.items], next=to_cursor(rows.next))
+
+
+def page_of(
+    rows: Iterable[Row],
+    asked: SliceAsked,
+    id_of: Callable[[Row], UUID],
+    show: Callable[[Row], Item],
+) -> Page[Item]:
+    """A page of a list that is at hand whole. Its ids grow: each is above the one before."""
+    rest = [row for row in rows if asked.after is None or id_of(row) > asked.after]
+    taken = rest[: asked.limit]
+    more = len(rest) > len(taken)
+    return Page(
+        items=[show(row) for row in taken], next=to_cursor(id_of(taken[-1]) if more else None)
+    )

@@ -1,6 +1,8 @@
 """Market prices and simulations by the API: exact texts, limits, one's own, audited."""
 
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from typing import Any
 from uuid import UUID
 
 import httpx
@@ -156,3 +158,39 @@ async def test_a_simulation_is_begun_read_with_its_figures_and_nobody_elses(
             f"{V1}/tariff-simulations", json={"tariff": tariff, "body": body}
         )
         assert refused.status_code == 403
+
+
+async def test_prices_and_calendars_are_read_in_pages_without_gap_or_repeat(
+    client: httpx.AsyncClient,
+) -> None:
+    await client.post(f"{V1}/spot-feeds", json=FEED)
+    starts = [f"2026-11-22T{hour:02}:00:00Z" for hour in range(10, 18)]
+    hours = [price(one, two, "0.1") for one, two in pairwise(starts)]
+    await client.put(f"{V1}/spot-feeds/DE-LU/prices", json={"prices": hours})
+    prices = f"{V1}/spot-feeds/DE-LU/prices"
+
+    read = await pages(client, prices, {"from": AT, "limit": "3"})
+    calendars = await pages(client, f"{V1}/holiday-calendars", {"limit": "500"})
+
+    assert [[one["starts_at"] for one in page] for page in read] == [
+        starts[:3],
+        starts[3:6],
+        starts[6:7],
+    ]
+    keys = [one["key"] for page in calendars for one in page]
+    assert len(calendars) == 2
+    assert keys == sorted(set(keys))
+    assert {"DE", "DE-BY", "US-CA"} <= set(keys)
+
+
+async def pages(
+    client: httpx.AsyncClient, path: str, asked: dict[str, str]
+) -> list[list[dict[str, Any]]]:
+    """The items of each page of a list."""
+    found: list[list[dict[str, Any]]] = []
+    answer = (await client.get(path, params=asked)).json()
+    found.append(answer["items"])
+    while answer["next"] is not None:
+        answer = (await client.get(path, params={**asked, "cursor": answer["next"]})).json()
+        found.append(answer["items"])
+    return found

@@ -66,7 +66,7 @@ async def test_prices_of_the_first_and_the_last_days_of_the_calendar_are_not_ask
             await client.get(prices, params={"from": at}),
             await client.put(prices, json={"prices": [hour]}),
             await client.post(
-                "/api/v1/tariffs/preview", json={"currency": "EUR", "body": BODY, "from_at": at}
+                "/api/v1/tariffs/preview", json={"currency": "EUR", "body": BODY, "from": at}
             ),
             await client.post(
                 "/api/v1/tariff-drafts", json={"tariff": tariff["id"], "valid_from": at}

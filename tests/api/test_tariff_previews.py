@@ -125,7 +125,7 @@ async def test_prices_over_some_days_are_steps_that_follow_each_other(
     form = {"currency": "EUR", "body": {"elements": [cheap, day]}, "time_zone": "Europe/Berlin"}
 
     week = await client.post(
-        "/api/v1/tariffs/preview", json={**form, "from_at": "2026-10-24T00:00:00+02:00", "days": 2}
+        "/api/v1/tariffs/preview", json={**form, "from": "2026-10-24T00:00:00+02:00", "days": 2}
     )
     nowhere = await client.post("/api/v1/tariffs/preview", json={**form, "time_zone": "Mars"})
     unreadable = await client.post(
