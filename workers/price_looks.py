@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from holdfast.services import price_looks, publications, shown_prices
+from holdfast.services import price_answers, price_looks, publications
 from holdfast.services.outbox import notify
 from holdfast.services.station_abilities import abilities_of
 from holdfast.services.station_prices import Prices
@@ -41,9 +41,10 @@ class PriceLooks:
         async with self._sessions.begin() as db:
             if not await self._mine(db):
                 return False
-            answered = await shown_prices.answered_versions(db, VERSIONS_MAX)
+            answered = await price_answers.answered_versions(db, VERSIONS_MAX)
             if answered:
-                refused = await shown_prices.note_answers(db, answered, now)
+                published = [version for version in answered if version is not None]
+                refused = await price_answers.note_answers(db, published, now)
                 await publications.look_again(db, refused)
                 await notify(db, ["tariffs", "outbox"])
         async with self._sessions.begin() as db:

@@ -12,7 +12,7 @@ from api.routes.fields import WAIT_MAX_S, Identity, Output
 from holdfast.http.database import Db
 from holdfast.http.idempotency import IdempotentRoute
 from holdfast.http.principal import Expert
-from holdfast.services import audit, organizations, stations
+from holdfast.services import audit, organizations, prices_by_hand, stations
 from holdfast.services.ocpp_actions import check_call
 from holdfast.services.orders import place_order
 from holdfast.services.secret_orders import refuse_secrets
@@ -61,6 +61,7 @@ async def call_station(
     online = await stations.station_is_online(db, station, settings.gateway_lease_s)
     order: Order | None = None
     if online:
+        await prices_by_hand.stand_in_line(db, station, "call", asked_call)
         order = await place_order(
             db,
             organization=organization,
@@ -71,6 +72,7 @@ async def call_station(
             requested_by=expert.actor,
             relay_at=relay_at(wait),
         )
+        await prices_by_hand.note_order(db, station, order)
     # The payload may carry a token or a password: the log names the action alone.
     await audit.record(
         db,

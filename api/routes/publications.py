@@ -7,7 +7,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 from pydantic import ConfigDict, Field
 
-from api.routes.fields import EvseNumber, Input, Line, Output, PriceInstant, Reason
+from api.routes.fields import EvseNumber, Input, Instant, Line, Output, Reason
 from holdfast.contracts.names import publication_workflow_id
 from holdfast.http.database import Db
 from holdfast.http.idempotency import IdempotentRoute
@@ -61,22 +61,28 @@ class PublicationDecisionForm(Input):
 
 class ShownPriceShown(Output):
     """What a place showed from `shown_at` to `until_at` (null: still). A place that never
-    confirmed has no `shown_at`."""
+    confirmed has no `shown_at`. Without a tariff it was shown by hand, by `shown_by`."""
 
     id: UUID
     channel: Channel
     station: str | None
     evse: int | None
-    tariff: UUID
-    tariff_name: str
-    version: int
-    version_id: UUID
+    tariff: UUID | None
+    tariff_name: str | None
+    version: int | None
+    version_id: UUID | None
     state: ShownState
     language: str | None
     text: str | None
     content: dict[str, Any]
     detail: str | None
     order: UUID | None
+    shown_by: Annotated[
+        str | None, Field(description="Who had the station show it, with an order of their own.")
+    ]
+    ended_by: Annotated[
+        str | None, Field(description="Who had it replaced or cleared, with an order of their own.")
+    ]
     asked_at: datetime
     shown_at: datetime | None
     until_at: datetime | None
@@ -140,7 +146,7 @@ async def list_shown_prices(
     evse: Annotated[EvseNumber | None, Query(description="Of the station.")] = None,
     version_id: Annotated[UUID | None, Query(description="Of this tariff version only.")] = None,
     channel: Annotated[Channel | None, Query()] = None,
-    at: Annotated[PriceInstant | None, Query(description="Shown at that instant.")] = None,
+    at: Annotated[Instant | None, Query(description="Shown at that instant.")] = None,
 ) -> Page[ShownPriceShown]:
     """Which price was shown where and when, newest first."""
     if evse is not None and station is None:
@@ -167,19 +173,17 @@ async def list_ocpi_tariffs(
     reader: Reader,
     asked: Asked,
     form: Annotated[Literal["2.2.1", "2.3.0"], Query(description="The version of OCPI.")] = "2.2.1",
-    from_at: Annotated[
-        PriceInstant | None, Query(alias="from", description="Changed at or after this instant.")
+    date_from: Annotated[
+        Instant | None, Query(description="Changed at or after this instant.")
     ] = None,
-    until_at: Annotated[
-        PriceInstant | None, Query(alias="to", description="Changed before this instant.")
-    ] = None,
+    date_to: Annotated[Instant | None, Query(description="Changed before this instant.")] = None,
 ) -> Page[OcpiTariffShown]:
     """What the public pays, as OCPI Tariff objects, in the order of `last_updated`.
 
     What a form cannot say is in the detail of its row of the ledger (channel `partner`).
     """
     rows = await shown_prices.list_partner_tariffs(
-        db, reader.organization_id, asked, since=from_at, until=until_at
+        db, reader.organization_id, asked, since=date_from, until=date_to
     )
     return page(
         rows,
@@ -230,6 +234,8 @@ def to_shown_price(found: Shown) -> ShownPriceShown:
             "content": row.content,
             "detail": row.detail,
             "order": row.order_id,
+            "shown_by": row.shown_by,
+            "ended_by": row.ended_by,
             "asked_at": row.asked_at,
             "shown_at": row.shown_at,
             "until_at": row.until_at,

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
 from holdfast.contracts import tariff_publications as contract
-from holdfast.services import audit, partner_tariffs, shown_prices
+from holdfast.services import audit, partner_tariffs, price_answers, shown_prices
 from holdfast.services.outbox import notify
 from holdfast.services.publications import OPEN_STATES, in_line, refresh
 from holdfast.services.refusal import NotFound
@@ -37,7 +37,7 @@ async def look(db: AsyncSession, publication_id: UUID, now: datetime) -> contrac
     publication = await _publication(db, publication_id)
     await in_line(db, publication.organization_id)
     spans = await spans_of(db, publication.organization_id, publication.tariff_id)
-    await shown_prices.note_answers(db, list(spans), now)
+    await price_answers.note_answers(db, list(spans), now)
     return await _seen(db, publication, now)
 
 

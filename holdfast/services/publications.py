@@ -241,7 +241,7 @@ async def _with_progress(db: AsyncSession, publications: list[Publication]) -> l
         )
         .group_by(ShownPrice.version_id, ShownPrice.state)
     )
-    places: dict[UUID, dict[str, int]] = {}
+    places: dict[UUID | None, dict[str, int]] = {}
     for version_id, state, count in counted:
         places.setdefault(version_id, {})[state] = count
     rows: Any = await db.execute(

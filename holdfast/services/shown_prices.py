@@ -64,13 +64,14 @@ class Entry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shown:
-    """A row of the ledger for people, with the names of what it points at."""
+    """A row of the ledger for people, with the names of what it points at. No tariff: a person had
+    the station show it."""
 
     row: ShownPrice
     station: str | None
-    tariff: str
-    tariff_id: UUID
-    number: int
+    tariff: str | None
+    tariff_id: UUID | None
+    number: int | None
 
 
 def page_content(words: PriceText) -> dict[str, Any]:
@@ -108,10 +109,11 @@ def slot_of(row: ShownPrice) -> Slot:
 async def open_rows(
     db: AsyncSession, organization_id: UUID, station_ids: Sequence[UUID]
 ) -> dict[Slot, list[ShownPrice]]:
-    """What these stations show or are to show, oldest first in each slot."""
+    """What these stations show or are to show of what is published, oldest first in each slot."""
     rows = await db.scalars(
         owned(ShownPrice, organization_id)
         .where(ShownPrice.station_id.in_(station_ids), ShownPrice.until_at.is_(None))
+        .where(ShownPrice.version_id.is_not(None))
         .order_by(ShownPrice.id)
     )
     found: dict[Slot, list[ShownPrice]] = {}
@@ -237,65 +239,6 @@ def end_row(row: ShownPrice, now: datetime) -> None:
         row.state = "withdrawn"
 
 
-# What became of the orders. One that nobody answered stays asked, and ends: the next look at the
-# station asks again.
-_ANSWERED = text(
-    "UPDATE shown_prices p SET "
-    "state = CASE o.state WHEN 'accepted' THEN 'shown' WHEN 'rejected' THEN 'refused' "
-    "WHEN 'superseded' THEN 'withdrawn' WHEN 'cancelled' THEN 'withdrawn' ELSE 'asked' END, "
-    "shown_at = CASE WHEN o.state = 'accepted' THEN coalesce(o.answered_at, :now) END, "
-    "until_at = CASE WHEN o.state IN ('accepted', 'rejected') THEN NULL ELSE :now END, "
-    "detail = CASE WHEN o.state = 'accepted' THEN p.detail ELSE left(concat_ws('; ', "
-    "o.state || coalesce(': ' || (o.answer ->> 'status'), ''), p.detail), 1000) END "
-    "FROM orders o WHERE o.id = p.order_id AND p.version_id = ANY(:versions) "
-    "AND p.state = 'asked' AND p.until_at IS NULL AND o.state NOT IN ('waiting', 'sent') "
-    "RETURNING p.version_id, p.state"
-)
-_REPLACED = text(
-    "UPDATE shown_prices p SET until_at = n.shown_at FROM shown_prices n "
-    "WHERE n.version_id = ANY(:versions) AND n.state = 'shown' AND n.until_at IS NULL "
-    "AND p.station_id = n.station_id AND p.channel = n.channel "
-    "AND p.evse IS NOT DISTINCT FROM n.evse "
-    "AND p.id < n.id AND p.state = 'shown' AND p.until_at IS NULL"
-)
-# A station that says that there is nothing to clear shows nothing either.
-_CLEARED = text(
-    "UPDATE shown_prices p SET "
-    "until_at = CASE WHEN o.state IN ('accepted', 'rejected') "
-    "THEN coalesce(o.answered_at, :now) END, "
-    "clearing_order_id = CASE WHEN o.state IN ('accepted', 'rejected') THEN p.clearing_order_id "
-    "END "
-    "FROM orders o WHERE o.id = p.clearing_order_id AND p.version_id = ANY(:versions) "
-    "AND p.until_at IS NULL AND o.state NOT IN ('waiting', 'sent')"
-)
-
-
-# Both ways through the index of what is not answered yet.
-_WITH_ANSWERS = text(
-    "SELECT p.version_id FROM shown_prices p JOIN orders o ON o.id = p.order_id "
-    "WHERE p.state = 'asked' AND p.until_at IS NULL AND o.state NOT IN ('waiting', 'sent') "
-    "UNION SELECT p.version_id FROM shown_prices p JOIN orders o ON o.id = p.clearing_order_id "
-    "WHERE p.clearing_order_id IS NOT NULL AND p.until_at IS NULL "
-    "AND o.state NOT IN ('waiting', 'sent') LIMIT :most"
-)
-
-
-async def answered_versions(db: AsyncSession, most: int) -> list[UUID]:
-    """Versions of which stations answered something that is not written down yet."""
-    return list((await db.scalars(_WITH_ANSWERS, {"most": most})).all())
-
-
-async def note_answers(
-    db: AsyncSession, version_ids: Sequence[UUID], now: datetime
-) -> frozenset[UUID]:
-    """Write down what stations answered about these versions since; which of them were refused."""
-    values = {"versions": list(version_ids), "now": now}
-    answered = (await db.execute(_ANSWERED, values)).all()
-    await db.execute(_REPLACED, {"versions": list(version_ids)})
-    await db.execute(_CLEARED, values)
-    return frozenset(version_id for version_id, state in answered if state == "refused")
-
-
 async def count_open(
     db: AsyncSession, organization_id: UUID, version_ids: Sequence[UUID]
 ) -> dict[str, int]:
@@ -341,8 +284,8 @@ async def list_shown(
     as far as the stations confirmed it."""
     statement = (
         select(ShownPrice, Station.identity, Tariff.name, Tariff.id, TariffVersion.number)
-        .join(TariffVersion, TariffVersion.id == ShownPrice.version_id)
-        .join(Tariff, Tariff.id == TariffVersion.tariff_id)
+        .outerjoin(TariffVersion, TariffVersion.id == ShownPrice.version_id)
+        .outerjoin(Tariff, Tariff.id == TariffVersion.tariff_id)
         .outerjoin(Station, Station.id == ShownPrice.station_id)
         .where(belongs(ShownPrice, organization_id))
     )

@@ -13,7 +13,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from holdfast.contracts.orders import OrderKind
-from holdfast.services import audit, orders
+from holdfast.services import audit, orders, prices_by_hand
 from holdfast.services.orders import place_order
 from holdfast.services.organizations import get_organization
 from holdfast.services.refusal import Conflict
@@ -80,6 +80,7 @@ async def command_station(
     """
     refuse_secrets(command.kind, command.payload)
     organization, station = await _target(db, organization_id, identity)
+    await prices_by_hand.stand_in_line(db, station, command.kind, command.payload)
     order = await place_order(
         db,
         organization=organization,
@@ -91,6 +92,7 @@ async def command_station(
         session_id=command.session_id,
         relay_at=relay_at,
     )
+    await prices_by_hand.note_order(db, station, order)
     return await _audited(
         db, Commanded(order=order, organization=organization, station=station), command.details
     )

@@ -7,7 +7,7 @@ from sqlalchemy import select
 
 from holdfast.services import publication_steps, publications
 from holdfast.store.database import Sessions
-from holdfast.store.tables import AuditEntry, Publication, TariffVersion
+from holdfast.store.tables import AuditEntry, Publication, ShownPrice, TariffVersion
 from tests.web.conftest import SignIn
 from tests.web.network import Network
 
@@ -22,7 +22,27 @@ async def test_the_ledger_and_the_progress_are_shown_and_refusals_decided(
         publication = await publications.begin(db, version, "key:1")
         await publication_steps.tell(db, publication.id, None, datetime.now(UTC))
         publication.attention = "1 places refused the price"
+        page = (await db.scalars(select(ShownPrice).where(ShownPrice.evse == 2))).first()
+        assert page is not None
+        sender = f"key:{browser.key_id}"
+        page.ended_by, page.until_at = sender, datetime.now(UTC)
+        db.add(
+            ShownPrice(
+                organization_id=organization,
+                key="order:1",
+                channel="display_message",
+                station_id=page.station_id,
+                content={"id": 7},
+                text="9 EUR/kWh",
+                state="shown",
+                shown_by=sender,
+                shown_at=datetime.now(UTC),
+            )
+        )
 
+    by_hand = (await browser.page("/tariffs/ledger?station=HAM-01")).text
+    assert "By hand administrator of the night shift" in by_hand
+    assert "by hand, administrator of the night shift" in by_hand
     ledger = await browser.page("/tariffs/ledger?station=HAM-01&channel=page")
     assert "EVSE 1" in ledger.text
     assert "Price page" in ledger.text

@@ -12,6 +12,7 @@ from holdfast.services.publications import Progress
 from holdfast.services.refusal import Invalid, NotFound
 from holdfast.services.shown_prices import Shown
 from holdfast.services.slices import SliceAsked
+from web.dashboard.actors import key_names
 from web.dashboard.lists import Listed
 from web.dashboard.tariff_suggestions import station_identities
 from web.live_page import bounded, uuid_or_none
@@ -55,9 +56,11 @@ class ShownLine:
     channel: str
     station: str | None
     evse: int | None
-    tariff_id: UUID
-    tariff: str
-    version: int
+    tariff_id: UUID | None
+    tariff: str | None
+    version: int | None
+    shown_by: str | None
+    ended_by: str | None
     text: str | None
     detail: str | None
     asked_at: datetime
@@ -116,7 +119,10 @@ async def show_ledger(visit: Visit) -> Response:
             channel=asked["channel"] if asked.get("channel") in CHANNELS else None,
             at=_instant(asked.get("at")),
         )
-    lines = () if rows is None else tuple(_line(one) for one in rows.items)
+    items = () if rows is None else rows.items
+    hands = {by for one in items for by in (one.row.shown_by, one.row.ended_by) if by}
+    people = await key_names(visit.db, organization_id, sorted(hands))
+    lines = tuple(_line(one, people) for one in items)
     return visit.page(
         "tariff_ledger.html",
         view=Listed(lines=lines, next=None if rows is None else rows.next, asked=asked),
@@ -164,7 +170,7 @@ async def decide(visit: Visit) -> Response:
     return back_to(PUBLICATIONS, "Decided.")
 
 
-def _line(found: Shown) -> ShownLine:
+def _line(found: Shown, people: dict[str, str]) -> ShownLine:
     row = found.row
     over = row.state == "shown" and row.until_at is not None
     return ShownLine(
@@ -176,6 +182,8 @@ def _line(found: Shown) -> ShownLine:
         tariff_id=found.tariff_id,
         tariff=found.tariff,
         version=found.number,
+        shown_by=people.get(row.shown_by or "", row.shown_by),
+        ended_by=people.get(row.ended_by or "", row.ended_by),
         text=row.text,
         detail=row.detail,
         asked_at=row.asked_at,

@@ -85,7 +85,8 @@ class ShownPrice(Table):
     id: Mapped[UUID] = id_column()
     organization_id: Mapped[UUID] = mapped_column(ForeignKey("organizations.id"))
     key: Mapped[str]  # version, channel, place, and the row before: a repeat writes no second row
-    version_id: Mapped[UUID] = mapped_column(ForeignKey("tariff_versions.id"))
+    # null: a person had the station show it (services.prices_by_hand)
+    version_id: Mapped[UUID | None] = mapped_column(ForeignKey("tariff_versions.id"))
     publication_id: Mapped[UUID | None] = mapped_column(ForeignKey("tariff_publications.id"))
     channel: Mapped[str]
     station_id: Mapped[UUID | None] = mapped_column(ForeignKey("stations.id"))
@@ -95,6 +96,8 @@ class ShownPrice(Table):
     content: Mapped[dict[str, Any]]
     order_id: Mapped[UUID | None]  # the row outlives its order (workers/upkeep.py)
     clearing_order_id: Mapped[UUID | None]
+    shown_by: Mapped[str | None]  # actors as in the audit log, where a person did it by hand
+    ended_by: Mapped[str | None]
     state: Mapped[str]
     detail: Mapped[str | None]
     asked_at: Mapped[datetime] = created_column()
