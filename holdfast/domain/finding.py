@@ -27,3 +27,18 @@ class Finding:
 
     def to_json(self) -> dict[str, str]:
         return {"code": self.code, "severity": self.severity.value, "detail": self.detail}
+
+
+def note(code: str, detail: str) -> Finding:
+    """A finding that explains a number."""
+    return Finding(code=code, detail=detail)
+
+
+def review(code: str, detail: str) -> Finding:
+    """A finding that a person should look at."""
+    return Finding(code=code, detail=detail, severity=Severity.REVIEW)
+
+
+def block(code: str, detail: str) -> Finding:
+    """A finding on which nothing may be settled or published."""
+    return Finding(code=code, detail=detail, severity=Severity.BLOCK)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from holdfast.domain.finding import Finding, Severity
+from holdfast.domain.finding import Finding, Severity, block
 
 ROUNDING_MWH = 1_000
 
@@ -52,7 +52,7 @@ def evidence_findings(
     findings: list[Finding] = []
     if any(verdict is False for verdict in verdicts):
         detail = "a signed meter value does not fit its signature and the confirmed key"
-        findings.append(Finding(code="signature_wrong", detail=detail, severity=Severity.BLOCK))
+        findings.append(block("signature_wrong", detail))
     if signed is not None:
         difference = abs(energy_wh * 1_000 - signed.energy_mwh)
         if difference > signed.within_mwh:

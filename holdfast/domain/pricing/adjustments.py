@@ -13,7 +13,7 @@ from decimal import Decimal
 from fractions import Fraction
 
 from holdfast.domain.currency import Currency
-from holdfast.domain.finding import Finding, Severity
+from holdfast.domain.finding import Finding, note, review
 from holdfast.domain.pricing.amount_text import Ratio
 from holdfast.domain.pricing.compiled_tariff import CompiledTariff
 from holdfast.domain.pricing.context import PriceContext, RoundedPer, Rounding
@@ -178,9 +178,7 @@ def _cap_days(
         less_incl = _beyond(incl, most_incl, spent_incl)
         if less_excl or less_incl:
             total.change(AdjustmentReason.DAILY_CAP, -less_excl, -less_incl, day)
-            total.findings.append(
-                Finding(code="daily_cap", detail=f"the cap of {day.isoformat()} applied")
-            )
+            total.findings.append(note("daily_cap", f"the cap of {day.isoformat()} applied"))
     if len(total.findings) > before and (most_excl is None or most_incl is None):
         total.findings.append(_one_sided(AdjustmentReason.DAILY_CAP))
 
@@ -207,17 +205,13 @@ def _limit(
     if not more_gross and (known is None or not more_net):
         return
     total.change(reason, more_net, more_gross)
-    total.findings.append(Finding(code=reason.value, detail=f"the {reason.value} applied"))
+    total.findings.append(note(reason.value, f"the {reason.value} applied"))
     if net_limit is None or gross_limit is None:
         total.findings.append(_one_sided(reason))
 
 
 def _one_sided(reason: AdjustmentReason) -> Finding:
-    return Finding(
-        code="price_limit_one_sided",
-        detail=f"{reason.value} is stated on one side of tax only",
-        severity=Severity.REVIEW,
-    )
+    return review("price_limit_one_sided", f"{reason.value} is stated on one side of tax only")
 
 
 def _sides(limit: PriceLimit, billed: Billed) -> tuple[Decimal | None, Decimal | None]:
@@ -252,8 +246,6 @@ def _agreed(
     first = pick(billed.tariffs[0].tariff)
     if len(billed.tariffs) > 1 and any(pick(other.tariff) != first for other in billed.tariffs[1:]):
         detail = f"the tariffs of this session differ in their {name}: none of them was applied"
-        total.findings.append(
-            Finding(code="limits_differ", detail=detail, severity=Severity.REVIEW)
-        )
+        total.findings.append(review("limits_differ", detail))
         return None
     return first

@@ -10,7 +10,7 @@ from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
 
-from holdfast.domain.finding import Finding, Severity
+from holdfast.domain.finding import Finding, note, review
 from holdfast.domain.money import round_half_up
 from holdfast.domain.pricing.cdr_tariffs import chosen_tariffs
 from holdfast.domain.pricing.charging_period import ChargingPeriod
@@ -277,15 +277,13 @@ def _pass_over(
     if names:
         more = "" if len(names) <= NAMES_SAID_MAX else f" and {len(names) - NAMES_SAID_MAX} more"
         said = ", ".join(names[:NAMES_SAID_MAX]) + more
-        findings.append(
-            Finding(code="unknown_field", detail=f"{path}: {said} not known: passed over")
-        )
+        findings.append(note("unknown_field", f"{path}: {said} not known: passed over"))
 
 
 def _notice(findings: list[Finding], code: str, detail: str) -> None:
     """Once per code: the first place stands for all."""
     if not any(finding.code == code for finding in findings):
-        findings.append(Finding(code=code, detail=detail, severity=Severity.REVIEW))
+        findings.append(review(code, detail))
 
 
 def _stated(cdr: Mapping[str, object]) -> StatedCdr:

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
 
-from holdfast.domain.finding import Finding, Severity
+from holdfast.domain.finding import Finding, block, note, review
 from holdfast.domain.money import round_half_up
 from holdfast.domain.pricing.amount_text import exact_text
 from holdfast.domain.pricing.cdr import COSTS, session_costs
@@ -43,26 +43,26 @@ def _span(record: Record) -> Iterator[Finding]:
     """Periods outside the session; a session that ends before it starts."""
     stated, periods = record.stated, record.periods
     if not periods:
-        yield _review("no_periods", "the CDR has no charging periods: nothing was priced")
+        yield review("no_periods", "the CDR has no charging periods: nothing was priced")
     if stated.ended_at is None:
-        yield _review("no_end", "the CDR states no end of the session")
+        yield review("no_end", "the CDR states no end of the session")
     elif stated.ended_at < stated.started_at:
-        yield _review("ends_before_start", "the session ends before it starts")
+        yield review("ends_before_start", "the session ends before it starts")
     for number, period in enumerate(periods):
         if period.started_at < stated.started_at:
-            yield _review(
+            yield review(
                 "period_before_start",
                 f"period {number} starts {_ago(stated.started_at, period.started_at)} before the"
                 " session",
             )
         elif stated.ended_at is not None and period.started_at > stated.ended_at:
-            yield _review(
+            yield review(
                 "period_after_end",
                 f"period {number} starts {_ago(period.started_at, stated.ended_at)} after the"
                 " session's end",
             )
     if periods and periods[0].started_at - stated.started_at >= _SECOND:
-        yield _review(
+        yield review(
             "periods_gap",
             f"{_ago(periods[0].started_at, stated.started_at)} at the start of the session belong"
             " to no period",
@@ -80,7 +80,7 @@ def _quantities(record: Record) -> Iterator[Finding]:
     if stated.energy_kwh is not None:
         said = round_half_up(abs(stated.energy_kwh) * 1_000_000)
         if abs(said - abs(energy)) > ENERGY_SLACK_MWH:
-            yield _review(
+            yield review(
                 "energy_unlike_total",
                 f"the periods have {_kwh(energy)} kWh, total_energy is {stated.energy_kwh:f}",
             )
@@ -90,14 +90,14 @@ def _quantities(record: Record) -> Iterator[Finding]:
     if stated.time_h is not None and length_s is not None:
         said = round_half_up(abs(stated.time_h) * 3_600)
         if abs(said - length_s) > max(slack_s, 36):  # hours of two decimals are off by 18 s
-            yield _review(
+            yield review(
                 "time_unlike_total",
                 f"the session took {length_s} s, total_time says {said} s",
             )
     # A source may report energy alone; then it says nothing about the times of that period.
     untimed = any(period.energy_mwh and not _timed_s(period) for period in periods)
     if timed and not untimed and length_s is not None and abs(used_s - length_s) > slack_s:
-        yield _review(
+        yield review(
             "time_unlike_duration",
             f"charging, parking and reservation are {used_s} s together, the session took"
             f" {length_s} s",
@@ -106,7 +106,7 @@ def _quantities(record: Record) -> Iterator[Finding]:
     if stated.parking_h is not None:
         said = round_half_up(abs(stated.parking_h) * 3_600)
         if abs(said - parked) > max(slack_s, 36):
-            yield _review(
+            yield review(
                 "parking_unlike_total",
                 f"the periods have {parked} s of parking, total_parking_time says {said} s",
             )
@@ -115,10 +115,9 @@ def _quantities(record: Record) -> Iterator[Finding]:
 def _currency(record: Record, priced: PricedSession) -> Iterator[Finding]:
     stated = record.stated.currency
     if stated is not None and stated.upper() != priced.currency.code:
-        yield Finding(
-            code="currency_unlike_tariff",
-            detail=f"the CDR is in {stated[:10]!r}, its tariff in {priced.currency}",
-            severity=Severity.BLOCK,
+        yield block(
+            "currency_unlike_tariff",
+            f"the CDR is in {stated[:10]!r}, its tariff in {priced.currency}",
         )
 
 
@@ -126,7 +125,7 @@ def _totals(record: Record, priced: PricedSession) -> Iterator[Finding]:
     """Each stated total beside ours, at the decimals at which it was stated."""
     stated = record.stated.costs
     if "total_cost" not in stated:
-        yield Finding(code="no_total", detail="the CDR states no total_cost")
+        yield note("no_total", "the CDR states no total_cost")
     ours = session_costs(record, priced)
     for name in COSTS:
         if name not in stated:
@@ -138,11 +137,11 @@ def _totals(record: Record, priced: PricedSession) -> Iterator[Finding]:
             if said is None or exact is None or _same(said, exact, priced.currency.exponent):
                 continue
             if name == "total_cost" and record.credit and _same(-said, exact, 2):
-                yield _review("credit_sign", f"{name}.{side} of a credit is not negative: {said:f}")
+                yield review("credit_sign", f"{name}.{side} of a credit is not negative: {said:f}")
                 continue
             if record.credit and name != "total_cost" and _same(-said, exact, 2):
                 continue  # some partners negate every total of a credit
-            yield _review(
+            yield review(
                 f"{name}_unlike_ours",
                 f"{name}.{side} is stated as {said:f}, by the tariff it is {_amount(exact)}",
             )
@@ -172,7 +171,3 @@ def _amount(exact: Fraction) -> str:
 
 def _kwh(energy_mwh: int) -> str:
     return exact_text(Fraction(energy_mwh, 1_000_000))
-
-
-def _review(code: str, detail: str) -> Finding:
-    return Finding(code=code, detail=detail, severity=Severity.REVIEW)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from holdfast.domain.finding import Finding, Severity
+from holdfast.domain.finding import Finding, Severity, block
 from holdfast.domain.pricing.charging_period import ChargingPeriod
 from holdfast.domain.tariff.foreign import ForeignTariff
 from holdfast.domain.tariff.version import TariffType, TariffVersion
@@ -137,4 +137,4 @@ def _fitting(tariffs: list[ForeignTariff], *, ad_hoc: bool) -> list[ForeignTarif
 
 
 def _missing(detail: str) -> Finding:
-    return Finding(code="missing_tariff", detail=detail, severity=Severity.BLOCK)
+    return block("missing_tariff", detail)

@@ -5,7 +5,7 @@ A thousand periods with the same trouble are one finding: the first of them, and
 
 from dataclasses import dataclass, field
 
-from holdfast.domain.finding import Finding, Severity
+from holdfast.domain.finding import Finding, Severity, note
 from holdfast.domain.tariff.version import DimensionType, SpotPrice
 
 _SECOND_US = 1_000_000
@@ -76,7 +76,5 @@ class Oddities:
         for (kind, reservation), quantity in self._free.items():
             unit = "mWh" if kind is DimensionType.ENERGY else "s"
             what = f"reserved {kind}" if reservation else str(kind)
-            found.append(
-                Finding(code="free", detail=f"{quantity} {unit} of {what} matched no price")
-            )
+            found.append(note("free", f"{quantity} {unit} of {what} matched no price"))
         return found

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import pairwise
 
-from holdfast.domain.finding import Finding, Severity
+from holdfast.domain.finding import Finding, review
 from holdfast.domain.pricing.boundaries import boundaries_of, clock_instants, spot_instants
 from holdfast.domain.pricing.charging_period import ChargingPeriod
 from holdfast.domain.pricing.price import PERIODS_MAX, price, time_zone
@@ -52,11 +52,10 @@ def edges_inside(record: Record, priced: PricedSession) -> Iterator[Finding]:
     if (cut.exact_excl, cut.exact_incl) == (priced.exact_excl, priced.exact_incl):
         return
     local = first[1].astimezone(time_zone(record.context.zone))
-    yield Finding(
-        code="price_changes_inside",
-        detail=f"period {first[0]} runs past {local:%Y-%m-%d %H:%M:%S}, where its price changes:"
+    yield review(
+        "price_changes_inside",
+        f"period {first[0]} runs past {local:%Y-%m-%d %H:%M:%S}, where its price changes:"
         f" by its start the session costs {priced.incl}, cut at every change about {cut.incl}",
-        severity=Severity.REVIEW,
     )
 
 

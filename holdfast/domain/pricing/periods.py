@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
-from holdfast.domain.finding import Finding, Severity
+from holdfast.domain.finding import Finding, note, review
 from holdfast.domain.pricing.boundaries import (
     Boundaries,
     boundaries_of,
@@ -113,7 +113,7 @@ def cut_session(course: SessionCourse, tariff: TariffVersion, context: PriceCont
     findings = _findings(periods)
     if boundaries and not quarters:
         detail = "no quarter hour of it was signed: the price of its start held to the end"
-        unsigned = Finding(code="no_signed_quarter", detail=detail, severity=Severity.REVIEW)
+        unsigned = review("no_signed_quarter", detail)
         findings = (unsigned, *findings)
     return CutSession(periods=tuple(periods), findings=findings)
 
@@ -279,7 +279,7 @@ def _findings(periods: Sequence[ChargingPeriod]) -> tuple[Finding, ...]:
     def add(code: str, count: int, words: str) -> None:
         if count:
             detail = f"{count} of {len(periods)} periods {words}"
-            findings.append(Finding(code=code, detail=detail))
+            findings.append(note(code, detail))
 
     add(
         "interpolated",

@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from holdfast.domain.finding import Finding
+from holdfast.domain.finding import Finding, note
 from holdfast.domain.pricing.adjustments import Billed, adjusted
 from holdfast.domain.pricing.charging_period import ChargingPeriod
 from holdfast.domain.pricing.compiled_tariff import CompiledTariff, compile_tariff
@@ -125,6 +125,4 @@ def _tax_findings(sums: Sequence[RateSum]) -> list[Finding]:
     }
     charged = [one.rate for one in sums if one.quantity and one.rate.price]
     forms = {rate.form for rate in charged if rate.vat is None}
-    return [
-        Finding(code="tax_unknown", detail=detail) for form, detail in said.items() if form in forms
-    ]
+    return [note("tax_unknown", detail) for form, detail in said.items() if form in forms]

@@ -11,7 +11,7 @@ from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
 
-from holdfast.domain.finding import Finding, Severity
+from holdfast.domain.finding import Finding, review
 from holdfast.domain.pricing.context import Earlier, PriceContext, SpotCurve
 from holdfast.domain.pricing.price import UnknownZone, time_zone
 from holdfast.domain.pricing.record import RecordInvalid
@@ -44,11 +44,7 @@ def context_from_json(record: Mapping[str, object], findings: list[Finding]) -> 
     for name in context:
         if name not in _KNOWN:
             findings.append(
-                Finding(
-                    code="unknown_field",
-                    detail=f"context.{str(name)[:80]} is not known: passed over",
-                    severity=Severity.REVIEW,
-                )
+                review("unknown_field", f"context.{str(name)[:80]} is not known: passed over")
             )
     expired = context.get("reservation_expired") or False
     if not isinstance(expired, bool):

@@ -7,7 +7,7 @@ per kWh, per minute, per session, others: an element is best written in that ord
 
 from collections.abc import Iterator
 
-from holdfast.domain.finding import Finding, Severity
+from holdfast.domain.finding import Finding, note, review
 from holdfast.domain.tariff.countries import AFIR_COUNTRIES
 from holdfast.domain.tariff.lint_place import LintPlace
 from holdfast.domain.tariff.version import (
@@ -86,16 +86,12 @@ def _slow(tariff: TariffVersion) -> Iterator[Finding]:
     for number, element in enumerate(tariff.elements):
         ranks = [_ORDER[component.type] for component in element.price_components]
         if ranks != sorted(ranks):
-            yield Finding(
-                code="afir_order",
-                detail=f"elements[{number}]: below 50 kW prices are shown per kWh, per minute, per"
+            yield note(
+                "afir_order",
+                f"elements[{number}]: below 50 kW prices are shown per kWh, per minute, per"
                 " session: write them in that order",
             )
 
 
 def _inadmissible(detail: str) -> Finding:
-    return Finding(
-        code="afir_inadmissible",
-        detail=f"ad hoc at 50 kW and above: {detail} (AFIR, Article 5)",
-        severity=Severity.REVIEW,
-    )
+    return review("afir_inadmissible", f"ad hoc at 50 kW and above: {detail} (AFIR, Article 5)")

@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime
 from fractions import Fraction
 from itertools import combinations
 
-from holdfast.domain.finding import Finding, Severity
+from holdfast.domain.finding import Finding, review
 from holdfast.domain.pricing.compiled_tariff import CompiledTariff
 from holdfast.domain.pricing.context import PriceContext
 from holdfast.domain.pricing.price import time_zone
@@ -99,7 +99,7 @@ def shown_price(compiled: CompiledTariff, context: PriceContext, at: datetime) -
         lines += _lines(kind, entries, probe, survey, at)
     lines += _reservations(tariff, probe, context, at)
     if points.cut:
-        findings.append(_finding("display_many", "the prices depend on too much to list it all"))
+        findings.append(review("display_many", "the prices depend on too much to list it all"))
     return ShownPrice(
         currency=tariff.currency,
         zone=context.zone,
@@ -296,21 +296,21 @@ def _complications(kind: DimensionType, entries: Sequence[_Entry]) -> list[Findi
     conditional = [entry for entry in entries if entry.when is not None]
     found: list[Finding] = []
     if len(entries) > LINES_SIMPLE_MAX:
-        found.append(_finding("display_many", f"{len(entries)} prices for {name}"))
+        found.append(review("display_many", f"{len(entries)} prices for {name}"))
     reaches = [(entry, Reach.of(entry.when)) for entry in conditional if entry.when is not None]
     if any(
         reach.overlaps(others) and not one.same_price(other)
         for (one, reach), (other, others) in combinations(reaches, 2)
     ):
         found.append(
-            _finding("display_overlap", f"two prices for {name} can hold at once: the first counts")
+            review("display_overlap", f"two prices for {name} can hold at once: the first counts")
         )
     if any(_measured(entry.when) for entry in conditional):
         found.append(
-            _finding("display_measured", f"a price for {name} depends on the measured power")
+            review("display_measured", f"a price for {name} depends on the measured power")
         )
     if any(entry.component is not None and entry.component.step_size > 1 for entry in entries):
-        found.append(_finding("display_step", f"{name} is charged in steps"))
+        found.append(review("display_step", f"{name} is charged in steps"))
     return found
 
 
@@ -328,8 +328,4 @@ def _tax_findings(tariff: TariffVersion, lines: Sequence[ShownLine]) -> list[Fin
     )
     if not unknown:
         return []
-    return [_finding("display_tax_unknown", "a price before tax states no rate of tax")]
-
-
-def _finding(code: str, detail: str) -> Finding:
-    return Finding(code=code, detail=detail, severity=Severity.REVIEW)
+    return [review("display_tax_unknown", "a price before tax states no rate of tax")]

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from itertools import pairwise
 
-from holdfast.domain.finding import Finding, Severity
+from holdfast.domain.finding import Finding, note, review
 from holdfast.domain.tariff.lint_place import LintPlace
 from holdfast.domain.tariff.version import (
     AllowancePer,
@@ -27,9 +27,8 @@ def extension_findings(tariff: TariffVersion, place: LintPlace) -> Iterator[Find
         yield from _of_strangers(tariff)
     kinds = {item.type for item in tariff.components}
     if tariff.idle_grace_s and DimensionType.PARKING_TIME not in kinds:
-        yield Finding(
-            code="grace_without_fee",
-            detail="there is a grace before parking counts, and parking costs nothing",
+        yield note(
+            "grace_without_fee", "there is a grace before parking counts, and parking costs nothing"
         )
 
 
@@ -41,13 +40,13 @@ def _holidays(tariff: TariffVersion, place: LintPlace) -> Iterator[Finding]:
     ]
     if not used:
         if tariff.holidays or tariff.holiday_calendar:
-            yield Finding(
-                code="holidays_unused",
-                detail="the tariff has a calendar of holidays and no element asks for them",
+            yield note(
+                "holidays_unused",
+                "the tariff has a calendar of holidays and no element asks for them",
             )
         return
     if not tariff.holidays and tariff.holiday_calendar is None:
-        yield _review(
+        yield review(
             "holidays_missing",
             f"{used[0]} asks for public holidays and the tariff names no calendar, so no day is"
             " one: set holiday_calendar",
@@ -57,12 +56,12 @@ def _holidays(tariff: TariffVersion, place: LintPlace) -> Iterator[Finding]:
         return
     last = max(tariff.holidays)
     if last < place.today:
-        yield _review(
+        yield review(
             "holidays_ended",
             f"the last known holiday was {last}: publish the tariff again for the next years",
         )
     elif last - place.today < HOLIDAYS_AHEAD:
-        yield _review(
+        yield review(
             "holidays_ending",
             f"holidays are known until {last}: publish the tariff again before then",
         )
@@ -74,12 +73,11 @@ def _allowances(tariff: TariffVersion) -> Iterator[Finding]:
     for allowance in tariff.allowances:
         kind = KIND_WORDS[allowance.type]
         if not allowance.quantity:
-            yield Finding(
-                code="allowance_empty",
-                detail=f"an allowance of 0 of {kind} per {allowance.per} frees nothing",
+            yield note(
+                "allowance_empty", f"an allowance of 0 of {kind} per {allowance.per} frees nothing"
             )
         elif allowance.type not in kinds:
-            yield _review(
+            yield review(
                 "allowance_unpriced",
                 f"there is free {kind} per {allowance.per}, and {kind} costs nothing anyway",
             )
@@ -87,7 +85,7 @@ def _allowances(tariff: TariffVersion) -> Iterator[Finding]:
         for kind_ in DimensionType:
             small, great = by_span.get((kind_, shorter)), by_span.get((kind_, longer))
             if small and great and small >= great:
-                yield _review(
+                yield review(
                     "allowance_hidden",
                     f"free {KIND_WORDS[kind_]}: {plain(small)} per {shorter} is not less than"
                     f" {plain(great)} per {longer}",
@@ -98,13 +96,13 @@ def _of_strangers(tariff: TariffVersion) -> Iterator[Finding]:
     """Who pays ad hoc is not known again."""
     spans = {item.per for item in tariff.allowances} - {AllowancePer.SESSION}
     for span in sorted(spans):
-        yield _review(
+        yield review(
             "allowance_of_strangers",
             f"free use per {span} needs to know a driver again, ad hoc we do not: it counts anew"
             " in each session",
         )
     if tariff.daily_cap is not None:
-        yield _review(
+        yield review(
             "cap_of_strangers",
             "a cap per day needs to know a driver again, ad hoc we do not: it counts anew in each"
             " session",
@@ -113,10 +111,6 @@ def _of_strangers(tariff: TariffVersion) -> Iterator[Finding]:
         element.restrictions is not None and element.restrictions.user_groups
         for element in tariff.elements
     ):
-        yield _review(
+        yield review(
             "groups_of_strangers", "a price for groups of users never applies to ad hoc drivers"
         )
-
-
-def _review(code: str, detail: str) -> Finding:
-    return Finding(code=code, detail=detail, severity=Severity.REVIEW)

@@ -8,7 +8,7 @@ from datetime import date
 from decimal import Decimal
 from typing import TypeVar
 
-from holdfast.domain.finding import Finding, Severity
+from holdfast.domain.finding import Finding, Severity, review
 from holdfast.domain.tariff.coverage import (
     Box,
     DayCell,
@@ -63,19 +63,14 @@ def coverage_findings(tariff: TariffVersion, place: LintPlace) -> Iterator[Findi
     elements = [element for _, element in charging]
     priced = {item.type for element in elements for item in element.price_components}
     if DimensionType.ENERGY not in priced and priced:
-        yield Finding(
-            code="energy_is_free",
-            detail="no element prices energy, so every kWh is free",
-            severity=Severity.REVIEW,
-        )
+        yield review("energy_is_free", "no element prices energy, so every kWh is free")
     for dimension in DimensionType:
         if dimension in priced:
             yield from _gaps(grid, elements, dimension)
     if effort.cuts < 0:
-        yield Finding(
-            code="unreachable_not_checked",
-            detail="there are too many different cases to look for prices that never apply",
-            severity=Severity.REVIEW,
+        yield review(
+            "unreachable_not_checked",
+            "there are too many different cases to look for prices that never apply",
         )
 
 
@@ -112,10 +107,9 @@ def _never(
     for number, element in elements:
         path, box = f"elements[{number}]", grid.box(element.restrictions)
         if not all(box):
-            yield Finding(
-                code="never_applies",
-                detail=f"{path}: there is no moment {restriction_words(element.restrictions)}",
-                severity=Severity.REVIEW,
+            yield review(
+                "never_applies",
+                f"{path}: there is no moment {restriction_words(element.restrictions)}",
             )
             continue
         named: set[DimensionType] = set()
@@ -149,10 +143,9 @@ def _gaps(
     try:
         gaps = merged(uncovered(grid.full, boxes))
     except TooManyBoxes:
-        yield Finding(
-            code="gaps_not_checked",
-            detail=f"{KIND_WORDS[dimension]} has too many different cases to look for gaps",
-            severity=Severity.REVIEW,
+        yield review(
+            "gaps_not_checked",
+            f"{KIND_WORDS[dimension]} has too many different cases to look for gaps",
         )
         return
     for gap in gaps[:GAPS_SAID_MAX]:
@@ -171,11 +164,7 @@ def _gaps(
 
 
 def _unreachable(path: str, kind: DimensionType, why: str) -> Finding:
-    return Finding(
-        code="unreachable",
-        detail=f"{path}: {kind} never applies: {why}",
-        severity=Severity.REVIEW,
-    )
+    return review("unreachable", f"{path}: {kind} never applies: {why}")
 
 
 def _touch(first: Box, second: Box) -> bool:

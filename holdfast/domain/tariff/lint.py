@@ -8,7 +8,7 @@ means one thing, and that has no gap by mistake. What contradicts itself or cann
 from collections.abc import Iterator
 from decimal import Decimal
 
-from holdfast.domain.finding import Finding, Severity
+from holdfast.domain.finding import Finding, block, note, review
 from holdfast.domain.tariff.afir import afir_findings
 from holdfast.domain.tariff.extension_advice import extension_findings
 from holdfast.domain.tariff.gaps import coverage_findings
@@ -62,16 +62,12 @@ def _contradictions(tariff: TariffVersion) -> Iterator[Finding]:
         if start is not None and end is not None and start >= end:
             yield _block(f"{path}: start_date {start} is not before end_date {end}, which is open")
         if limits.start_time and limits.start_time == limits.end_time:
-            yield Finding(
-                code="equal_times",
-                detail=f"{path}: start_time equals end_time, which is read as the whole day",
-                severity=Severity.REVIEW,
+            yield review(
+                "equal_times", f"{path}: start_time equals end_time, which is read as the whole day"
             )
         if limits.end_time and (limits.end_time.hour, limits.end_time.minute) == (23, 59):
-            yield Finding(
-                code="last_minute",
-                detail=f"{path}: end_time 23:59 leaves out the day's last minute: use 00:00",
-                severity=Severity.REVIEW,
+            yield review(
+                "last_minute", f"{path}: end_time 23:59 leaves out the day's last minute: use 00:00"
             )
 
 
@@ -117,22 +113,19 @@ def _reservations(tariff: TariffVersion) -> Iterator[Finding]:
         path = f"elements[{number}]"
         kinds = {component.type for component in element.price_components}
         if not kinds & priced:
-            yield Finding(
-                code="reservation_unpriced",
-                detail=f"{path} is for reservations and has no price of TIME or FLAT for them",
-                severity=Severity.REVIEW,
+            yield review(
+                "reservation_unpriced",
+                f"{path} is for reservations and has no price of TIME or FLAT for them",
             )
         for kind in sorted(kinds - priced):
-            yield Finding(
-                code="unreachable",
-                detail=f"{path}: {kind} never applies: a reservation costs TIME or FLAT only",
-                severity=Severity.REVIEW,
+            yield review(
+                "unreachable",
+                f"{path}: {kind} never applies: a reservation costs TIME or FLAT only",
             )
-        yield Finding(
-            code="reservation_not_sold",
-            detail=f"{path} is for reservations: no session of ours has one yet, so it counts in"
+        yield review(
+            "reservation_not_sold",
+            f"{path} is for reservations: no session of ours has one yet, so it counts in"
             " CDRs only",
-            severity=Severity.REVIEW,
         )
 
 
@@ -159,9 +152,9 @@ def _signed_readings(tariff: TariffVersion, place: LintPlace) -> Iterator[Findin
 
 def _type(tariff: TariffVersion) -> Iterator[Finding]:
     if tariff.type is None:
-        yield Finding(
-            code="type_missing",
-            detail="the tariff has no type, so partners take it for every driver: use REGULAR or"
+        yield note(
+            "type_missing",
+            "the tariff has no type, so partners take it for every driver: use REGULAR or"
             " AD_HOC_PAYMENT",
         )
 
@@ -173,12 +166,11 @@ def _restrictions(tariff: TariffVersion) -> Iterator[tuple[str, Restrictions]]:
 
 
 def _unsigned(detail: str) -> Finding:
-    return Finding(
-        code="not_on_signed_reading",
-        detail=f"{detail}, so the split of the energy is calculated and not metered",
-        severity=Severity.REVIEW,
+    return review(
+        "not_on_signed_reading",
+        f"{detail}, so the split of the energy is calculated and not metered",
     )
 
 
 def _block(detail: str) -> Finding:
-    return Finding(code="contradiction", detail=detail, severity=Severity.BLOCK)
+    return block("contradiction", detail)

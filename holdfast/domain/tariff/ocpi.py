@@ -13,7 +13,7 @@ from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
 
-from holdfast.domain.finding import Finding, Severity
+from holdfast.domain.finding import Finding, block, note, review
 from holdfast.domain.money import round_half_up
 from holdfast.domain.pricing.context import SpotCurve
 from holdfast.domain.tariff.ocpi_elements import plain_tariff
@@ -94,7 +94,7 @@ def render(
         data |= {"country_code": header.country_code, "party_id": header.party_id}
     data |= {"id": version.id, "currency": version.currency.code}
     if len(version.id) > ID_LENGTH_MAX:
-        losses.append(_loss("id_too_long", f"the id has more than {ID_LENGTH_MAX} characters"))
+        losses.append(review("id_too_long", f"the id has more than {ID_LENGTH_MAX} characters"))
     if version.type is not None:
         data["type"] = version.type.value
     if header is not None and header.alt_text:
@@ -143,11 +143,10 @@ class _Taxed:
             return TaxIncluded.NOT_APPLICABLE
         if any(rate is None for rate in rates):
             self.losses.append(
-                _loss(
+                note(
                     "ocpi_no_vat",
                     "a price to which no VAT applies beside one with VAT reads as one at an"
                     " unknown rate",
-                    Severity.NOTE,
                 )
             )
         return TaxIncluded.NO
@@ -159,11 +158,10 @@ class _Taxed:
             price = self._net(component)
         if _decimals(price) > NUMBER_DECIMALS:
             self.losses.append(
-                _loss(
+                note(
                     "ocpi_fine_price",
                     f"{plain(price)} {UNIT_WORDS[component.type]} has more than {NUMBER_DECIMALS}"
                     " decimals, which a partner may round away",
-                    Severity.NOTE,
                 )
             )
         return price
@@ -173,11 +171,10 @@ class _Taxed:
         if component.vat is None:
             if component.price:
                 self.losses.append(
-                    _loss(
+                    block(
                         "ocpi_tax_unknown",
                         f"{words} includes tax at a rate that is not stated, and 2.2.1 has prices"
                         " before tax only: it would be read as one",
-                        Severity.BLOCK,
                     )
                 )
             return component.price
@@ -185,7 +182,7 @@ class _Taxed:
         net = Decimal(round_half_up(exact * 10**PRICE_DECIMALS_MAX)).scaleb(-PRICE_DECIMALS_MAX)
         if Fraction(net) != exact:
             self.losses.append(
-                _loss(
+                review(
                     "ocpi_net_rounded",
                     f"{words} includes tax and has no exact price before tax: {plain(net)} is said,"
                     " so a session may be off by a cent",
@@ -206,7 +203,7 @@ class _Taxed:
             net, gross = (gross if net is None else net), (net if gross is None else gross)
         if net is None:
             self.losses.append(
-                _loss(
+                review(
                     "ocpi_limit",
                     f"{name} is stated after tax only, and OCPI requires the amount before tax:"
                     " it is left out",
@@ -296,7 +293,3 @@ def _instant(at: datetime) -> str:
 def _decimals(value: Decimal) -> int:
     exponent = value.normalize().as_tuple().exponent
     return max(0, -exponent) if isinstance(exponent, int) else 0
-
-
-def _loss(code: str, detail: str, severity: Severity = Severity.REVIEW) -> Finding:
-    return Finding(code=code, detail=detail, severity=severity)

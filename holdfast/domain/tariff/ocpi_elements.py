@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 
-from holdfast.domain.finding import Finding, Severity
+from holdfast.domain.finding import Finding, block, note, review
 from holdfast.domain.pricing.context import SpotCurve
 from holdfast.domain.tariff.coverage import TooManyBoxes, grid_of, uncovered
 from holdfast.domain.tariff.ocpi_market import market_elements
@@ -72,10 +72,9 @@ def _for_groups(
             kept.append(_restricted(element, replace(limits, user_groups=())))
     if others:
         losses.append(
-            _loss(
+            note(
                 "ocpi_groups",
                 f"prices for {listed(sorted(others))} are left out: they are a tariff of their own",
-                Severity.NOTE,
             )
         )
     return tuple(kept)
@@ -102,10 +101,9 @@ def _bounded(
 ) -> tuple[TariffElement, ...]:
     if len(elements) > WRITTEN_ELEMENTS_MAX:
         losses.append(
-            _loss(
+            block(
                 "ocpi_too_many_elements",
                 f"{len(elements)} elements would be needed: only {WRITTEN_ELEMENTS_MAX} are said",
-                Severity.BLOCK,
             )
         )
     return elements[:WRITTEN_ELEMENTS_MAX]
@@ -131,15 +129,13 @@ def _on_dates(version: TariffVersion, losses: list[Finding]) -> tuple[TariffElem
     )
     if by_holiday and version.holidays:
         losses.append(
-            _loss(
-                "ocpi_holidays",
-                f"public holidays are said by date, up to {max(version.holidays)}",
-                Severity.NOTE,
+            note(
+                "ocpi_holidays", f"public holidays are said by date, up to {max(version.holidays)}"
             )
         )
     elif by_holiday:
         losses.append(
-            _loss("ocpi_holidays", "the dates of the holidays are not written out: none is said")
+            review("ocpi_holidays", "the dates of the holidays are not written out: none is said")
         )
     return tuple(written)
 
@@ -222,7 +218,7 @@ def _with_free_energy(version: TariffVersion, losses: list[Finding]) -> tuple[Ta
             first = TariffElement(price_components=(free,), restrictions=limits)
             return (first, *version.elements)
         losses.append(
-            _loss(
+            review(
                 "ocpi_allowance",
                 f"the first {plain(allowance.quantity)} kWh are free: energy that no element"
                 " prices or whole blocks of energy do not count for them, which OCPI cannot say",
@@ -252,7 +248,7 @@ def _unsaid(version: TariffVersion, losses: list[Finding]) -> None:
     )
     if version.idle_grace_s and parked:
         losses.append(
-            _loss(
+            review(
                 "ocpi_grace",
                 f"parking is free for {seconds_words(version.idle_grace_s)} after charging: OCPI"
                 " has no grace, a CDR simply has no parking time for it",
@@ -266,7 +262,7 @@ def _unsaid(version: TariffVersion, losses: list[Finding]) -> None:
             f"{plain(allowance.quantity)} kWh" if energy else seconds_words(int(allowance.quantity))
         )
         losses.append(
-            _loss(
+            review(
                 "ocpi_allowance",
                 f"{quantity} of {KIND_WORDS[allowance.type]} per {allowance.per} are free: OCPI"
                 " cannot say it",
@@ -276,7 +272,7 @@ def _unsaid(version: TariffVersion, losses: list[Finding]) -> None:
         limit = version.daily_cap
         amount = limit.incl_vat if limit.incl_vat is not None else limit.excl_vat
         losses.append(
-            _loss(
+            review(
                 "ocpi_daily_cap",
                 f"a day costs at most {plain(amount or Decimal(0))} {version.currency}: OCPI has"
                 " limits per session only",
@@ -286,7 +282,3 @@ def _unsaid(version: TariffVersion, losses: list[Finding]) -> None:
 
 def _restricted(element: TariffElement, limits: Restrictions) -> TariffElement:
     return replace(element, restrictions=None if limits == Restrictions() else limits)
-
-
-def _loss(code: str, detail: str, severity: Severity = Severity.REVIEW) -> Finding:
-    return Finding(code=code, detail=detail, severity=severity)

@@ -12,7 +12,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
-from holdfast.domain.finding import Finding, Severity
+from holdfast.domain.finding import Finding, review
 from holdfast.domain.pricing.context import SpotCurve
 from holdfast.domain.tariff.version import (
     DAY_MINUTES,
@@ -181,6 +181,6 @@ def _clock(minute: int) -> time:
 
 
 def _lose(losses: list[Finding], code: str, detail: str) -> None:
-    finding = Finding(code=code, detail=detail, severity=Severity.REVIEW)
+    finding = review(code, detail)
     if finding not in losses:
         losses.append(finding)

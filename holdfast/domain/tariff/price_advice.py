@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from decimal import Decimal
 
-from holdfast.domain.finding import Finding, Severity
+from holdfast.domain.finding import Finding, note, review
 from holdfast.domain.tariff.countries import PRICE_LEVEL
 from holdfast.domain.tariff.lint_place import LintPlace
 from holdfast.domain.tariff.version import DimensionType, PriceComponent, TariffVersion
@@ -24,14 +24,13 @@ def price_findings(tariff: TariffVersion, place: LintPlace) -> Iterator[Finding]
         yield from _plausible(tariff, path, component)
         if component.step_size > 1 and component.type is not DimensionType.FLAT:
             unit = "Wh" if component.type is DimensionType.ENERGY else "s"
-            yield Finding(
-                code="step_size",
-                detail=f"{path}: a begun block of {component.step_size} {unit} is billed whole:"
-                " use 1",
+            yield note(
+                "step_size",
+                f"{path}: a begun block of {component.step_size} {unit} is billed whole: use 1",
             )
         spot = component.spot
         if spot is not None and place.feeds is not None and spot.feed not in place.feeds:
-            yield _review(
+            yield review(
                 "spot_without_feed",
                 f"{path}: no prices of {spot.feed!r} are received, so the fallback of"
                 f" {plain(spot.fallback)} counts at all times",
@@ -44,7 +43,7 @@ def _nothing(tariff: TariffVersion) -> Iterator[Finding]:
     least = tariff.min_price
     charged = any(component.price or component.spot is not None for component in tariff.components)
     if not charged and not (least is not None and (least.excl_vat or least.incl_vat)):
-        yield _review("everything_is_free", "every price is 0, so sessions cost nothing")
+        yield review("everything_is_free", "every price is 0, so sessions cost nothing")
 
 
 def _plausible(tariff: TariffVersion, path: str, component: PriceComponent) -> Iterator[Finding]:
@@ -57,12 +56,12 @@ def _plausible(tariff: TariffVersion, path: str, component: PriceComponent) -> I
         hint = ""
         if component.type in (DimensionType.TIME, DimensionType.PARKING_TIME):
             hint = ": prices of time are per hour, was it meant per minute?"
-        yield _review(
+        yield review(
             "price_implausible",
             f"{path}: {plain(component.price)} {tariff.currency} {unit} is very little{hint}",
         )
     elif component.price > high:
-        yield _review(
+        yield review(
             "price_implausible",
             f"{path}: {plain(component.price)} {tariff.currency} {unit} is very much",
         )
@@ -81,24 +80,20 @@ def _limits(tariff: TariffVersion) -> Iterator[Finding]:
             continue
         known = [amount for amount in (limit.excl_vat, limit.incl_vat) if amount is not None]
         if fee and min(known) <= fee:
-            yield _review(
+            yield review(
                 f"{name}_below_fee",
                 f"{name} of {plain(min(known))} is not above the fee of {plain(fee)} per session,"
                 " so nothing else ever counts",
             )
         elif not min(known):
-            yield _review(f"{name}_zero", f"{name} is 0, so everything is free")
+            yield review(f"{name}_zero", f"{name} is 0, so everything is free")
     if tariff.min_price is not None and not any(
         amount for amount in (tariff.min_price.excl_vat, tariff.min_price.incl_vat)
     ):
-        yield Finding(code="min_price_zero", detail="min_price is 0 and changes nothing")
+        yield note("min_price_zero", "min_price is 0 and changes nothing")
 
 
 def _components(tariff: TariffVersion) -> Iterator[tuple[str, PriceComponent]]:
     for index, element in enumerate(tariff.elements):
         for number, component in enumerate(element.price_components):
             yield f"elements[{index}].price_components[{number}]", component
-
-
-def _review(code: str, detail: str) -> Finding:
-    return Finding(code=code, detail=detail, severity=Severity.REVIEW)

@@ -13,7 +13,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
-from holdfast.domain.finding import Finding, Severity
+from holdfast.domain.finding import Finding, Severity, block, note
 from holdfast.domain.money import round_half_up
 from holdfast.domain.tariff.version import (
     DimensionType,
@@ -171,10 +171,8 @@ def _price(
     digits = round_half_up(scaled)
     if digits != scaled:
         found.append(
-            Finding(
-                code="price_rounded",
-                severity=Severity.NOTE,
-                detail=f"a price before tax per unit was rounded to {PRICE_PLACES} places",
+            note(
+                "price_rounded", f"a price before tax per unit was rounded to {PRICE_PLACES} places"
             )
         )
     return _number(Decimal(digits).scaleb(-PRICE_PLACES))
@@ -275,4 +273,4 @@ def _content(words: Words) -> Json:
 
 
 def _differs(code: str, detail: str) -> Finding:
-    return Finding(code=code, severity=Severity.BLOCK, detail=detail)
+    return block(code, detail)
