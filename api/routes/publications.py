@@ -7,7 +7,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 from pydantic import ConfigDict, Field
 
-from api.routes.fields import EvseNumber, Input, Instant, Line, Output, Reason
+from api.routes.fields import EvseNumber, Input, Line, Output, PriceInstant, Reason
 from holdfast.contracts.names import publication_workflow_id
 from holdfast.http.database import Db
 from holdfast.http.idempotency import IdempotentRoute
@@ -146,7 +146,7 @@ async def list_shown_prices(
     evse: Annotated[EvseNumber | None, Query(description="Of the station.")] = None,
     version_id: Annotated[UUID | None, Query(description="Of this tariff version only.")] = None,
     channel: Annotated[Channel | None, Query()] = None,
-    at: Annotated[Instant | None, Query(description="Shown at that instant.")] = None,
+    at: Annotated[PriceInstant | None, Query(description="Shown at that instant.")] = None,
 ) -> Page[ShownPriceShown]:
     """Which price was shown where and when, newest first."""
     if evse is not None and station is None:
@@ -173,17 +173,19 @@ async def list_ocpi_tariffs(
     reader: Reader,
     asked: Asked,
     form: Annotated[Literal["2.2.1", "2.3.0"], Query(description="The version of OCPI.")] = "2.2.1",
-    date_from: Annotated[
-        Instant | None, Query(description="Changed at or after this instant.")
+    from_at: Annotated[
+        PriceInstant | None, Query(alias="from", description="Changed at or after this instant.")
     ] = None,
-    date_to: Annotated[Instant | None, Query(description="Changed before this instant.")] = None,
+    until_at: Annotated[
+        PriceInstant | None, Query(alias="to", description="Changed before this instant.")
+    ] = None,
 ) -> Page[OcpiTariffShown]:
     """What the public pays, as OCPI Tariff objects, in the order of `last_updated`.
 
     What a form cannot say is in the detail of its row of the ledger (channel `partner`).
     """
     rows = await shown_prices.list_partner_tariffs(
-        db, reader.organization_id, asked, since=date_from, until=date_to
+        db, reader.organization_id, asked, since=from_at, until=until_at
     )
     return page(
         rows,
