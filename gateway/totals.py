@@ -19,7 +19,7 @@ from datetime import UTC, datetime, timedelta
 import orjson
 import structlog
 from pydantic import SecretStr
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 from gateway.dialect import Payload
@@ -146,7 +146,7 @@ class _Pricing:
                 return None
             total = told_total(cost)
             answer = await _store(db, entry, total)
-            if answer[str(entry.handler.total_field)] == total:
+            if answer.get(str(entry.handler.total_field)) == total:
                 await note_told(db, session, cost, datetime.now(UTC))
         return answer
 
@@ -183,16 +183,17 @@ async def _session_of(db: AsyncSession, entry: Entry) -> Session | None:
 
 async def _store(db: AsyncSession, entry: Entry, total: float) -> Payload:
     """Keep the answer for repeats; where one of them was told a total meanwhile, that one."""
+    answer = (entry.answer or {}) | {str(entry.handler.total_field): total}
+    this = (FactKey.station_id == entry.station_id, FactKey.key == entry.key)
+    before = orjson.dumps(entry.answer) if entry.answer else None
     kept = await db.scalar(
-        select(FactKey)
-        .where(FactKey.station_id == entry.station_id, FactKey.key == entry.key)
-        .with_for_update()
+        update(FactKey)
+        .where(*this, FactKey.answer.is_not_distinct_from(before))
+        .values(answer=orjson.dumps(answer))
+        .returning(FactKey.key)
+        .execution_options(synchronize_session=False)
     )
-    known: Payload = {} if kept is None or kept.answer is None else orjson.loads(kept.answer)
-    field = str(entry.handler.total_field)
-    if field in known:
-        return known
-    answer = (entry.answer or {}) | {field: total}
     if kept is not None:
-        kept.answer = orjson.dumps(answer)
-    return answer
+        return answer
+    known = await db.scalar(select(FactKey.answer).where(*this))
+    return answer if known is None else dict(orjson.loads(known))

@@ -71,13 +71,13 @@ def told_at_the_end(cost: RunningCost, session: Session, final: Money) -> bool:
 
 
 async def _final_cost(db: AsyncSession, session: Session, now: datetime) -> Money | None:
-    settlement = await db.get(Settlement, session.id)
+    settlement, billing, samples = await _around(db, session)
     if settlement is not None:
         return owed(settlement)
     ended_at = end_of(session)
     if ended_at is None or session.tariff_version_id is None or session.sequence_gaps:
         return None
-    if await _samples(db, session) > SAMPLES_MAX:
+    if samples > SAMPLES_MAX:
         return None
     found = await price_session(db, session, now)
     if found is None or (counts_days(found.tariff) and await _another_comes_first(db, session)):
@@ -93,13 +93,14 @@ async def _final_cost(db: AsyncSession, session: Session, now: datetime) -> Mone
     if blocking(objections):
         return None
     total = found.priced.incl
-    if total.amount_minor < 0 or await _is_not_charged(db, session):
-        return Money.zero(total.currency)
-    return total
+    # As `settlement` decides: waived already, or of an account that charges for free.
+    free = session.waive_audit_id is not None or (billing == "free" and session.payment_id is None)
+    return Money.zero(total.currency) if free or total.amount_minor < 0 else total
 
 
-async def _samples(db: AsyncSession, session: Session) -> int:
-    """How many meter values it has; no more than one above the limit are counted."""
+async def _around(db: AsyncSession, session: Session) -> tuple[Settlement | None, str | None, int]:
+    """Its settlement, how its account is billed, and how many meter values it has: no more than one
+    above the limit are counted. One query: somebody waits."""
     some = (
         owned(MeterValue, session.organization_id)
         .with_only_columns(MeterValue.id)
@@ -107,7 +108,20 @@ async def _samples(db: AsyncSession, session: Session) -> int:
         .limit(SAMPLES_MAX + 1)
         .subquery()
     )
-    return await db.scalar(select(func.count()).select_from(some)) or 0
+    rows = await db.execute(
+        owned(Session, session.organization_id)
+        .with_only_columns(
+            Settlement,
+            Account.billing,
+            select(func.count()).select_from(some).scalar_subquery(),
+            maintain_column_froms=True,
+        )
+        .outerjoin(Settlement, Settlement.session_id == Session.id)
+        .outerjoin(Account, Account.id == Session.account_id)
+        .where(Session.id == session.id)
+    )
+    settlement, billing, samples = rows.one()
+    return settlement, billing, samples
 
 
 async def _another_comes_first(db: AsyncSession, session: Session) -> bool:
@@ -133,13 +147,3 @@ async def _another_comes_first(db: AsyncSession, session: Session) -> bool:
         .limit(1)
     )
     return await db.scalar(others) is not None
-
-
-async def _is_not_charged(db: AsyncSession, session: Session) -> bool:
-    """Waived already, or of an account that charges for free (as `settlement` decides)."""
-    if session.waive_audit_id is not None:
-        return True
-    if session.payment_id is not None or session.account_id is None:
-        return False
-    billing = owned(Account, session.organization_id).with_only_columns(Account.billing)
-    return await db.scalar(billing.where(Account.id == session.account_id)) == "free"
