@@ -14,6 +14,8 @@ from holdfast.contracts.facts import Sample, TransactionEnded
 from holdfast.domain.quality import RegisterReading
 
 READINGS_MAX = 20_000
+TICK = timedelta(microseconds=1)
+SAME = 100 * TICK
 EARLIER = timedelta(days=1)  # a message of a session may have been stored before its row was made
 
 # The newest: of a session with more readings than any real one has, its start is named or lost.
@@ -70,6 +72,10 @@ def change_state(
     """
     if state is None:
         return
+    known_at = row.charging_state_at
+    if known_at is not None and state != row.charging_state and known_at - SAME < at <= known_at:
+        # Two in one second of the station's clock: the one that it sent later holds after it.
+        at = known_at + TICK
     changes.states.append((row, at, state))
     if row.ended_at is not None:
         return

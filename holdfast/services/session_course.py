@@ -182,7 +182,7 @@ async def _load_states(db: AsyncSession, stored: dict[UUID, _Stored]) -> None:
     rows = await db.execute(
         select(SessionState.session_id, SessionState.at, SessionState.state)
         .where(_among(SessionState.session_id, stored))
-        .order_by(SessionState.session_id, SessionState.at)
+        .order_by(SessionState.session_id, SessionState.at, SessionState.state)
         .limit(_most(stored))
     )
     for session_id, at, state in rows:

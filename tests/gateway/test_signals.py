@@ -88,6 +88,23 @@ async def test_a_car_that_pauses_two_hundred_times_leaves_one_word_unsent(
     assert len(await database.rows("SELECT 1 FROM session_states")) == 230
 
 
+async def test_of_two_states_in_one_second_the_one_that_was_sent_later_holds(
+    gateway: GatewayApp, database: Database
+) -> None:
+    words = ("SuspendedEVSE", "SuspendedEV", "Charging")
+    async with await connect_station(gateway.port, "CP1") as station:
+        await started(station)
+        for word in words:
+            await station.call("StatusNotification", status(word, 60))
+
+    states = await database.rows("SELECT state, at FROM session_states ORDER BY at, state")
+    assert [row["state"] for row in states] == ["suspended_evse", "suspended_ev", "charging"]
+    assert states[-1]["at"] - states[0]["at"] < timedelta(milliseconds=1)
+    assert await database.row("SELECT charging_state FROM sessions") == {
+        "charging_state": "charging"
+    }
+
+
 async def test_no_more_than_twenty_signals_and_the_end_is_always_among_them(
     gateway: GatewayApp, database: Database
 ) -> None:
