@@ -290,13 +290,14 @@ async def test_a_runaway_client_is_told_when_to_come_back(
     app: FastAPI, client: httpx.AsyncClient
 ) -> None:
     limits = RateLimits()
-    limits.keys = RateLimit(per_s=0.1, burst=2)
+    limits.keys = RateLimit(per_s=0.001, burst=2)
     app.state.rate_limits = limits
 
     answers = [await client.get("/api/v1/sites") for _ in range(3)]
 
     assert [answer.status_code for answer in answers] == [200, 200, 429]
-    assert answers[2].headers["retry-after"] == "10"
+    # A token takes 1,000 s; the requests themselves took some of it.
+    assert 900 <= int(answers[2].headers["retry-after"]) <= 1_000
 
 
 def test_a_bucket_refills_with_time() -> None:

@@ -190,9 +190,9 @@ async def test_a_site_needs_a_known_zone_and_currency(
 
 
 async def hold_socket(
-    sessions: Sessions, organization: UUID, identity: str, *, seen_s_ago: float = 0
+    sessions: Sessions, organization: UUID, identity: str, *, seen_s_ago: float = -1800
 ) -> None:
-    """As a gateway does when a station has come."""
+    """As a gateway does when a station has come. Nobody renews its lease: it lasts for the test."""
     boot_id = uuid4()
     async with sessions.begin() as db:
         station = await db.scalar(select(Station.id).where(Station.identity == identity))

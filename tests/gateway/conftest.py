@@ -150,8 +150,8 @@ async def network(db_sessions: Sessions, organization: UUID) -> Network:
 
 @pytest.fixture
 def gateway_settings(settings: Settings) -> Settings:
-    """On any port; onboarding rejects."""
-    return settings.model_copy(update={**ANY_PORT, "onboarding": "reject"})
+    """On any port; onboarding rejects. On a busy machine its lease does not run out."""
+    return settings.model_copy(update={**ANY_PORT, "onboarding": "reject", "gateway_lease_s": 60.0})
 
 
 Start = Callable[[Settings], Awaitable[GatewayApp]]

@@ -211,6 +211,7 @@ async def open_field(url: str, temporal_address: str = "127.0.0.1:1") -> AsyncIt
             "secret_key": TEST_SECRET,
             "temporal_address": temporal_address,
             "onboarding": "reject",
+            "gateway_lease_s": 60.0,  # which a busy machine renews in time
         }
     )
     engine = open_engine(SecretStr(url), pool_size=3)

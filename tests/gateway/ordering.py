@@ -2,6 +2,7 @@
 that answers by itself. One of each serves a whole module of tests."""
 
 import asyncio
+import contextlib
 import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -14,6 +15,7 @@ import orjson
 from pydantic import SecretStr
 from sqlalchemy import select
 from temporalio.client import Client, WorkflowHandle
+from temporalio.service import RPCError
 
 from cli.embedded.databases import create_database, drop_database
 from holdfast.adapters.temporal import start_workflow
@@ -160,8 +162,8 @@ class Floor:
             ),
             id=f"test-{uuid4()}",
             task_queue=self.field.app.task_queue,
-            schedule_to_start_timeout=timedelta(seconds=10),
-            start_to_close_timeout=timedelta(seconds=20),
+            schedule_to_start_timeout=timedelta(seconds=60),
+            start_to_close_timeout=timedelta(seconds=60),
             result_type=OrderAnswer,
         )
         return answer
@@ -221,7 +223,8 @@ async def open_floor(
             finally:
                 async for execution in temporal.list_workflows("ExecutionStatus = 'Running'"):
                     if execution.id.startswith("order-"):
-                        await temporal.get_workflow_handle(execution.id).terminate()
+                        with contextlib.suppress(RPCError):  # it may be over since it was listed
+                            await temporal.get_workflow_handle(execution.id).terminate()
                 workers.stop()
                 await asyncio.wait_for(running, 90)
     finally:

@@ -71,7 +71,7 @@ async def test_while_postgres_is_away_nothing_is_answered_and_afterwards_everyth
     sent = await station.post("StartTransaction", START)
     assert await heard(station, 1.5) is None
     beat = await station.post("Heartbeat", {})
-    answer = await heard(station, 2)
+    answer = await heard(station, 30)
     assert answer[:2] == [3, beat]
     with pytest.raises(InvalidStatus) as refused:
         await connect_station(gateway.port, "CP2")
@@ -170,7 +170,8 @@ async def test_a_gateway_that_is_told_to_stop_answers_and_says_goodbye(
     async with await psycopg.AsyncConnection.connect(cluster.dsn) as held_up:
         await held_up.execute("LOCK TABLE fact_keys IN ACCESS EXCLUSIVE MODE")
         sent = [await station.post("StartTransaction", START) for station in stations]
-        await asyncio.sleep(1)  # all are read, and none can be committed
+        for station in stations:
+            await station.call("Heartbeat", {})  # what came before is read, and cannot be committed
         process.send_signal(signal.SIGTERM)
         await asyncio.sleep(0.3)
         await held_up.commit()
@@ -267,7 +268,7 @@ async def test_twenty_seconds_without_postgres_lose_nothing_and_grow_nothing(
         assert len(gateway.writer._entries) <= len(loads)
     during = [(len(load.told), load.beats) for load in loads]
     assert [told for told, _ in during] == [told for told, _ in before]
-    assert all(late[1] > early[1] + 50 for early, late in zip(before, during, strict=True))
+    assert all(late[1] > early[1] + 10 for early, late in zip(before, during, strict=True))
     await cluster.start()
     async with asyncio.timeout(60):
         while any(  # noqa: ASYNC110 - plain numbers

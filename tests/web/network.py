@@ -55,7 +55,11 @@ async def build(db: AsyncSession, organization_id: UUID, prefix: str, now: datet
     boot = uuid4()
     await db.execute(
         insert(t.Gateway).values(
-            boot_id=boot, gateway_id="gw1", task_queue=f"gw.gw1.{boot}", seen_at=now
+            boot_id=boot,
+            gateway_id="gw1",
+            task_queue=f"gw.gw1.{boot}",
+            # No gateway renews this lease, and a test may take longer than one lasts.
+            seen_at=now + timedelta(minutes=30),
         )
     )
     site = await add(

@@ -42,7 +42,7 @@ ARGUMENTS = [
 ]
 DESK = ViewportSize(width=1280, height=900)
 PHONE = ViewportSize(width=390, height=844)
-PATIENCE_MS = 60_000
+PATIENCE_MS = 120_000
 STATION_PAGES = (
     "orders",
     "events",
@@ -136,6 +136,7 @@ async def visitor(
     async with db_sessions.begin() as db:
         key, _ = await add_key(db, settings.secret_key.get_secret_value(), network.organization_id)
     context = await browser.new_context(viewport=DESK, color_scheme="light")
+    context.set_default_timeout(PATIENCE_MS)
     await context.add_init_script(WATCH)
     page = await context.new_page()
     visitor = Visitor(page, origin)

@@ -35,7 +35,7 @@ from tests.conftest import TEST_SECRET
 from tests.gateway.conftest import ANY_PORT
 from tests.workers.conftest import serving
 
-PATIENCE_S = 60.0
+PATIENCE_S = 120.0
 CARD = "CARD0001"
 
 

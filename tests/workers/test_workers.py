@@ -37,7 +37,7 @@ from workers.app import build_worker, roles
 
 pytestmark = pytest.mark.usefixtures("nothing_left_running")
 
-PATIENCE_S = 60.0
+PATIENCE_S = 120.0
 
 
 async def until(holds: Callable[[], Awaitable[bool]], what: str) -> None:

@@ -153,6 +153,7 @@ async def open_central(postgres_url: str, **settings: Any) -> AsyncIterator[Cent
         "temporal_address": "127.0.0.1:1",
         "onboarding": "reject",
         "onboarding_organization": "acme",
+        "gateway_lease_s": 60.0,  # which a busy machine renews in time
     }
     app = GatewayApp(Settings.model_validate(usual | settings).model_copy(update=ANY_PORT))
     await app.start()

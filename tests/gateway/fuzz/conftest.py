@@ -81,6 +81,7 @@ async def pair(postgres_url: str) -> AsyncIterator[Pair]:
             "secret_key": TEST_SECRET,
             "temporal_address": "127.0.0.1:1",
             "onboarding": "reject",
+            "gateway_lease_s": 60.0,  # which a busy machine renews in time
         }
     )
     async with await psycopg.AsyncConnection.connect(

@@ -20,7 +20,7 @@ from tests.gateway.fuzz.frames import Sent, written
 from tests.gateway.fuzz.line import Line
 
 PATIENCE_S = 0.15  # for the answers that come too late, or not at all
-TIMEOUT_S = 10.0
+TIMEOUT_S = 30.0
 WORDS = ("Accepted", "Rejected", "UnknownVendorId")
 NOISES: tuple[tuple[Any, ...], ...] = (
     (3, "nobody's", {"status": "Accepted", "data": "mixed up"}),

@@ -13,7 +13,7 @@ from tests.gateway.fuzz.conftest import Pair
 from tests.gateway.fuzz.effort import effort
 from tests.gateway.fuzz.line import Line
 
-SETTLED_S = 10.0
+SETTLED_S = 60.0
 
 Turn = tuple[Literal["one", "two", "both", "close", "vanish"], int]
 
