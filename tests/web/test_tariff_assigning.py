@@ -99,6 +99,15 @@ async def test_places_are_found_looked_at_assigned_and_undone(
     again = await press(browser, path, again, "assign", listed=kept)
     assert "Something changed meanwhile" in again.text, "sent twice"
 
+    async with db_sessions() as db:
+        everyday = await db.get_one(t.TariffVersion, network.tariff_version)
+    back = f"/tariffs/{everyday.tariff_id}"
+    shown = await browser.page(f"{back}/assign")
+    shown = await press(browser, back, shown, "preview", listed="HAM-02\nHAM-03 1", **site)
+    assert "3 places get Everyday" in shown.text
+    assert "1 station of these sites has another tariff of its own" in shown.text, "HAM-01"
+    assert "HAM-03, EVSE 1" in shown.one("table").text
+
     undo = page.one("form", action=f"{path}/assignments/undo")
     at = undo.one("input", name="at").attributes["value"]
     undone = await browser.send(f"{path}/assignments/undo", at=at)
@@ -107,9 +116,8 @@ async def test_places_are_found_looked_at_assigned_and_undone(
     assert "Undone at 4 places. 1 has the tariff of before again." in said
     assert await assigned(db_sessions, tariff_id) == 0
     async with db_sessions() as db:
-        version = await db.get_one(t.TariffVersion, network.tariff_version)
         actions = (await db.scalars(select(t.AuditEntry.action))).all()
-    assert await assigned(db_sessions, version.tariff_id) == 1
+    assert await assigned(db_sessions, everyday.tariff_id) == 1
     assert actions.count("tariff.assign") == 5
     assert actions.count("tariff.unassign") == 4
     assert (await browser.send(f"{path}/assignments/undo", at=at)).status_code == 409

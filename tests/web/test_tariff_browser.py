@@ -63,11 +63,18 @@ async def test_the_editor_answers_while_somebody_types_and_loses_nothing(
     await page.locator("#said-element-0-price-0 .said").wait_for(timeout=PATIENCE_MS)
     assert await price.get_attribute("aria-invalid") == "true"
     assert await page.locator("#curve").is_hidden()
+    words = page.locator("#element-words-0", has_text="Cannot be read yet")
+    await words.wait_for(timeout=PATIENCE_MS)
+    await page.locator("#element-1 .element-body > summary").click()
+    noted = page.locator("[name='elements.1.shut'][value='1']")
+    await noted.wait_for(state="attached", timeout=PATIENCE_MS)
     await page.get_by_role("button", name="Add an element").click()
     third = page.locator("[name='elements.2.price_components.0.price']")
     await third.wait_for(timeout=PATIENCE_MS)
     assert await third.evaluate("(input) => input === document.activeElement")
     assert await price.input_value() == "0,2x"
+    shut = page.locator(".element-body:not([open])")
+    assert await shut.count() == 1, "what was shut stays shut"
     await page.get_by_role("button", name="Up element 3").click()
     await page.get_by_text("Element 3 is now 2.").wait_for(timeout=PATIENCE_MS)
     assert await price.input_value() == "0,2x"
@@ -111,6 +118,7 @@ async def test_the_tariff_pages_are_clean_in_the_dark_and_on_a_phone(
     paths = {
         "tariffs": "/tariffs",
         "tariff": tariff_path,
+        "tariff-assign": f"{tariff_path}/assign",
         "tariff-editor": draft_path,
         "tariff-review": f"{draft_path}/review",
         "user-groups": "/user-groups",

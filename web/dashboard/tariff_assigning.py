@@ -20,14 +20,14 @@ from holdfast.services.assignment_batches import (
     end_many,
     preview_many,
 )
-from holdfast.services.assignment_plans import Outcome, Plan
+from holdfast.services.assignment_plans import Outcome, Plan, Scope
 from holdfast.services.refusal import Conflict, Invalid, TooMany
 from holdfast.services.scope import owned
 from holdfast.services.tariffs import get_tariff
 from holdfast.store.tables import Site, Station, Tariff, TariffAssignment
 from web.dashboard.tariff_audiences import Choices, audience_choices, read_audience
 from web.dashboard.tariff_decisions import tariff_id_of
-from web.dashboard.tariff_picked import Picked, read_picked, text_of
+from web.dashboard.tariff_picked import Picked, read_picked
 from web.visit import Visit, back_to
 
 FOUND_MAX = 100
@@ -278,7 +278,7 @@ async def _preview(visit: Visit, picked: Picked, plan: Plan) -> Preview:
     )
     names = {tariff_id: name for tariff_id, name in tariffs}
     words = [
-        sites.get(place.site_id, str(place.site_id)) if place.site_id else text_of(place)
+        sites.get(place.site_id, str(place.site_id)) if place.site_id else _named(place)
         for place in picked.places
     ]
     wrong = {fault.index: fault.expected for fault in plan.faults}
@@ -323,7 +323,9 @@ async def _kept(visit: Visit, picked: Picked, plan: Plan) -> int:
             mine.ad_hoc.is_(audience.ad_hoc),
             Station.site_id.in_(picked.sites),
             Station.retired_at.is_(None),
-            Station.identity.not_in([place.station for place in picked.places if place.station]),
+            Station.identity.not_in(
+                [one.station for one in picked.places if one.station and not one.evse]
+            ),
         )
         .with_only_columns(func.count(), maintain_column_froms=True)
     )
@@ -337,6 +339,10 @@ async def _site_names(visit: Visit, sites: Iterable[UUID]) -> dict[UUID, str]:
         .with_only_columns(Site.id, Site.name)
     )
     return {site: name for site, name in rows}
+
+
+def _named(place: Scope) -> str:
+    return f"{place.station}, EVSE {place.evse}" if place.evse else str(place.station)
 
 
 def _site_box(site: UUID, name: str, more: str, *, ticked: bool = False) -> Box:
