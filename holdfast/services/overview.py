@@ -18,6 +18,7 @@ from holdfast.store.tables import (
     LateFact,
     OutboxRow,
     Payment,
+    Publication,
     Quarantined,
     ReviewTask,
     Session,
@@ -39,10 +40,10 @@ class Overview:
     """`energy_wh` is of sessions that ended since `since` or still run, `captured` since then.
 
     `attention` counts what the Attention page lists: sessions and payments that wait for a person,
-    open review tasks, open late facts, quarantined messages, parked outbox rows, drafts that wait
-    for this reader's approval, feeds of market prices that lack a day, and one each if EVSEs
-    have no price and if sessions were free for want of a tariff. `prices` has those three, at most
-    a minute old.
+    open review tasks, open late facts, quarantined messages, parked outbox rows, publications that
+    did not come everywhere, drafts that wait for this reader's approval, feeds of market prices
+    that lack a day, and one each if EVSEs have no price and if sessions were free for want of a
+    tariff. `prices` has those three, at most a minute old.
     """
 
     stations: int
@@ -134,6 +135,7 @@ async def count_attention(
             OutboxRow.parked_at.is_not(None),
             OutboxRow.sent_at.is_(None),
         ),
+        await _count(db, Publication, organization_id, Publication.attention.is_not(None)),
         await _to_review(db, organization_id, reviewer),
         (await recent_matters(db, organization_id, now)).count,
     ]

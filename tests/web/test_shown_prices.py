@@ -51,6 +51,15 @@ async def test_the_ledger_and_the_progress_are_shown_and_refusals_decided(
     assert "Nothing was shown there then" in before.text
     assert "Nothing was shown" in (await browser.page("/tariffs/ledger?station=NOBODY")).text
 
+    waiting = await browser.page("/attention")
+    where = f"/tariffs/publications?tariff={publication.tariff_id}#publication-{publication.id}"
+    section = waiting.one("section", aria_labelledby="publications-title")
+    assert section.links == [where]
+    assert "Everyday, version 1 1 places refused the price" in section.text
+    linked = await browser.page(where.partition("#")[0])
+    assert [row.attributes["id"] for row in linked.all("tr") if "id" in row.attributes] == [
+        where.partition("#")[2]
+    ]
     progress = await browser.page("/tariffs/publications")
     assert "Everyday" in progress.text
     assert "1 places refused the price" in progress.text

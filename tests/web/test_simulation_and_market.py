@@ -188,6 +188,9 @@ async def test_attention_lists_a_feed_without_prices_until_they_are_there(
     by_clients = (await browser.page("/attention")).one("section", aria_labelledby="prices-title")
     await browser.send("/tariffs/market/AT/retire")
 
+    differs = before.one("section", aria_labelledby="reviews-title")
+    assert differs.links == ["/tariffs/market?feed=DE-LU"]
+    assert "The first word stays and is billed." in differs.text
     assert by_clients.links == ["/tariffs/market?feed=AT", "/tariffs/market?feed=FR"]
     assert by_clients.text.count("A client of yours writes them, and has not") == 1
     assert "Prices missing" not in before.text, "clients wrote DE-LU"

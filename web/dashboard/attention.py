@@ -19,7 +19,7 @@ from holdfast.services.refusal import NotFound
 from holdfast.services.review_tasks import list_review_tasks, resolve_review_task
 from holdfast.services.scope import owned
 from holdfast.services.slices import SliceAsked
-from holdfast.services.tariff_drafts import count_to_review, list_to_review
+from holdfast.services.tariff_drafts import count_to_review
 from holdfast.store.tables import (
     LateFact,
     OutboxRow,
@@ -27,9 +27,13 @@ from holdfast.store.tables import (
     Quarantined,
     ReviewTask,
     Session,
-    Tariff,
 )
-from web.dashboard.actors import key_names
+from web.dashboard.attention_tariffs import (
+    DraftItem,
+    PublicationItem,
+    drafts_to_review,
+    publications_that_wait,
+)
 from web.dashboard.message_log import readable
 from web.dashboard.session import review_details
 from web.dashboard.session_rows import SessionLine, select_sessions, session_lines
@@ -44,13 +48,15 @@ PAYLOAD_LENGTH_MAX = 2_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReviewItem:
-    """A review task. `session_id` and `tariff_id` where it is about such, `station` where about
-    one."""
+    """A review task. `session_id`, `tariff_id` and `feed` (of market prices) where it is about
+    such, `station` where about one; `advice`: what can be done, where its name does not say it."""
 
     id: UUID
     kind: str
     session_id: UUID | None
     tariff_id: UUID | None
+    feed: str | None
+    advice: str | None
     station: str | None
     page: str
     subject: str
@@ -112,22 +118,12 @@ class ParkedItem:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DraftItem:
-    """A draft of a tariff that this viewer may approve."""
-
-    tariff: str
-    path: str
-    note: str | None
-    by: str
-    submitted_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Attention:
     """The page: the newest fifty of each kind. `drafts`: how many there are in all."""
 
     to_review: tuple[DraftItem, ...]
     drafts: int
+    publications: tuple[PublicationItem, ...]
     prices: PriceMatters
     sessions: tuple[SessionLine, ...]
     payments: tuple[PaymentItem, ...]
@@ -141,6 +137,7 @@ class Attention:
         """Nothing waits."""
         return not (
             self.to_review
+            or self.publications
             or self.prices.count
             or self.sessions
             or self.payments
@@ -173,10 +170,11 @@ async def read_attention(
     late = await list_late_facts(db, organization_id, asked, state="open")
     parked_rows = await list_parked(db, organization_id)
     return Attention(
-        to_review=await _to_review(db, organization_id, reviewer),
+        to_review=await drafts_to_review(db, organization_id, reviewer, SHOWN),
         drafts=0
         if reviewer is None
         else await count_to_review(db, organization_id, actor=reviewer),
+        publications=await publications_that_wait(db, organization_id, SHOWN),
         prices=await read_matters(db, organization_id, desk.pages.now()),
         sessions=session_lines(sessions.all()),
         payments=tuple(_payment(desk, row) for row in payments),
@@ -194,7 +192,7 @@ async def show_attention(visit: Visit) -> Response:
     return visit.page("attention.html", view=view)
 
 
-LINKED = ("Station", "Tariff id", "Session id")
+LINKED = ("Station", "Tariff id", "Session id", "Feed")
 # Where a station's review task is decided, below the station's page.
 REVIEW_PAGES = {
     "certificate": "/security",
@@ -202,6 +200,14 @@ REVIEW_PAGES = {
     "password_rotation": "/security",
     "network_profile": "/security",
     "security_event": "/events",
+}
+ADVICE = {
+    "spot_prices_differ": "The first word stays and is billed. Look which of the two is right, put "
+    "the source right, and resolve this.",
+    "other_currency": "If it is meant so, resolve this: nobody is asked again of that assignment. "
+    "Else assign the site a tariff in its own currency.",
+    "currency_differs": "Nothing of the hold can be taken for it: ask the driver for the amount in "
+    "another way, or leave it, and resolve this.",
 }
 DONE = {
     "replay": "A gateway was asked to apply the message again.",
@@ -272,33 +278,6 @@ async def _decided(
     return back_to("/attention", DONE[visit.request.path_params["decision"]])
 
 
-async def _to_review(
-    db: AsyncSession, organization_id: UUID, reviewer: str | None
-) -> tuple[DraftItem, ...]:
-    if reviewer is None:
-        return ()
-    asked = SliceAsked(limit=SHOWN)
-    drafts = (await list_to_review(db, organization_id, asked, actor=reviewer)).items
-    authors = [draft.submitted_by or draft.changed_by for draft in drafts]
-    people = await key_names(db, organization_id, authors)
-    rows = await db.execute(
-        owned(Tariff, organization_id)
-        .where(Tariff.id.in_([draft.tariff_id for draft in drafts]))
-        .with_only_columns(Tariff.id, Tariff.name)
-    )
-    tariffs = {tariff_id: name for tariff_id, name in rows}
-    return tuple(
-        DraftItem(
-            tariff=tariffs[draft.tariff_id],
-            path=f"/tariffs/{draft.tariff_id}/drafts/{draft.id}",
-            note=draft.note,
-            by=people.get(author, author),
-            submitted_at=draft.submitted_at,
-        )
-        for draft, author in zip(drafts, authors, strict=True)
-    )
-
-
 def _payment(desk: Desk, row: Payment) -> PaymentItem:
     return PaymentItem(
         id=row.id,
@@ -320,6 +299,8 @@ def _review(row: ReviewTask) -> ReviewItem:
         kind=review(row.kind),
         session_id=uuid_or_none(name if kind == "session" else row.details.get("session_id")),
         tariff_id=uuid_or_none(row.details.get("tariff_id")),
+        feed=str(row.details["feed"]) if kind == "spot_feed" and "feed" in row.details else None,
+        advice=ADVICE.get(row.kind),
         station=station,
         page=REVIEW_PAGES.get(row.kind, ""),
         subject=row.subject,
