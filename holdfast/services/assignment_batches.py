@@ -81,9 +81,12 @@ async def assign_many(
     made = tuple(
         Made(row=row, planned=planned) for row, planned in zip(rows, plan.planned, strict=True)
     )
-    for one in made:
-        if one.planned.outcome is not Outcome.UNCHANGED:
-            await _audit_made(db, one.row, actor, one.planned.before)
+    entries = [
+        _begun(one.row, one.planned.before)
+        for one in made
+        if one.planned.outcome is not Outcome.UNCHANGED
+    ]
+    await audit.record_each(db, organization_id, entries, actor=actor)
     return made
 
 
@@ -118,17 +121,9 @@ async def end_many(
     changed = {row.tariff_id for row in (*rows, *before.values())}
     await publications.refresh(db, organization_id, changed, now=now)
     ended = tuple(Ended(row=row, restored=again.get(key_of(row))) for row in rows)
-    for one in ended:
-        await audit.record(
-            db,
-            organization_id,
-            actor=actor,
-            action="tariff.unassign",
-            subject=f"tariff_assignment:{one.row.id}",
-            details={"tariff": str(one.row.tariff_id)},
-        )
-        if one.restored is not None:
-            await _audit_made(db, one.restored, actor, one.row)
+    entries = [_over(one.row) for one in ended]
+    entries += [_begun(one.restored, one.row) for one in ended if one.restored is not None]
+    await audit.record_each(db, organization_id, entries, actor=actor)
     return ended
 
 
@@ -227,10 +222,17 @@ async def _begin_again(
     return {key_of(row): row for row in rows}
 
 
-async def _audit_made(
-    db: AsyncSession, row: TariffAssignment, actor: str, before: TariffAssignment | None
-) -> None:
+def _over(row: TariffAssignment) -> audit.Entry:
+    return audit.Entry(
+        action="tariff.unassign",
+        subject=f"tariff_assignment:{row.id}",
+        details={"tariff": str(row.tariff_id)},
+    )
+
+
+def _begun(row: TariffAssignment, before: TariffAssignment | None) -> audit.Entry:
     place = {
+        "assignment": row.id,
         "site": row.site_id,
         "station_id": row.station_id,
         "evse": row.evse,
@@ -239,14 +241,10 @@ async def _audit_made(
         "ad_hoc": row.ad_hoc or None,
         "replaced": None if before is None else before.tariff_id,
     }
-    await audit.record(
-        db,
-        row.organization_id,
-        actor=actor,
+    return audit.Entry(
         action="tariff.assign",
         subject=f"tariff:{row.tariff_id}",
-        details={"assignment": str(row.id)}
-        | {
+        details={
             name: value if isinstance(value, int) else str(value)
             for name, value in place.items()
             if value is not None

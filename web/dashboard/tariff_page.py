@@ -36,7 +36,7 @@ from web.wording import Badge, badge
 
 VERSIONS_SHOWN = 50
 DRAFTS_SHOWN = 20
-PLACES_SHOWN, PLACES_MAX = 20, 500
+PLACES_SHOWN, PLACES_MAX = 10, 500
 UNDOABLE = timedelta(days=1)
 """So long the page offers to undo what was assigned at once; the API does at any time."""
 
