@@ -15,6 +15,14 @@ from holdfast.http.problems import MEDIA_TYPE, TYPE_PREFIX
 METHODS = ("get", "post", "put", "patch", "delete")
 REF = "#/components/schemas/"
 DROPPED = ("HTTPValidationError", "ValidationError")
+PAGE_SAID = "A page of a list. `next` goes into `cursor` for the page after it; null on the last."
+DONE_SAID = {
+    "200": "Done; the body says how it is.",
+    "201": "Made.",
+    "202": "Accepted; it goes on by itself.",
+    "204": "Done.",
+}
+EXAMPLE_ID = "0192f0c1-5a3e-7c11-9d6b-2f6f6f0f4a10"
 
 TARIFF_VERSION: dict[str, Any] = {
     "elements": [
@@ -62,18 +70,51 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "LintForm": {"currency": "EUR", "body": TARIFF_VERSION},
     "PreviewForm": {"currency": "EUR", "body": TARIFF_VERSION, "time_zone": "Europe/Berlin"},
     "NewDraft": {
-        "tariff": "0192f0c1-5a3e-7c11-9d6b-2f6f6f0f4a10",
+        "tariff": EXAMPLE_ID,
         "body": TARIFF_VERSION,
         "note": "Cheaper nights",
     },
+    "DraftChangeForm": {"revision": 1, "body": TARIFF_VERSION, "valid_from": None},
+    "DraftSeen": {"revision": 2},
     "DraftDecision": {"revision": 2, "note": "fine"},
+    "DraftSentBack": {"revision": 2, "note": "Nights are too cheap"},
+    "TariffChange": {"description": "For the harbour"},
+    "VersionEndForm": {"ends_at": "2027-01-01T00:00:00Z", "reason": "the market is cheaper"},
+    "SimulationForm": {
+        "tariff": EXAMPLE_ID,
+        "body": TARIFF_VERSION,
+        "scope": {"from": "2026-01-01T00:00:00Z", "to": "2026-04-01T00:00:00Z"},
+    },
+    "PublicationDecisionForm": {"action": "try_again", "reason": "the display was repaired"},
+    "NewFeed": {
+        "key": "DE-LU",
+        "name": "Day ahead, Germany and Luxembourg",
+        "currency": "EUR",
+        "source": "api",
+    },
+    "PricesForm": {
+        "prices": [
+            {
+                "starts_at": "2026-11-22T10:00:00Z",
+                "ends_at": "2026-11-22T11:00:00Z",
+                "price": "0.09137",
+            }
+        ]
+    },
     "AssignmentForm": {
-        "tariff": "0192f0c1-5a3e-7c11-9d6b-2f6f6f0f4a10",
+        "tariff": EXAMPLE_ID,
         "station": "HAM-01",
         "evse": 1,
         "ad_hoc": True,
     },
+    "BatchForm": {
+        "assignments": [{"tariff": EXAMPLE_ID, "station": "HAM-01"}],
+        "dry_run": True,
+    },
+    "EndForm": {"assignments": [EXAMPLE_ID], "restore": True},
     "NewUserGroup": {"key": "harbour", "name": "Harbour members"},
+    "UserGroupChange": {"name": "Members of the harbour"},
+    "MembersForm": {"accounts": [EXAMPLE_ID], "tokens": []},
     "EstimateForm": {"energy_wh": 20_000, "charging_s": 7_200, "idle_s": 600},
     "StartForm": {"evse": 1, "token": "04A1B2C3D4E5F6"},
     "StopForm": {"session": "0192f0c1-5a3e-7c11-9d6b-2f6f6f0f4a10"},
@@ -143,6 +184,8 @@ def readable(document: dict[str, Any]) -> dict[str, Any]:
     )
     for name, schema in renamed["components"]["schemas"].items():
         schema["title"] = name
+        if name.endswith("Page"):
+            schema.setdefault("description", PAGE_SAID)
     renamed["components"]["schemas"]["Problem"] = PROBLEM_SCHEMA
     refusal = {
         "description": "Refused; the body says why.",
@@ -151,10 +194,22 @@ def readable(document: dict[str, Any]) -> dict[str, Any]:
     for operations in renamed["paths"].values():
         for method in METHODS:
             if method in operations:
-                answers = operations[method]["responses"]
-                answers.pop("422", None)
-                answers["4XX"] = refusal
+                _describe(operations[method], refusal)
     return renamed
+
+
+def _describe(operation: dict[str, Any], refusal: dict[str, Any]) -> None:
+    """What the framework leaves without a word: ids in the address, and the answers."""
+    for parameter in operation.get("parameters", []):
+        noun, _, what = parameter["name"].rpartition("_")
+        if what == "id" and not parameter.get("description"):
+            parameter["description"] = f"The id of the {noun.replace('_', ' ')}."
+    answers = operation["responses"]
+    answers.pop("422", None)
+    for status, answer in answers.items():
+        if answer.get("description") == "Successful Response":
+            answer["description"] = DONE_SAID.get(status, "Done.")
+    answers["4XX"] = refusal
 
 
 def plain_names(names: list[str]) -> dict[str, str]:

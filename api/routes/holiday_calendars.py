@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Path, Query
 
 from api.routes.fields import Output
 from holdfast.http.idempotency import IdempotentRoute
@@ -46,9 +46,11 @@ async def list_calendars(_reader: Reader, asked: Asked) -> Page[CalendarShown]:
 
 @router.get("/{key}")
 async def read_calendar(
-    key: str,
+    key: Annotated[str, Path(description="A country and its part, as in FR, DE-BY or US-CA.")],
     _reader: Reader,
-    year: Annotated[int | None, Query(ge=YEAR_LEAST, le=YEAR_MOST)] = None,
+    year: Annotated[
+        int | None, Query(ge=YEAR_LEAST, le=YEAR_MOST, description="This year by default.")
+    ] = None,
 ) -> HolidaysShown:
     """The dates of a year, this year where none is asked for."""
     wanted = year or datetime.now(UTC).year

@@ -145,7 +145,7 @@ async def list_shown_prices(
     station: Annotated[Line | None, Query(description="An OCPP identity.")] = None,
     evse: Annotated[EvseNumber | None, Query(description="Of the station.")] = None,
     version_id: Annotated[UUID | None, Query(description="Of this tariff version only.")] = None,
-    channel: Annotated[Channel | None, Query()] = None,
+    channel: Annotated[Channel | None, Query(description="Shown this way.")] = None,
     at: Annotated[PriceInstant | None, Query(description="Shown at that instant.")] = None,
 ) -> Page[ShownPriceShown]:
     """Which price was shown where and when, newest first."""

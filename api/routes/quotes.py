@@ -32,14 +32,14 @@ Lang = Annotated[
 def asked_quote(
     *,
     station: Annotated[str, Query(max_length=48, description="The station's OCPP identity.")],
-    evse: EvseNumber = 1,
+    evse: Annotated[EvseNumber, Query(description="Of the station.")] = 1,
     token: Annotated[TokenUid | None, Query(description="Its uid, in any case.")] = None,
-    account: UUID | None = None,
+    account: Annotated[UUID | None, Query(description="Its id.")] = None,
     ad_hoc: Annotated[bool, Query(description="Whoever pays without a contract.")] = False,
     at: Annotated[PriceInstant | None, Query(description="Now, where it is left out.")] = None,
     energy_wh: Annotated[EnergyWh | None, Query(description="Of a session to estimate.")] = None,
-    charging_s: DurationS = 0,
-    idle_s: DurationS = 0,
+    charging_s: Annotated[DurationS, Query(description="How long it charges.")] = 0,
+    idle_s: Annotated[DurationS, Query(description="How long it stands there after.")] = 0,
 ) -> quotes.QuoteAsked:
     """At most one of `token`, `account` and `ad_hoc`; none of them is anybody."""
     return quotes.QuoteAsked(

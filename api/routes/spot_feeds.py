@@ -95,7 +95,10 @@ class SpotPriceShown(Output):
 
 @router.get("")
 async def list_feeds(
-    db: Db, reader: Reader, asked: Asked, retired: bool = False
+    db: Db,
+    reader: Reader,
+    asked: Asked,
+    retired: Annotated[bool, Query(description="Those that were retired, too.")] = False,
 ) -> Page[FeedShown]:
     """Oldest first."""
     rows = await spot_prices.list_feeds(db, reader.organization_id, asked, retired=retired)

@@ -139,8 +139,10 @@ async def list_drafts(
     db: Db,
     reader: Reader,
     asked: Asked,
-    tariff: UUID | None = None,
-    state: Annotated[list[State] | None, Query(max_length=4)] = None,
+    tariff: Annotated[UUID | None, Query(description="Of this tariff only.")] = None,
+    state: Annotated[
+        list[State] | None, Query(max_length=4, description="In one of these states.")
+    ] = None,
 ) -> Page[DraftShown]:
     """Newest first."""
     rows = await tariff_drafts.list_drafts(

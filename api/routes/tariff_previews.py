@@ -37,7 +37,9 @@ PartyCode = Annotated[
     StringConstraints(pattern=r"^[A-Za-z0-9]{2,3}$"),
     Said("use two or three letters or digits (OCPI), such as DE or HFA"),
 ]
-Groups = Annotated[list[Line], Query(max_length=50, description="Keys of the driver's groups.")]
+Groups = Annotated[
+    list[Line] | None, Query(max_length=50, description="Keys of the driver's groups.")
+]
 
 
 class BodyForm(Input):
@@ -163,9 +165,9 @@ async def render_version(
     reader: Reader,
     form: Annotated[Literal["2.2.1", "2.3.0"], Query(description="OCPI's version.")] = "2.2.1",
     country_code: Annotated[PartyCode | None, Query(description="Of the party it is for.")] = None,
-    party_id: PartyCode | None = None,
+    party_id: Annotated[PartyCode | None, Query(description="Of that party.")] = None,
     zone: Annotated[Line, Query(alias="time_zone", description="The site's.")] = "UTC",
-    user_group: Groups | None = None,
+    user_group: Groups = None,
 ) -> Response:
     """A version in OCPI's words, and what those do not say: each loss by name.
 

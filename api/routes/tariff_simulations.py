@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from pydantic import Field
 
 from api.routes.fields import Input, Line, Output, PriceInstant, TariffBody
@@ -128,7 +128,10 @@ class SimulationResult(SimulationShown):
 
 @router.get("")
 async def list_simulations(
-    db: Db, reader: Reader, asked: Asked, tariff: UUID | None = None
+    db: Db,
+    reader: Reader,
+    asked: Asked,
+    tariff: Annotated[UUID | None, Query(description="Of this tariff only.")] = None,
 ) -> Page[SimulationShown]:
     """Newest first."""
     rows = await simulations.list_simulations(db, reader.organization_id, asked, tariff_id=tariff)

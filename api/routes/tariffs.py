@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from pydantic import Field
 
 from api.routes.clocks import zone_of
@@ -103,7 +103,10 @@ class EstimateShown(Output):
 
 @router.get("")
 async def list_tariffs(
-    db: Db, reader: Reader, asked: Asked, retired: bool = False
+    db: Db,
+    reader: Reader,
+    asked: Asked,
+    retired: Annotated[bool, Query(description="Those that were retired, too.")] = False,
 ) -> Page[TariffShown]:
     """Oldest first, each with its state now and the version in force."""
     rows = await tariffs.list_tariffs(db, reader.organization_id, asked, retired=retired)

@@ -17,9 +17,7 @@ from holdfast.http.rate_limit import RateLimit
 from holdfast.services.api_keys import KEY_LENGTH_MAX, KeyHolder, find_holder
 from holdfast.settings import Settings
 
-bearer = HTTPBearer(
-    auto_error=False, scheme_name="API key", description="Authorization: Bearer KEY"
-)
+bearer = HTTPBearer(auto_error=False, scheme_name="APIKey", description="Authorization: Bearer KEY")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import httpx
+import jsonschema_rs
 import pytest
 
 from api import app as application
@@ -78,6 +79,69 @@ def test_no_text_has_a_form_that_only_a_regex_tells(document: dict[str, Any]) ->
 
     assert len(forms) > 20
     assert [place for place, shape in forms if "description" not in shape] == []
+
+
+def of_tariffs(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The operations about tariffs, by method and address."""
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            if operation["tags"] == ["tariffs"]:
+                yield f"{method.upper()} {path}", operation
+
+
+def followed(document: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
+    while "$ref" in schema:
+        schema = document["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
+    return schema
+
+
+def test_each_route_about_tariffs_is_described_down_to_its_parameters(
+    document: dict[str, Any],
+) -> None:
+    lacking: list[str] = []
+    for name, operation in of_tariffs(document):
+        said = {"summary": operation.get("summary"), "description": operation.get("description")}
+        said |= {one["name"]: one.get("description") for one in operation.get("parameters", [])}
+        for status, answer in operation["responses"].items():
+            said[status] = answer["description"]
+            if status < "3" and "content" in answer:
+                shown = followed(document, answer["content"]["application/json"]["schema"])
+                said["answer"] = shown.get("description")
+                if {"items", "next"} <= set(shown["properties"]):
+                    said |= dict.fromkeys({"limit", "cursor"} - said.keys())
+        if "requestBody" in operation:
+            body = operation["requestBody"]["content"]["application/json"]["schema"]
+            form = followed(document, body)
+            said |= {"body": form.get("description"), "example": form.get("example")}
+        assert "Successful Response" not in said.values(), name
+        lacking += [f"{name}: {what}" for what, words in said.items() if not words]
+
+    assert lacking == []
+
+
+def test_a_question_by_address_has_no_body(document: dict[str, Any]) -> None:
+    asked = {name for name, one in of_tariffs(document) if "requestBody" in one}
+
+    assert not [name for name in asked if name.startswith("GET")]
+    assert "POST /api/v1/tariffs/preview" in asked
+
+
+def test_the_document_is_one_that_generators_of_clients_can_read(document: dict[str, Any]) -> None:
+    operations = [one for path in document["paths"].values() for one in path.values()]
+    ids = [one["operationId"] for one in operations]
+
+    assert document["openapi"].startswith("3.1")
+    assert len(set(ids)) == len(ids)
+    for path, methods in document["paths"].items():
+        held = set(re.findall(r"{(\w+)}", path))
+        for one in methods.values():
+            assert {p["name"] for p in one.get("parameters", []) if p["in"] == "path"} == held
+    named = {name for kind in document["components"].values() for name in kind}
+    assert not [name for name in named if not re.fullmatch(r"[a-zA-Z0-9._-]+", name)]
+    for name, schema in document["components"]["schemas"].items():
+        assert jsonschema_rs.meta.is_valid(
+            {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+        ), name
 
 
 def forms() -> dict[str, type[Input]]:

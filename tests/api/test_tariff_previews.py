@@ -104,11 +104,13 @@ async def test_a_version_is_shown_in_the_words_of_ocpi_with_what_is_lost(
     new = await client.get(
         f"{path}/2/ocpi", params={"form": "2.3.0", "country_code": "de", "party_id": "abc"}
     )
+    grouped = await client.get(f"{path}/2/ocpi", params={"user_group": ["a", "b"]})
     half = await client.get(f"{path}/2/ocpi", params={"party_id": "abc"})
     nowhere = await client.get(f"{path}/2/ocpi", params={"time_zone": "Mars/Olympus"})
 
     assert old.headers["content-type"] == "application/json"
     assert '"price": 0.5' in old.text
+    assert grouped.json() == old.json()
     assert old.json()["tariff"]["id"] == ids["tariff_id"]
     assert len(old.json()["losses"]) >= 2  # the grace and the cap
     assert (new.json()["tariff"]["country_code"], new.json()["tariff"]["party_id"]) == ("DE", "ABC")
