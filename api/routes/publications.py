@@ -13,7 +13,13 @@ from holdfast.http.database import Db
 from holdfast.http.idempotency import IdempotentRoute
 from holdfast.http.pagination import Asked, Page, page
 from holdfast.http.principal import Reader, TariffWriter
-from holdfast.services import partner_tariffs, publications, shown_prices, stations
+from holdfast.services import (
+    partner_tariffs,
+    publications,
+    shown_prices,
+    shown_words,
+    stations,
+)
 from holdfast.services.publications import Progress
 from holdfast.services.refusal import Invalid
 from holdfast.services.shown_prices import Shown
@@ -148,7 +154,11 @@ async def list_shown_prices(
     channel: Annotated[Channel | None, Query(description="Shown this way.")] = None,
     at: Annotated[PriceInstant | None, Query(description="Shown at that instant.")] = None,
 ) -> Page[ShownPriceShown]:
-    """Which price was shown where and when, newest first."""
+    """Which price was shown where and when, newest first.
+
+    A page that follows a market (`content.follows`) says other words with each of its prices: with
+    `at`, those of that instant, else those that it began with.
+    """
     if evse is not None and station is None:
         raise Invalid("evse", evse, "name its station too")
     station_id = None
@@ -164,7 +174,7 @@ async def list_shown_prices(
         channel=channel,
         at=at,
     )
-    return page(rows, to_shown_price)
+    return page(await shown_words.worded(db, rows, at), to_shown_price)
 
 
 @router.get("/ocpi-tariffs")
@@ -184,7 +194,7 @@ async def list_ocpi_tariffs(
 
     What a form cannot say is in the detail of its row of the ledger (channel `partner`).
     """
-    rows = await shown_prices.list_partner_tariffs(
+    rows = await partner_tariffs.list_partner_rows(
         db, reader.organization_id, asked, since=from_at, until=until_at
     )
     return page(
@@ -232,8 +242,8 @@ def to_shown_price(found: Shown) -> ShownPriceShown:
             "version_id": row.version_id,
             "state": row.state,
             "language": row.language,
-            "text": row.text,
-            "content": row.content,
+            "text": found.text,
+            "content": shown_words.content_of(found),
             "detail": row.detail,
             "order": row.order_id,
             "shown_by": row.shown_by,

@@ -16,8 +16,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from holdfast.domain.tariff.form import tariff_from_json
 from holdfast.domain.tariff.ocpi import OcpiForm, json_text, render
 from holdfast.services import shown_prices
-from holdfast.services.scope import belongs, find
+from holdfast.services.scope import belongs, find, owned
 from holdfast.services.shown_prices import Showing, Slot
+from holdfast.services.slices import Slice, SliceAsked, take_rows
 from holdfast.services.tariff_choice import PUBLIC, of_audience
 from holdfast.services.version_spans import spans_of, version_in_force
 from holdfast.store.tables import ShownPrice, Tariff, TariffAssignment, TariffVersion
@@ -52,6 +53,26 @@ async def bring_up_to_date(
     return await shown_prices.write(
         db, organization_id, showing, publication_id=None, order_id=None, now=now
     )
+
+
+async def list_partner_rows(
+    db: AsyncSession,
+    organization_id: UUID,
+    asked: SliceAsked,
+    *,
+    since: datetime | None = None,
+    until: datetime | None = None,
+) -> Slice[ShownPrice]:
+    """What partners are shown now, in the order in which it was last changed."""
+    statement = owned(ShownPrice, organization_id).where(
+        ShownPrice.channel == "partner", ShownPrice.until_at.is_(None)
+    )
+    if since is not None:
+        statement = statement.where(ShownPrice.shown_at >= since)
+    if until is not None:
+        statement = statement.where(ShownPrice.shown_at < until)
+    rows = await take_rows(db, statement, ShownPrice.id, asked)
+    return Slice(items=[row[0] for row in rows.items], next=rows.next)
 
 
 def showing_of(version: TariffVersion) -> Showing:

@@ -21,6 +21,7 @@ from holdfast.domain.tariff.display import shown_price
 from holdfast.domain.tariff.shown import ShownPrice
 from holdfast.services.compiled_tariffs import compiled
 from holdfast.services.estimates import Imagined, estimate
+from holdfast.services.page_content import page_content
 from holdfast.services.price_words.price_text import PriceText, price_text
 from holdfast.services.price_words.reader import Reader, reader_of
 from holdfast.services.scope import owned
@@ -29,7 +30,6 @@ from holdfast.services.shown_prices import (
     Slot,
     end_row,
     nobody_in_line,
-    page_content,
     write,
 )
 from holdfast.services.spot_prices import curves
@@ -181,11 +181,13 @@ async def display_context(
     zone: str,
     at: datetime,
     groups: Iterable[str] = (),
+    known_at: datetime | None = None,
 ) -> PriceContext:
-    """What a price that is shown at an instant depends on: the market as far as it is known."""
+    """What a price that is shown at an instant depends on: the market as far as it is known, or as
+    far as it was at an instant."""
     keys = frozenset(groups)
     feeds = boundaries_of(tariff.tariff, keys).feeds
-    spot = await curves(db, organization_id, feeds, at, at + AHEAD)
+    spot = await curves(db, organization_id, feeds, at, at + AHEAD, known_at=known_at)
     return PriceContext(zone=zone, user_groups=keys, spot=spot)
 
 
@@ -213,7 +215,7 @@ async def note_page(db: AsyncSession, point: ChargePoint, price: PublicPrice) ->
         Showing(
             slot=slot,
             version_id=price.version_id,
-            content=page_content(words),
+            content=page_content(words, price.tariff, point.zone),
             text=words.plain,
             language=words.locale,
         ),

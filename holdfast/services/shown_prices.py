@@ -8,6 +8,7 @@ away shows the old price, and the ledger says so.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from hashlib import blake2b
 from typing import Any
 from uuid import UUID
 
@@ -15,6 +16,7 @@ from sqlalchemy import ARRAY, ColumnElement, Text, and_, cast, func, or_, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from holdfast.services.page_content import FOLLOWS, ZONE
 from holdfast.services.price_words.price_text import PriceText
 from holdfast.services.scope import belongs, owned
 from holdfast.services.slices import Slice, SliceAsked, lowest_id, take_rows
@@ -25,6 +27,7 @@ CLOCKS_APART = timedelta(days=1)
 """At most, of who writes a row and of the database that gives it its id."""
 
 FIRST = "first"
+KEY_BYTES = 16
 DESCRIBED = frozenset({"description"})
 """Of a tariff at a station: words beside its prices. Its id stands for one content for ever (OCPP
 2.1 I08), so that other words alone are no other tariff."""
@@ -72,15 +75,17 @@ class Shown:
     tariff: str | None
     tariff_id: UUID | None
     number: int | None
+    words: PriceText | None = None
 
-
-def page_content(words: PriceText) -> dict[str, Any]:
-    """What a row says of a page, whoever writes it."""
-    return {
-        "title": words.title,
-        "lines": [line.text for line in words.lines],
-        "notes": list(words.notes),
-    }
+    @property
+    def text(self) -> str | None:
+        """What was to be read: at the instant that was asked for, where `words` are of one."""
+        if self.words is not None:
+            return self.words.plain
+        if self.row.text is None and self.row.channel == "display_message":
+            said: str | None = self.row.content.get("content")
+            return said
+        return self.row.text
 
 
 async def in_line(db: AsyncSession, station_ids: Sequence[UUID]) -> None:
@@ -176,14 +181,15 @@ def _values(entry: Entry, before: Mapping[Slot, UUID], now: datetime) -> dict[st
     state = "unsupported" if showing.impossible else "asked" if entry.order_id else "shown"
     return {
         # The row before names this one: counting them all would take ever longer.
-        "key": f"{showing.version_id}:{slot.channel}:{place}:{before.get(slot, FIRST)}",
+        "key": _digest(f"{showing.version_id}:{slot.channel}:{place}:{before.get(slot, FIRST)}"),
         "version_id": showing.version_id,
         "publication_id": entry.publication_id,
         "channel": slot.channel,
         "station_id": slot.station_id,
         "evse": slot.evse,
         "language": showing.language,
-        "text": showing.text,
+        # A display has a row for every interval of a market: what its message says is said once.
+        "text": None if showing.text == showing.content.get("content") else showing.text,
         "content": dict(showing.content),
         "order_id": entry.order_id,
         "state": state,
@@ -222,13 +228,18 @@ async def _newest(
 
 
 def is_same(row: ShownPrice, showing: Showing) -> bool:
-    """Whether the row already is what is to be shown."""
+    """Whether the row already is what is to be shown. A page that follows a market stays the same
+    while the market's price changes."""
+    if FOLLOWS in row.content and row.language != showing.language:
+        return False
     if row.version_id != showing.version_id or _priced(row.content) != _priced(showing.content):
         return False
     return (row.state == "unsupported") == (showing.impossible is not None)
 
 
 def _priced(content: Mapping[str, Any]) -> dict[str, Any]:
+    if FOLLOWS in content:
+        return {name: content[name] for name in (FOLLOWS, ZONE)}
     return {name: value for name, value in content.items() if name not in DESCRIBED}
 
 
@@ -310,31 +321,16 @@ async def list_shown(
     )
 
 
-async def list_partner_tariffs(
-    db: AsyncSession,
-    organization_id: UUID,
-    asked: SliceAsked,
-    *,
-    since: datetime | None = None,
-    until: datetime | None = None,
-) -> Slice[ShownPrice]:
-    """What partners are shown now, in the order in which it was last changed."""
-    statement = owned(ShownPrice, organization_id).where(
-        ShownPrice.channel == "partner", ShownPrice.until_at.is_(None)
-    )
-    if since is not None:
-        statement = statement.where(ShownPrice.shown_at >= since)
-    if until is not None:
-        statement = statement.where(ShownPrice.shown_at < until)
-    rows = await take_rows(db, statement, ShownPrice.id, asked)
-    return Slice(items=[row[0] for row in rows.items], next=rows.next)
-
-
 def shown_at(at: datetime) -> ColumnElement[bool]:
     """The row was shown at that instant."""
     return and_(
         ShownPrice.shown_at <= at, or_(ShownPrice.until_at.is_(None), ShownPrice.until_at > at)
     )
+
+
+def _digest(key: str) -> str:
+    """As good as the key, which is longer than the rest of its row."""
+    return blake2b(key.encode(), digest_size=KEY_BYTES).hexdigest()
 
 
 def _short(detail: str | None) -> str | None:

@@ -13,7 +13,7 @@ from itertools import pairwise
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import func, insert, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from holdfast.contracts import spot_feeds as contract
@@ -281,14 +281,18 @@ async def curves(
     feeds: Iterable[str],
     from_at: datetime,
     until_at: datetime,
+    *,
+    known_at: datetime | None = None,
 ) -> Mapping[str, SpotCurve]:
     """The curves of these feeds that touch the span, by key; a feed without prices there has none.
+    `known_at`: of what was written by then alone.
 
     A hole stays a hole. At most `CURVE_PRICES_MAX` prices in all, about two years of three feeds.
     """
     wanted = sorted(set(feeds))
     if not wanted:
         return {}
+    known = true() if known_at is None else SpotPriceRow.written_at <= known_at
     rows = await db.execute(
         select(SpotFeed.key, SpotPriceRow.starts_at, SpotPriceRow.ends_at, SpotPriceRow.price)
         .join(SpotFeed, SpotFeed.id == SpotPriceRow.feed_id)
@@ -298,6 +302,7 @@ async def curves(
             SpotPriceRow.starts_at > from_at - AROUND,
             SpotPriceRow.starts_at < until_at,
             SpotPriceRow.ends_at > from_at,
+            known,
         )
         .order_by(SpotFeed.key, SpotPriceRow.starts_at)
         .limit(CURVE_PRICES_MAX)

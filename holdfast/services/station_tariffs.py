@@ -20,7 +20,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from holdfast.domain.tariff import california
 from holdfast.domain.tariff.station_tariff import Words, station_tariff
 from holdfast.services import shown_prices
-from holdfast.services.orders import NewOrder, place_orders
+from holdfast.services.orders import NewOrder, place_orders, take_back_orders
+from holdfast.services.page_content import page_content
 from holdfast.services.price_looks import note_looks
 from holdfast.services.publications import SYSTEM, ensure, in_line
 from holdfast.services.scope import belongs
@@ -58,7 +59,7 @@ def _page(station: Station, price: PlacePrice) -> Wanted:
         showing=Showing(
             slot=Slot(channel="page", station_id=station.id, evse=price.evse),
             version_id=price.version.id,
-            content=shown_prices.page_content(words),
+            content=page_content(words, price.compiled, price.shown.zone),
             text=words.plain,
             language=words.locale,
         )
@@ -177,7 +178,7 @@ class Round:
             steps += [steps_to_clear(rows.pop(slot), retired=retired) for slot in left]
             plan += [(station, one) for one in steps]
             due_at[station] = _soonest(
-                *(price.changes_at for price in here), *(one.again_at for one in steps)
+                *_changes_told(abilities[station.id], here), *(one.again_at for one in steps)
             )
         orders = await self._carry_out(plan)
         await note_looks(self.db, due_at, self.now)
@@ -201,7 +202,17 @@ class Round:
         }
 
     async def _carry_out(self, plan: Sequence[tuple[Station, Steps]]) -> int:
-        """All orders, then all rows; how many orders."""
+        """All orders, then all rows; how many orders.
+
+        What was asked for and is not wanted any more is taken back: a station that was away would
+        else come to show it, and nobody would know.
+        """
+        ended = [row for _, steps in plan for row in steps.ended]
+        await take_back_orders(
+            self.db,
+            self.organization.id,
+            [row.order_id for row in ended if row.state == "asked" and row.order_id is not None],
+        )
         placed = await place_orders(
             self.db,
             self.organization,
@@ -228,8 +239,8 @@ class Round:
                 entries.append(entry)
             for row in steps.cleared:
                 row.clearing_order_id = next(ids)
-            for row in steps.ended:
-                shown_prices.end_row(row, self.now)
+        for row in ended:
+            shown_prices.end_row(row, self.now)
         await self.db.flush()
         await shown_prices.write_all(self.db, self.organization.id, entries, self.now)
         return len(placed)
@@ -240,6 +251,13 @@ class Round:
             version = await self.db.get_one(TariffVersion, version_id)
             self._publications[version_id] = (await ensure(self.db, version)).id
         return self._publications[version_id]
+
+
+def _changes_told(abilities: Abilities, prices: Sequence[PlacePrice]) -> list[datetime | None]:
+    """When the words of a market's prices change next, where a display has them: a page changes by
+    itself, and a default tariff follows no market."""
+    told = abilities.messages or abilities.california
+    return [price.changes_at for price in prices] if told else []
 
 
 def _soonest(*instants: datetime | None) -> datetime | None:

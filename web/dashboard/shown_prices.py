@@ -7,7 +7,9 @@ from uuid import UUID
 from starlette.responses import Response
 
 from holdfast.contracts.names import publication_workflow_id
-from holdfast.services import publications, shown_prices, stations
+from holdfast.domain.pricing.price_inputs import YEAR_MAX, YEAR_MIN
+from holdfast.services import publications, shown_prices, shown_words, stations
+from holdfast.services.page_content import FOLLOWS
 from holdfast.services.publications import Progress
 from holdfast.services.refusal import Invalid, NotFound
 from holdfast.services.shown_prices import Shown
@@ -62,6 +64,7 @@ class ShownLine:
     shown_by: str | None
     ended_by: str | None
     text: str | None
+    begins: bool  # the words are those that a page which follows a market began with
     detail: str | None
     asked_at: datetime
     shown_at: datetime | None
@@ -108,7 +111,7 @@ async def show_ledger(visit: Visit) -> Response:
             station_id = station.id
         except NotFound:
             found = False
-    rows = None
+    rows, at = None, _instant(asked.get("at"))
     if found:
         rows = await shown_prices.list_shown(
             visit.db,
@@ -117,8 +120,9 @@ async def show_ledger(visit: Visit) -> Response:
             station_id=station_id,
             version_id=uuid_or_none(asked.get("version")),
             channel=asked["channel"] if asked.get("channel") in CHANNELS else None,
-            at=_instant(asked.get("at")),
+            at=at,
         )
+        rows = await shown_words.worded(visit.db, rows, at)
     items = () if rows is None else rows.items
     hands = {by for one in items for by in (one.row.shown_by, one.row.ended_by) if by}
     people = await key_names(visit.db, organization_id, sorted(hands))
@@ -184,7 +188,8 @@ def _line(found: Shown, people: dict[str, str]) -> ShownLine:
         version=found.number,
         shown_by=people.get(row.shown_by or "", row.shown_by),
         ended_by=people.get(row.ended_by or "", row.ended_by),
-        text=row.text,
+        text=found.text,
+        begins=FOLLOWS in row.content and found.words is None,
         detail=row.detail,
         asked_at=row.asked_at,
         shown_at=row.shown_at,
@@ -215,6 +220,8 @@ def _instant(written: str | None) -> datetime | None:
     """As the field of a form writes it, in UTC; what is no instant filters nothing."""
     try:
         at = datetime.fromisoformat(written or "")
+        if not YEAR_MIN < at.year < YEAR_MAX:
+            return None
         return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
     except (ValueError, OverflowError):
         return None
