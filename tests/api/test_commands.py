@@ -281,7 +281,7 @@ async def answer_as_the_gateway_does(
     sessions: Sessions, *, state: str, answer: dict[str, Any] | None
 ) -> UUID:
     """Wait for the order and write what came of it."""
-    for _ in range(200):
+    for _ in range(1500):
         async with sessions.begin() as db:
             order = await db.scalar(select(Order).where(Order.state == "waiting"))
             if order is not None:

@@ -106,7 +106,7 @@ async def test_a_key_that_is_shown_once_is_not_kept_for_a_repeat(
 
 async def until_waiting(sessions: Sessions) -> None:
     """Until some statement waits for a lock."""
-    for _ in range(200):
+    for _ in range(1500):
         async with sessions() as db:
             waiting = await db.scalar(
                 select(func.count()).select_from(text("pg_locks")).where(text("NOT granted"))

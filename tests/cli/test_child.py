@@ -108,7 +108,7 @@ async def test_a_child_that_ignores_the_request_is_killed_in_time(
     began = time.monotonic()
     await child.stop()
 
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 30  # it would sleep for a minute
     assert await child.wait() == -9
 
 
@@ -134,7 +134,7 @@ time.sleep(60)
     child.process.kill()
     await child.wait()
 
-    gone, _ = psutil.wait_procs([grandchild], timeout=5)
+    gone, _ = psutil.wait_procs([grandchild], timeout=30)
     assert gone == [grandchild]
 
 

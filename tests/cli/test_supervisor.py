@@ -16,7 +16,7 @@ from tests.cli.conftest import StartProgram
 SLEEP = "import time; time.sleep(60)"
 
 
-async def until(condition: Callable[[], bool], within_s: float = 10) -> None:
+async def until(condition: Callable[[], bool], within_s: float = 60) -> None:
     """Wait for something that another process does."""
     async with asyncio.timeout(within_s):
         while not condition():  # noqa: ASYNC110 - it happens in another process

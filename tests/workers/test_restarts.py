@@ -29,6 +29,7 @@ from tests.conftest import TEST_SECRET
 from tests.workers.conftest import serving
 from tests.workers.test_workers import (
     all_sent,
+    begun,
     closed,
     running_session,
     tell_end,
@@ -122,7 +123,8 @@ async def test_what_temporal_forgot_is_built_again_from_the_rows(
     async with serving(settings):
         for session_id in ids:
             await tell_start(own_sessions, made, session_id)
-        await until(lambda: all_sent(own_sessions), "Temporal was told of all three")
+        for session_id in ids:
+            await until(begun(own_sessions, session_id), "the session is watched")
         await engines.temporal.kill()
         for leftover in engines.temporal.folder.glob("*.db*"):
             leftover.unlink()
@@ -132,6 +134,7 @@ async def test_what_temporal_forgot_is_built_again_from_the_rows(
         await until(lambda: all_sent(own_sessions), "the first is told of its end")
         counts = await rebuild(settings)
         for session_id in ids[1:]:
+            await until(begun(own_sessions, session_id, 2), "the session is watched again")
             await tell_end(own_sessions, made, session_id)
         for session_id in ids:
             await until(closed(own_sessions, session_id), "the session is closed")

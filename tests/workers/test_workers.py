@@ -107,6 +107,16 @@ def closed(db_sessions: Sessions, session_id: UUID) -> Callable[[], Awaitable[bo
     return holds
 
 
+def begun(db_sessions: Sessions, session_id: UUID, times: int = 1) -> Callable[[], Awaitable[bool]]:
+    """Its workflow has read the rows, so often: of an end that they did not say then it hears by a
+    signal. An end that they did say it acts on at once, and its signal may come late."""
+
+    async def holds() -> bool:
+        return (await row_of(db_sessions, session_id)).tripwire_version >= times
+
+    return holds
+
+
 async def all_sent(db_sessions: Sessions) -> bool:
     async with db_sessions() as db:
         waiting = select(OutboxRow.id).where(
@@ -122,6 +132,7 @@ async def test_an_account_holders_session_goes_from_its_facts_to_captured_money(
     session_id = await running_session(db_sessions, made, **who)
     async with serving(worker_settings):
         await tell_start(db_sessions, made, session_id)
+        await until(begun(db_sessions, session_id), "the session is watched")
         await tell_end(db_sessions, made, session_id)
         await until(closed(db_sessions, session_id), "the session is closed")
         await until(lambda: all_sent(db_sessions), "the outbox is empty")

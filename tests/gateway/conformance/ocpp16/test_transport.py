@@ -72,7 +72,7 @@ async def test_j_4_1_a_answers_come_while_our_own_call_is_open(central: Central)
         sending = central.send(await central.order(station, "reset", {"type": "soft"}))
         message_id, _ = await station.expect_call("Reset")
 
-        answer = await asyncio.wait_for(station.call("Heartbeat", {}), 4)
+        answer = await asyncio.wait_for(station.call("Heartbeat", {}), 30)
 
         assert answer["currentTime"]
         await station.answer(message_id, {"status": "Accepted"})
