@@ -175,6 +175,24 @@ def _values(organization_id: UUID, new: NewOrder, order_id: UUID) -> dict[str, A
     }
 
 
+async def take_back_orders(
+    db: AsyncSession, organization_id: UUID, order_ids: Sequence[UUID]
+) -> None:
+    """What nobody wants any more is not sent, also where no newer order takes its place: for steps
+    of processes of ours. One that was sent already goes its way."""
+    if not order_ids:
+        return
+    taken = await db.scalars(
+        update(Order)
+        .where(belongs(Order, organization_id), Order.id.in_(order_ids), Order.state == "waiting")
+        .values(state="superseded", answered_at=func.now(), retry_at=None)
+        .returning(Order)
+        .execution_options(synchronize_session=False)
+    )
+    await tell_all(db, organization_id, [_wake(one, "superseded") for one in taken.all()])
+    await notify(db, ["orders", "outbox"])
+
+
 async def cancel_order(
     db: AsyncSession, organization_id: UUID, order_id: UUID, now: datetime
 ) -> Order:

@@ -60,7 +60,12 @@ def steps_to_show(
     # What a station shows stays shown until it confirms what comes next, or took it down.
     staying = [row for row in rows if row.state == "shown" and wanted.order is not None]
     ended = tuple(row for row in rows if row not in staying)
-    cleared = () if wanted.showing.impossible is None else steps_to_clear(staying).cleared
+    if wanted.showing.impossible is None:
+        cleared: tuple[ShownPrice, ...] = ()
+    else:
+        # One that is asked may be on its way to the station, or there, and nothing takes its place.
+        asked = [row for row in rows if row.state == "asked" and wanted.order is not None]
+        cleared = steps_to_clear([*staying, *asked]).cleared
     return Steps(shown=wanted, cleared=cleared, ended=ended, again_at=again_at)
 
 
@@ -70,7 +75,8 @@ def steps_to_clear(rows: Sequence[ShownPrice], *, retired: bool = False) -> Step
     at_once = [
         row
         for row in rows
-        if retired or clearing_of(row) is None or row.state in ("refused", "unsupported")
+        # What was never possible has no content by which it could be taken down.
+        if retired or row.state in ("refused", "unsupported") or clearing_of(row) is None
     ]
     cleared = [row for row in rows if row not in at_once and row.clearing_order_id is None]
     never_confirmed = [row for row in cleared if row.state == "asked"]

@@ -20,7 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from holdfast.domain.tariff import california
 from holdfast.domain.tariff.station_tariff import Words, station_tariff
 from holdfast.services import shown_prices
-from holdfast.services.orders import NewOrder, place_orders
+from holdfast.services.orders import NewOrder, place_orders, take_back_orders
 from holdfast.services.page_content import page_content
 from holdfast.services.price_looks import note_looks
 from holdfast.services.publications import SYSTEM, ensure, in_line
@@ -202,7 +202,17 @@ class Round:
         }
 
     async def _carry_out(self, plan: Sequence[tuple[Station, Steps]]) -> int:
-        """All orders, then all rows; how many orders."""
+        """All orders, then all rows; how many orders.
+
+        What was asked for and is not wanted any more is taken back: a station that was away would
+        else come to show it, and nobody would know.
+        """
+        ended = [row for _, steps in plan for row in steps.ended]
+        await take_back_orders(
+            self.db,
+            self.organization.id,
+            [row.order_id for row in ended if row.state == "asked" and row.order_id is not None],
+        )
         placed = await place_orders(
             self.db,
             self.organization,
@@ -229,8 +239,8 @@ class Round:
                 entries.append(entry)
             for row in steps.cleared:
                 row.clearing_order_id = next(ids)
-            for row in steps.ended:
-                shown_prices.end_row(row, self.now)
+        for row in ended:
+            shown_prices.end_row(row, self.now)
         await self.db.flush()
         await shown_prices.write_all(self.db, self.organization.id, entries, self.now)
         return len(placed)

@@ -21,6 +21,7 @@ from holdfast.services.slices import SliceAsked
 from holdfast.store.database import Sessions
 from holdfast.store.tables import (
     AuditEntry,
+    Order,
     OutboxRow,
     Publication,
     TariffAssignment,
@@ -186,6 +187,42 @@ async def test_a_price_that_ocpp_cannot_say_is_not_said_nearly(
     assert {row.state for row in rows} == {"unsupported"}
     assert "market" in (rows[0].detail or "")
     assert (await town.look(publication)).unsupported == 2
+
+
+async def test_a_station_that_was_away_is_not_told_a_price_that_is_over_meanwhile(
+    db_sessions: Sessions, organization: UUID
+) -> None:
+    town = await Town.of(db_sessions, organization, "ocpp2.1", per_kwh("0.50"))
+    first = await town.begin()
+    assert await town.tell(first) == 2
+    (early, late) = await town.orders("default_tariff")
+    async with db_sessions.begin() as db:  # on its way when the next version comes
+        await db.execute(update(Order).where(Order.id == early.id).values(state="sent"))
+    spot = {"id": "v", "currency": "EUR", "elements": [{"price_components": [SPOT]}]}
+    second = await town.begin(await town.version(spot, LATER))
+
+    # It cannot be said in OCPP 2.1, so no newer tariff takes the place of the old one.
+    assert await town.tell(second, LATER) == 2
+
+    assert await town.orders("default_tariff") == []
+    (taken_back,) = await town.orders("default_tariff", "superseded")
+    assert taken_back.id == late.id
+    async with db_sessions() as db:
+        woken = await db.scalars(
+            select(OutboxRow.workflow_id).where(OutboxRow.name == "station_connected")
+        )
+        assert woken.all() == [f"order-{late.id}"]
+    cleared = await town.orders("clear_tariffs")
+    assert [order.payload["evse"] for order in cleared] == [1, 2]
+    assert [row.state for row in await town.ledger("station_tariff")] == [
+        "withdrawn", "withdrawn", "unsupported", "unsupported",
+    ]  # fmt: skip
+    assert await town.tell(second, LATER) == 0
+
+    town = Town(db_sessions, town.made)
+    await town.unassign()
+    await town.tell(second, LATER)
+    assert {row.until_at for row in await town.ledger("station_tariff")} == {LATER}
 
 
 async def test_a_display_shows_one_text_or_one_for_each_evse(

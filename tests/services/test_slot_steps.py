@@ -75,8 +75,8 @@ def test_a_station_that_booted_since_is_told_again_after_a_pause() -> None:
 def test_where_the_new_one_cannot_be_shown_the_old_one_is_cleared() -> None:
     shown, asked = row("shown"), row("asked")
     steps = steps_to_show(wanted(impossible="no"), [shown, asked], None, NOON)
-    assert (steps.cleared, steps.ended) == ((shown,), (asked,))
-    assert steps.orders() == [("clear_tariffs", {"ids": ["t.1"], "evse": 1})]
+    assert (steps.cleared, steps.ended) == ((shown, asked), (asked,))
+    assert steps.orders() == [("clear_tariffs", {"ids": ["t.1"], "evse": 1})] * 2
 
     impossible = row("unsupported", content={})
     assert steps_to_show(wanted(OLD, impossible="no"), [impossible], None, NOON) == Steps()
@@ -86,6 +86,6 @@ def test_nothing_is_cleared_twice_nor_where_nobody_can_clear_it() -> None:
     shown, asked = row("shown"), row("asked")
     assert steps_to_clear([shown, asked]) == Steps(cleared=(shown, asked), ended=(asked,))
     assert steps_to_clear([row("shown", clearing_order_id=uuid4())]) == Steps()
-    for ended in (row("refused"), row("unsupported"), row("shown", channel="page")):
+    for ended in (row("refused"), row("unsupported", content={}), row("shown", channel="page")):
         assert steps_to_clear([ended]) == Steps(ended=(ended,))
     assert steps_to_clear([shown], retired=True) == Steps(ended=(shown,))
