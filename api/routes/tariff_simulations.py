@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
 from fastapi import APIRouter, Query
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from api.routes.fields import Input, Line, Output, PriceInstant, TariffBody
 from holdfast.domain.currency import Currency
@@ -45,6 +45,15 @@ class ScopeForm(Input):
     ad_hoc: bool = False
     sessions_max: Annotated[int, Field(ge=1, le=SESSIONS_MAX)] = SESSIONS_DEFAULT
 
+    @model_validator(mode="after")
+    def one_place_and_one_audience(self) -> Self:
+        """A station has its site already; a driver is looked up in one way."""
+        if self.site is not None and self.station is not None:
+            raise ValueError("name a site or a station, not both")
+        if sum((self.account is not None, self.user_group is not None, self.ad_hoc)) > 1:
+            raise ValueError("name an account, a user group or ad_hoc, one of them")
+        return self
+
 
 class SimulationForm(Input):
     """Exactly one of `draft`, `version_id` and `body`: what is to be simulated."""
@@ -56,6 +65,13 @@ class SimulationForm(Input):
         TariffBody | None, Field(description="A tariff as a draft has it, kept nowhere else.")
     ] = None
     scope: ScopeForm = ScopeForm()
+
+    @model_validator(mode="after")
+    def one_subject(self) -> Self:
+        """Of two nobody knows which is meant."""
+        if sum(one is not None for one in (self.draft, self.version_id, self.body)) != 1:
+            raise ValueError("name a draft, a version or a body: one of the three")
+        return self
 
 
 class SimulationShown(Output):

@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from holdfast.contracts.charging_profile import ChargingProfile
+from holdfast.http.wrong_values import expected
 from holdfast.services.refusal import Invalid
 from web.dashboard.command_fields import (
     ID_MAX,
@@ -117,7 +118,7 @@ def limit_of_power(form: Form, clock: Clock) -> dict[str, Any]:
     try:
         ChargingProfile.model_validate(profile)
     except ValidationError as error:
-        raise Invalid("limit", str(limit), str(error.errors()[0]["msg"])) from error
+        raise Invalid("limit", str(limit), expected(error.errors()[0])) from error
     return {"evse": evse, "profile": profile}
 
 
