@@ -217,9 +217,17 @@ class TariffPublication:
                 "state": "withdrawn" if seen.withdrawn else "ended",
             }
         )
+        changes = self.changes
         seen = await step(contract.end_publication, order, summary=f"end: {order.state}")
         await self.attention.clear()
         await workflow.wait_condition(workflow.all_handlers_finished)
+        if self.changes != changes:
+            # The row may have been opened again behind its end: what applied instead ended too, and
+            # whoever saw to that found this workflow still there.
+            seen = await self._look()
+            if not seen.over:
+                fresh = {"told": False, "rebuilt": False, "left": 0, "attention": None}
+                workflow.continue_as_new(self.start.model_copy(update=fresh))
         self._say(seen.state)
         return seen
 

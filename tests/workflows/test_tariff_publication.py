@@ -12,6 +12,7 @@ from temporalio.testing import WorkflowEnvironment
 from holdfast.contracts import tariff_publications as contract
 from holdfast.contracts.tariff_publications import (
     AttentionOrder,
+    EndPublication,
     EventSignal,
     Portion,
     PortionTold,
@@ -115,6 +116,12 @@ class Held(SteppedPublications):
         await self._hold("tell")
         return await super().tell_stations(order)
 
+    @activity.defn(name="publications.end")
+    async def end_publication(self, order: EndPublication) -> PublicationSeen:
+        seen = await super().end_publication(order)
+        await self._hold("end")
+        return seen
+
     async def _hold(self, name: str) -> None:
         if name == self.name and not self.begun.is_set():
             self.begun.set()
@@ -152,6 +159,26 @@ async def test_what_changes_while_the_rows_are_looked_at_is_looked_at_too(
         await asked(fake.script, "end")
         assert await time_skipping.get_current_time() < due_at
         await finished(handle)
+
+
+async def test_one_that_applies_again_while_it_ends_goes_on(
+    time_skipping: WorkflowEnvironment,
+) -> None:
+    fake = Held("end")
+    applies, over = fake.standing, fake.standing.model_copy(update={"over": True})
+    fake.standing = over
+    start = publication_start(fake.standing.due_at)
+    async with running(time_skipping.client, contract.WORKFLOW, start, fake.activities()) as handle:
+        await fake.begun.wait()
+        fake.standing = applies
+        await handle.signal(contract.PUBLICATION_CHANGED, EventSignal(event_id="1"))
+        fake.go_on.set()
+        await asked(fake.script, "tell", 2)
+        fake.standing = over  # seen with the next look, a day later at the latest
+        ended = await finished(handle)
+
+    assert ended["state"] == "ended"
+    assert fake.script.names().count("end") == 2
 
 
 async def test_refusals_wait_for_a_person_and_are_asked_again_when_told_to(
