@@ -36,14 +36,18 @@ def chosen_tariffs(
     `embedded`: those that count only for a period that names one, and none of `known`.
     """
     findings: dict[Finding, None] = {}
-    some_named = any(period.tariff_id is not None for period in periods)
+    # A CDR may have thousands of periods, and they name few tariffs.
+    by_id = {
+        tariff_id: _of_id(known, embedded, tariff_id, started_at, ad_hoc=ad_hoc)
+        for tariff_id in {period.tariff_id for period in periods} or {None}
+    }
+    some_named = by_id.keys() != {None}
     chosen: dict[str, TariffVersion] = {}
     used: set[int] = set()
     named: list[ChargingPeriod] = []
     for number, period in enumerate(periods):
         place = f"cdr.charging_periods[{number}]"
-        offered = _offered(known, embedded, period.tariff_id)
-        tariff, noticed = _of_period(offered, period.tariff_id, started_at, ad_hoc=ad_hoc)
+        tariff, noticed = by_id[period.tariff_id]
         if some_named and period.tariff_id is None and tariff is not None and not noticed:
             noticed.append(_unnamed(tariff))
         for code, detail, severity in noticed:
@@ -57,7 +61,7 @@ def chosen_tariffs(
         chosen.setdefault(tariff.version.id, tariff.version)
         named.append(replace(period, tariff_id=tariff.version.id))
     if not periods and known:
-        tariff, _ = _of_period(known, None, started_at, ad_hoc=ad_hoc)
+        tariff, _ = by_id[None]
         if tariff is not None and tariff.version is not None:
             used.add(id(tariff))
             chosen[tariff.version.id] = tariff.version
@@ -93,10 +97,17 @@ def _unnamed(tariff: ForeignTariff) -> tuple[str, str, Severity]:
     return "tariff_unnamed", detail, Severity.REVIEW
 
 
-def _of_period(
-    known: Sequence[ForeignTariff], tariff_id: str | None, at: datetime, *, ad_hoc: bool
+def _of_id(
+    known: Sequence[ForeignTariff],
+    embedded: Sequence[ForeignTariff],
+    tariff_id: str | None,
+    at: datetime,
+    *,
+    ad_hoc: bool,
 ) -> tuple[ForeignTariff | None, _Noticed]:
-    usable = [item for item in known if item.version is not None]
+    """The tariff of the periods that name this one, or none."""
+    offered = _offered(known, embedded, tariff_id)
+    usable = [item for item in offered if item.version is not None]
     if not usable:
         return None, []
     noticed: _Noticed = []
