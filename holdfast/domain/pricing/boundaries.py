@@ -13,7 +13,6 @@ from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-from holdfast.domain.pricing.compiled_tariff import CompiledTariff
 from holdfast.domain.pricing.context import PriceContext
 from holdfast.domain.tariff.version import (
     AllowancePer,
@@ -74,13 +73,6 @@ def boundaries_of(tariff: TariffVersion, user_groups: frozenset[str] | None = No
             )
         ),
     )
-
-
-def clock_boundaries(
-    tariff: CompiledTariff, started_at: datetime, ended_at: datetime, zone: ZoneInfo
-) -> list[datetime]:
-    """The instants strictly inside at which a clock restriction may change, in UTC."""
-    return clock_instants(boundaries_of(tariff.tariff).clocks, started_at, ended_at, zone)
 
 
 def clock_instants(

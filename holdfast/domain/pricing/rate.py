@@ -21,7 +21,7 @@ from holdfast.domain.tariff.version import (
 MARKETS_KEPT_MAX = 4_096
 """Market prices per rate whose whole numbers are kept: a quarter-hour market's six weeks."""
 
-_PRICED_UNITS = {
+PRICED_UNITS = {
     DimensionType.ENERGY: 1_000_000,
     DimensionType.TIME: 3_600,
     DimensionType.PARKING_TIME: 3_600,
@@ -129,7 +129,7 @@ def _rate(
     form: TaxIncluded | None,
     market: Market | None = None,
 ) -> Rate:
-    stated = price / _PRICED_UNITS[component.type]
+    stated = price / PRICED_UNITS[component.type]
     vat = None if form is TaxIncluded.NOT_APPLICABLE else component.vat
     tax = _NOTHING if vat is None else Fraction(vat) / 100
     if form is TaxIncluded.YES:

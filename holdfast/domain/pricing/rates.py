@@ -4,30 +4,22 @@ The prices are those of a session that starts at the instant, so at no energy an
 is measured as it flows (current, power) nothing is known, so elements that ask for it do not count.
 """
 
-from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
 from fractions import Fraction
 from itertools import pairwise
 
-from holdfast.domain.pricing.boundaries import clock_boundaries
+from holdfast.domain.pricing.boundaries import boundaries_of, clock_instants, spot_instants
 from holdfast.domain.pricing.compiled_tariff import CompiledTariff
 from holdfast.domain.pricing.context import PriceContext
 from holdfast.domain.pricing.holding import Holding
 from holdfast.domain.pricing.price import time_zone
-from holdfast.domain.pricing.rate import Rate
+from holdfast.domain.pricing.rate import PRICED_UNITS, Rate
 from holdfast.domain.tariff.version import DimensionType, PriceComponent
 
 STEPS_MAX = 10_000
-
-_PER_UNIT = {
-    DimensionType.ENERGY: 1_000_000,
-    DimensionType.TIME: 3_600,
-    DimensionType.PARKING_TIME: 3_600,
-    DimensionType.FLAT: 1,
-}
 
 
 class TooManySteps(ValueError):
@@ -96,8 +88,11 @@ def rate_steps(
         return ()
     tariff = tariff.for_groups(context.user_groups)
     holding, known = Holding.of(tariff, context), UnitPrices(context)
-    inside = set(clock_boundaries(tariff, from_at, until_at, time_zone(context.zone)))
-    inside.update(_market_edges(context, from_at, until_at) if tariff.by_market else ())
+    limits = boundaries_of(tariff.tariff, context.user_groups)
+    inside = {
+        *clock_instants(limits.clocks, from_at, until_at, time_zone(context.zone)),
+        *spot_instants(limits.feeds, context, from_at, until_at),
+    }
     if len(inside) >= STEPS_MAX:
         raise TooManySteps(f"{len(inside)} changes of price: at most {STEPS_MAX} can be shown")
     edges = [from_at, *sorted(inside), until_at]
@@ -115,7 +110,7 @@ def rate_steps(
 
 def unit_price(rate: Rate) -> UnitPrice:
     """A rate per kWh, hour or session."""
-    units, market = _PER_UNIT[rate.component.type], rate.market
+    units, market = PRICED_UNITS[rate.component.type], rate.market
     return UnitPrice(
         net=None if rate.net is None else rate.net * units,
         gross=rate.gross * units,
@@ -123,13 +118,3 @@ def unit_price(rate: Rate) -> UnitPrice:
         market_price=None if market is None or market.stood_in else market.price,
         estimated=market is not None and market.stood_in,
     )
-
-
-def _market_edges(
-    context: PriceContext, from_at: datetime, until_at: datetime
-) -> Iterator[datetime]:
-    for curve in context.spot.values():
-        inside = slice(bisect_right(curve.starts, from_at), bisect_left(curve.starts, until_at))
-        yield from (start.astimezone(UTC) for start in curve.starts[inside])
-        if from_at < curve.ends_at < until_at:
-            yield curve.ends_at.astimezone(UTC)
