@@ -93,6 +93,8 @@ class Bill:
             self._add_flat(part, place)
         if period.energy_mwh > 0:
             self._add(part, _ENERGY, period.energy_mwh, place)
+        elif period.energy_mwh < 0:
+            self.odd.gave_back(place.number)
         if period.time_s:
             self._add(part, _TIME, period.time_s, place)
         if period.parking_s:

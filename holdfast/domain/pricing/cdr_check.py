@@ -22,6 +22,9 @@ from holdfast.domain.pricing.record import Record
 ENERGY_SLACK_MWH = 1_000
 """Totals are often stated in whole watt-hours."""
 
+HOURS_SLACK_S = 36
+"""Hours are often stated with two decimals, rounded or cut."""
+
 STATED_DECIMALS_MAX = 6
 FINDINGS_MAX = 20
 """Of one kind; a hundred periods with the same trouble are one trouble."""
@@ -89,7 +92,7 @@ def _quantities(record: Record) -> Iterator[Finding]:
         length_s = (stated.ended_at - stated.started_at) // _SECOND
     if stated.time_h is not None and length_s is not None:
         said = round_half_up(abs(stated.time_h) * 3_600)
-        if abs(said - length_s) > max(slack_s, 36):  # hours of two decimals are off by 18 s
+        if abs(said - length_s) > max(slack_s, HOURS_SLACK_S):
             yield review(
                 "time_unlike_total",
                 f"the session took {length_s} s, total_time says {said} s",
@@ -105,7 +108,7 @@ def _quantities(record: Record) -> Iterator[Finding]:
     parked = sum(period.parking_s for period in periods)
     if stated.parking_h is not None:
         said = round_half_up(abs(stated.parking_h) * 3_600)
-        if abs(said - parked) > max(slack_s, 36):
+        if abs(said - parked) > max(slack_s, HOURS_SLACK_S):
             yield review(
                 "parking_unlike_total",
                 f"the periods have {parked} s of parking, total_parking_time says {said} s",

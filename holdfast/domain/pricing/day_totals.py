@@ -8,9 +8,11 @@ greatest price of the session.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from fractions import Fraction
 from typing import Any
 
+from holdfast.domain.pricing.allowances import span_key
 from holdfast.domain.pricing.amount_text import exact_text
 from holdfast.domain.pricing.context import Earlier
 from holdfast.domain.pricing.price import time_zone
@@ -20,8 +22,6 @@ from holdfast.domain.pricing.priced_session import (
     PricedSession,
 )
 from holdfast.domain.tariff.version import AllowancePer, DimensionType
-
-_MONTH_LENGTH = len("2026-11")
 
 
 @dataclass(slots=True)
@@ -62,11 +62,9 @@ def earlier_of(sessions: Iterable[Mapping[str, DayTotal]]) -> Earlier:
     for totals in sessions:
         for day, total in totals.items():
             for kind, quantity in total.used.items():
-                for span in (
-                    (kind, AllowancePer.DAY, day),
-                    (kind, AllowancePer.MONTH, day[:_MONTH_LENGTH]),
-                ):
-                    used[span] = used.get(span, 0) + quantity
+                for per in (AllowancePer.DAY, AllowancePer.MONTH):
+                    key = kind, per, span_key(per, date.fromisoformat(day).toordinal())
+                    used[key] = used.get(key, 0) + quantity
             net, gross = spent.get(day, (Fraction(0), Fraction(0)))
             spent[day] = net + total.excl, gross + total.incl
     return Earlier(used=used, spent=spent)

@@ -40,6 +40,11 @@ class Oddities:
         key = kind, reservation
         self._free[key] = self._free.get(key, 0) + quantity
 
+    def gave_back(self, number: int) -> None:
+        """The car gave more energy than it took."""
+        detail = f"in period {number} the car gave energy back, which has no price"
+        self.add("energy_negative", detail)
+
     def spot_missing(self, number: int, spot: SpotPrice) -> None:
         """The market's price is not known, and a stand-in was used."""
         self.add(

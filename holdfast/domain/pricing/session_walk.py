@@ -73,8 +73,8 @@ class SessionWalk:
             place = Place(number, period, tariff, at)
             fee_open = not self.bill.charging.flat_billed
             self.bill.add(place)
-            if period.energy_mwh < 0 or tariff.by_measurement:
-                self._look_at_quantities(place, fee_open=fee_open)
+            if tariff.by_measurement:
+                self._look_for_measurements(place, fee_open=fee_open)
             # A period that was made to keep its price says so itself.
             if tariff.by_edge and not period.boundary_moved:
                 end = following
@@ -97,22 +97,16 @@ class SessionWalk:
             return None
         return found
 
-    def _look_at_quantities(self, place: Place, *, fee_open: bool) -> None:
-        number, period, tariff = place.number, place.period, place.tariff
-        if period.energy_mwh < 0:
-            detail = f"in period {number} the car gave energy back, which has no price"
-            self.odd.add("energy_negative", detail)
-        if not tariff.by_measurement:
-            return
+    def _look_for_measurements(self, place: Place, *, fee_open: bool) -> None:
+        period, tariff = place.period, place.tariff
         used = _used_kinds(period, fee_open=fee_open)
-        blind = period.min_current_a is None and period.max_current_a is None
-        if blind and not used.isdisjoint(tariff.kinds_by_current):
-            detail = f"period {number} has no measured current, so no limit on it matched"
-            self.odd.add("not_measured", detail)
-        blind = period.min_power_kw is None and period.max_power_kw is None
-        if blind and not used.isdisjoint(tariff.kinds_by_power):
-            detail = f"period {number} has no measured power, so no limit on it matched"
-            self.odd.add("not_measured", detail)
+        for what, kinds, least, most in (
+            ("current", tariff.kinds_by_current, period.min_current_a, period.max_current_a),
+            ("power", tariff.kinds_by_power, period.min_power_kw, period.max_power_kw),
+        ):
+            if least is None and most is None and not used.isdisjoint(kinds):
+                detail = f"period {place.number} has no measured {what}, so no limit on it matched"
+                self.odd.add("not_measured", detail)
 
     def _look_for_edges(self, place: Place, end: Instant) -> None:
         fee_open = not self.bill.charging.flat_billed
