@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from temporalio import activity
-from temporalio.exceptions import ApplicationError
 
+from activities.final_errors import final
 from holdfast.contracts.network_changes import ChangeSeen, ChangeStep, EndChange
 from holdfast.services import network_changes
 from holdfast.services.refusal import NotFound
@@ -21,34 +21,21 @@ class NetworkChanges:
     @activity.defn(name="network.step")
     async def place_step(self, order: ChangeStep) -> ChangeSeen:
         """Place the order of a step; a repeat places nothing."""
-        try:
-            async with self.sessions.begin() as db:
-                return await network_changes.place_step(
-                    db, order.change_id, order.step, datetime.now(UTC)
-                )
-        except NotFound as error:
-            raise _never(error) from error
+        async with final(NotFound), self.sessions.begin() as db:
+            return await network_changes.place_step(
+                db, order.change_id, order.step, datetime.now(UTC)
+            )
 
     @activity.defn(name="network.look")
     async def look_at_change(self, order: ChangeStep) -> ChangeSeen:
         """How the change, the step's order and the station's connection stand."""
-        try:
-            async with self.sessions() as db:
-                return await network_changes.look(db, order.change_id, order.step)
-        except NotFound as error:
-            raise _never(error) from error
+        async with final(NotFound), self.sessions() as db:
+            return await network_changes.look(db, order.change_id, order.step)
 
     @activity.defn(name="network.end")
     async def end_change(self, order: EndChange) -> ChangeSeen:
         """Write how it ended; where the station fell back, open a task for a person."""
-        try:
-            async with self.sessions.begin() as db:
-                return await network_changes.end(
-                    db, order.change_id, order.state, order.reason, datetime.now(UTC)
-                )
-        except NotFound as error:
-            raise _never(error) from error
-
-
-def _never(error: Exception) -> ApplicationError:
-    return ApplicationError(str(error), type=type(error).__name__, non_retryable=True)
+        async with final(NotFound), self.sessions.begin() as db:
+            return await network_changes.end(
+                db, order.change_id, order.state, order.reason, datetime.now(UTC)
+            )

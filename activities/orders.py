@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from temporalio import activity
-from temporalio.exceptions import ApplicationError
 
+from activities.final_errors import final
 from holdfast.contracts.orders import FinishOrder, OrderAnswer, OrderRef, Whereabouts
 from holdfast.services import order_steps
 from holdfast.services.order_steps import OrderNotFound
@@ -22,17 +22,11 @@ class Orders:
     @activity.defn(name="orders.locate")
     async def locate_station(self, order: OrderRef) -> Whereabouts:
         """Which gateway holds the station's socket now."""
-        try:
-            async with self.sessions() as db:
-                return await order_steps.locate(db, order.order_id, self.lease_s)
-        except OrderNotFound as error:
-            raise ApplicationError(str(error), type="OrderNotFound", non_retryable=True) from error
+        async with final(OrderNotFound), self.sessions() as db:
+            return await order_steps.locate(db, order.order_id, self.lease_s)
 
     @activity.defn(name="orders.finish")
     async def finish_order(self, order: FinishOrder) -> OrderAnswer:
         """Write the final state, and tell the session of a start that will not come."""
-        try:
-            async with self.sessions.begin() as db:
-                return await order_steps.finish(db, order, datetime.now(UTC))
-        except OrderNotFound as error:
-            raise ApplicationError(str(error), type="OrderNotFound", non_retryable=True) from error
+        async with final(OrderNotFound), self.sessions.begin() as db:
+            return await order_steps.finish(db, order, datetime.now(UTC))

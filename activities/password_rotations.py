@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from temporalio import activity
-from temporalio.exceptions import ApplicationError
 
+from activities.final_errors import final
 from holdfast.contracts.password_rotations import EndRotation, RotationOrder, RotationSeen
 from holdfast.services import password_rotations
 from holdfast.services.refusal import NotFound
@@ -21,41 +21,25 @@ class PasswordRotations:
     @activity.defn(name="passwords.send")
     async def send_password(self, order: RotationOrder) -> RotationSeen:
         """Place the order that carries the new password; a repeat places nothing."""
-        try:
-            async with self.sessions.begin() as db:
-                return await password_rotations.send(db, order.rotation_id)
-        except NotFound as error:
-            raise _never(error) from error
+        async with final(NotFound), self.sessions.begin() as db:
+            return await password_rotations.send(db, order.rotation_id)
 
     @activity.defn(name="passwords.look")
     async def look_at_rotation(self, order: RotationOrder) -> RotationSeen:
         """How it stands. An accepted order makes the rotation accepted."""
-        try:
-            async with self.sessions.begin() as db:
-                return await password_rotations.look(db, order.rotation_id)
-        except NotFound as error:
-            raise _never(error) from error
+        async with final(NotFound), self.sessions.begin() as db:
+            return await password_rotations.look(db, order.rotation_id)
 
     @activity.defn(name="passwords.reset")
     async def reset_station(self, order: RotationOrder) -> RotationSeen:
         """Order a restart, once, so that the station logs in anew."""
-        try:
-            async with self.sessions.begin() as db:
-                return await password_rotations.reset(db, order.rotation_id)
-        except NotFound as error:
-            raise _never(error) from error
+        async with final(NotFound), self.sessions.begin() as db:
+            return await password_rotations.reset(db, order.rotation_id)
 
     @activity.defn(name="passwords.end")
     async def end_rotation(self, order: EndRotation) -> RotationSeen:
         """Record the failure and open a task for a person; the old password stays good."""
-        try:
-            async with self.sessions.begin() as db:
-                return await password_rotations.end(
-                    db, order.rotation_id, order.reason, datetime.now(UTC)
-                )
-        except NotFound as error:
-            raise _never(error) from error
-
-
-def _never(error: Exception) -> ApplicationError:
-    return ApplicationError(str(error), type=type(error).__name__, non_retryable=True)
+        async with final(NotFound), self.sessions.begin() as db:
+            return await password_rotations.end(
+                db, order.rotation_id, order.reason, datetime.now(UTC)
+            )

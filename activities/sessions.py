@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
+from activities.final_errors import final
 from holdfast.contracts.late_truth import LateOrder, LateResult
 from holdfast.contracts.ports import SignatureChecker
 from holdfast.contracts.sessions import (
@@ -155,13 +156,8 @@ class Sessions:
     @asynccontextmanager
     async def _locked(self, session_id: UUID) -> AsyncIterator[tuple[AsyncSession, Session]]:
         """One activity, one transaction; expected refusals become typed and final."""
-        try:
-            async with self.sessions.begin() as db:
-                yield db, await session_steps.locked_session(db, session_id)
-        except EXPECTED as error:
-            raise ApplicationError(
-                str(error), type=type(error).__name__, non_retryable=True
-            ) from error
+        async with final(*EXPECTED), self.sessions.begin() as db:
+            yield db, await session_steps.locked_session(db, session_id)
 
 
 async def _findings(

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from temporalio import activity
-from temporalio.exceptions import ApplicationError
 
+from activities.final_errors import final
 from holdfast.contracts.ports import SpotPriceSource
 from holdfast.contracts.spot_feeds import FeedDecision, FeedSeen, ReadFeed
 from holdfast.services import spot_prices, spot_readings
@@ -23,7 +23,7 @@ class SpotFeeds:
     @activity.defn(name="spot.read")
     async def read_feed(self, order: ReadFeed) -> FeedSeen:
         """Read the file, write what is new, and say what is missing."""
-        try:
+        async with final(NotFound):
             async with self.sessions() as db:
                 feed = await spot_prices.known_feed(db, order.feed_id)
             found = None
@@ -31,18 +31,9 @@ class SpotFeeds:
                 found = await spot_readings.read(self.source, feed.key)
             async with self.sessions.begin() as db:
                 return await spot_readings.take(db, order.feed_id, found, datetime.now(UTC))
-        except NotFound as error:
-            raise _never(error) from error
 
     @activity.defn(name="spot.note")
     async def note_feed_decision(self, order: FeedDecision) -> None:
         """Write a decision from the Temporal UI into the audit log."""
-        try:
-            async with self.sessions.begin() as db:
-                await spot_readings.note(db, order)
-        except NotFound as error:
-            raise _never(error) from error
-
-
-def _never(error: Exception) -> ApplicationError:
-    return ApplicationError(str(error), type=type(error).__name__, non_retryable=True)
+        async with final(NotFound), self.sessions.begin() as db:
+            await spot_readings.note(db, order)

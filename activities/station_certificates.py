@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio import activity
-from temporalio.exceptions import ApplicationError
 
+from activities.final_errors import final
 from holdfast.contracts.ports import CertificateSigner, SigningOrder
 from holdfast.contracts.station_certificates import (
     CertificateOrder,
@@ -37,42 +37,30 @@ class StationCertificates:
     @activity.defn(name="certificates.sign")
     async def sign_certificate(self, order: RequestOrder) -> RequestSeen:
         """Sign, once, unless a person must approve first: then the state is `approval`."""
-        try:
-            async with self.sessions.begin() as db:
-                return await self._sign(db, order)
-        except (NotFound, BadRequest, CannotUnseal) as error:
-            raise _never(error) from error
+        async with final(NotFound, BadRequest, CannotUnseal), self.sessions.begin() as db:
+            return await self._sign(db, order)
 
     @activity.defn(name="certificates.send")
     async def send_certificate(self, order: CertificateOrder) -> RequestSeen:
         """Place the order that carries the certificate; a repeat of the attempt places nothing."""
-        try:
-            async with self.sessions.begin() as db:
-                return await station_certificates.hand_over(
-                    db, order.request_id, order.attempt, datetime.now(UTC)
-                )
-        except NotFound as error:
-            raise _never(error) from error
+        async with final(NotFound), self.sessions.begin() as db:
+            return await station_certificates.hand_over(
+                db, order.request_id, order.attempt, datetime.now(UTC)
+            )
 
     @activity.defn(name="certificates.look")
     async def look_at_request(self, order: CertificateOrder) -> RequestSeen:
         """How the request and the order of this attempt stand."""
-        try:
-            async with self.sessions() as db:
-                return await station_certificates.look(db, order.request_id, order.attempt)
-        except NotFound as error:
-            raise _never(error) from error
+        async with final(NotFound), self.sessions() as db:
+            return await station_certificates.look(db, order.request_id, order.attempt)
 
     @activity.defn(name="certificates.end")
     async def end_request(self, order: EndRequest) -> RequestSeen:
         """Write how it ended; where it went wrong, open a task for a person."""
-        try:
-            async with self.sessions.begin() as db:
-                return await station_certificates.end(
-                    db, order.request_id, order.state, order.reason, datetime.now(UTC)
-                )
-        except NotFound as error:
-            raise _never(error) from error
+        async with final(NotFound), self.sessions.begin() as db:
+            return await station_certificates.end(
+                db, order.request_id, order.state, order.reason, datetime.now(UTC)
+            )
 
     async def _sign(self, db: AsyncSession, order: RequestOrder) -> RequestSeen:
         request, station, _ = await station_certificates.open_request(db, order.request_id)
@@ -134,7 +122,3 @@ class StationCertificates:
         )
         request.state, request.attention = "signed", None
         await notify(db, ["stations"])
-
-
-def _never(error: Exception) -> ApplicationError:
-    return ApplicationError(str(error), type=type(error).__name__, non_retryable=True)

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio import activity
-from temporalio.exceptions import ApplicationError
 
+from activities.final_errors import final
 from holdfast.contracts.tariff_publications import (
     AttentionOrder,
     EndPublication,
@@ -70,10 +70,5 @@ class TariffPublications:
 
     @asynccontextmanager
     async def _rows(self) -> AsyncIterator[AsyncSession]:
-        try:
-            async with self.sessions.begin() as db:
-                yield db
-        except NEVER as error:
-            raise ApplicationError(
-                str(error), type=type(error).__name__, non_retryable=True
-            ) from error
+        async with final(*NEVER), self.sessions.begin() as db:
+            yield db

@@ -4,8 +4,8 @@ import time
 from dataclasses import dataclass
 
 from temporalio import activity
-from temporalio.exceptions import ApplicationError
 
+from activities.final_errors import final
 from holdfast.contracts.tariff_simulations import FailSimulation, SimulationRef, SimulationSeen
 from holdfast.services import simulation_portions
 from holdfast.services.refusal import NotFound
@@ -23,11 +23,8 @@ class TariffSimulations:
     @activity.defn(name="simulations.begin")
     async def begin_simulation(self, order: SimulationRef) -> SimulationSeen:
         """Find out which sessions it is about; one that began or ended is left as it is."""
-        try:
-            async with self.sessions.begin() as db:
-                return await simulation_portions.begin(db, order.simulation_id)
-        except NotFound as error:
-            raise _never(error) from error
+        async with final(NotFound), self.sessions.begin() as db:
+            return await simulation_portions.begin(db, order.simulation_id)
 
     @activity.defn(name="simulations.advance")
     async def advance_simulation(self, order: SimulationRef) -> SimulationSeen:
@@ -36,7 +33,7 @@ class TariffSimulations:
         Each is a transaction of its own: whoever comes after a kill goes on behind the last one.
         """
         until = time.monotonic() + WHILE_S
-        try:
+        async with final(NotFound, simulation_portions.SimulationUnreadable):
             while True:
                 async with self.sessions.begin() as db:
                     found = await simulation_portions.advance(db, order.simulation_id)
@@ -44,18 +41,9 @@ class TariffSimulations:
                 over = time.monotonic() >= until or activity.is_worker_shutdown()
                 if found.state != "running" or over:
                     return found
-        except (NotFound, simulation_portions.SimulationUnreadable) as error:
-            raise _never(error) from error
 
     @activity.defn(name="simulations.fail")
     async def fail_simulation(self, order: FailSimulation) -> SimulationSeen:
         """Write down why it cannot go on, unless it has ended."""
-        try:
-            async with self.sessions.begin() as db:
-                return await simulation_portions.fail(db, order.simulation_id, order.problem)
-        except NotFound as error:
-            raise _never(error) from error
-
-
-def _never(error: Exception) -> ApplicationError:
-    return ApplicationError(str(error), type=type(error).__name__, non_retryable=True)
+        async with final(NotFound), self.sessions.begin() as db:
+            return await simulation_portions.fail(db, order.simulation_id, order.problem)

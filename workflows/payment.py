@@ -32,7 +32,7 @@ from holdfast.contracts.payments import (
 )
 from holdfast.domain.money import amount_text
 from workflows.attention import Attention
-from workflows.seen_events import SeenEvents
+from workflows.seen_events import SeenEvents, update_event_id
 from workflows.step import Refused, step
 
 PROVIDER_STEP = timedelta(seconds=60)
@@ -114,8 +114,7 @@ class Payment:
     @workflow.update
     async def resolve(self, decision: PaymentResolution) -> str:
         """The same decision, from the Temporal UI: written down as the API does, then heard."""
-        update = workflow.current_update_info()
-        event_id = f"{workflow.info().run_id}:{update.id if update else ''}"
+        event_id = update_event_id()
         order = PaymentDecisionOrder(
             payment_id=self.payment_id,
             event_id=event_id,

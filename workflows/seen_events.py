@@ -2,6 +2,8 @@
 
 from collections import OrderedDict
 
+from temporalio import workflow
+
 SEEN_MAX = 300
 
 
@@ -19,3 +21,9 @@ class SeenEvents:
         if len(self._ids) > SEEN_MAX:
             self._ids.popitem(last=False)
         return True
+
+
+def update_event_id() -> str:
+    """The id of what a person said by the update that is handled now; a retry has the same."""
+    update = workflow.current_update_info()
+    return f"{workflow.info().run_id}:{update.id if update else ''}"

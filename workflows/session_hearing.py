@@ -18,7 +18,7 @@ from holdfast.contracts.sessions import (
     TripwireSignal,
     note_decision,
 )
-from workflows.seen_events import SeenEvents
+from workflows.seen_events import SeenEvents, update_event_id
 from workflows.step import Refused, step
 
 DECISIONS_MAX = 20
@@ -114,8 +114,7 @@ class SessionHearing:
 
         Fails where the session's state does not allow it.
         """
-        update = workflow.current_update_info()
-        event_id = f"{workflow.info().run_id}:{update.id if update else ''}"
+        event_id = update_event_id()
         order = DecisionOrder(
             session_id=self.session_id,
             event_id=event_id,

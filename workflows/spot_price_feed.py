@@ -15,7 +15,7 @@ from holdfast.contracts.spot_feeds import (
     ReadFeed,
     StartSpotFeed,
 )
-from workflows.seen_events import SeenEvents
+from workflows.seen_events import SeenEvents, update_event_id
 from workflows.step import Refused, step
 
 READ_WITHIN = timedelta(seconds=90)
@@ -72,10 +72,9 @@ class SpotPriceFeed:
     async def resolve(self, decision: FeedResolution) -> str:
         """Read again now, or do without the missing day; written into the audit log."""
         missing = self.missing  # of another day the person did not speak
-        update = workflow.current_update_info()
         order = FeedDecision(
             feed_id=self.start.feed_id,
-            event_id=f"{workflow.info().run_id}:{update.id if update else ''}",
+            event_id=update_event_id(),
             action=decision.action,
             reason=decision.reason,
             missing=missing,

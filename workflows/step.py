@@ -38,13 +38,18 @@ async def step(
     *,
     summary: str,
     within: timedelta = STEP_TIMEOUT,
+    heartbeat: timedelta | None = None,
 ) -> Result:
-    """Run an activity on the workflow's own queue. Raises `Refused`."""
+    """Run an activity on the workflow's own queue. Raises `Refused`.
+
+    `heartbeat`: a worker that is silent for so long has died; None: only `within` counts.
+    """
     try:
         return await workflow.execute_activity(
             declaration,
             order,
             start_to_close_timeout=within,
+            heartbeat_timeout=heartbeat,
             retry_policy=RETRY,
             summary=summary,
         )

@@ -28,7 +28,7 @@ from holdfast.contracts.tariff_publications import (
 )
 from workflows.attention import Attention
 from workflows.order_watch import Patience
-from workflows.seen_events import SeenEvents
+from workflows.seen_events import SeenEvents, update_event_id
 from workflows.step import Refused, step
 
 SWEEP_EVERY = timedelta(days=1)
@@ -91,12 +91,11 @@ class TariffPublication:
     @workflow.update
     def resolve(self, decision: Resolution) -> str:
         """The same decision, from the Temporal UI."""
-        update = workflow.current_update_info()
         self.decision = ResolutionOrder(
             publication_id=self.start.publication_id,
             action=decision.action,
             reason=decision.reason[:REASON_LENGTH_MAX],
-            event_id=f"{workflow.info().run_id}:{update.id if update else ''}",
+            event_id=update_event_id(),
         )
         return decision.action
 

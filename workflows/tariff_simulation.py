@@ -3,7 +3,6 @@
 from datetime import timedelta
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError, ApplicationError
 
 from holdfast.contracts import tariff_simulations as contract
 from holdfast.contracts.tariff_simulations import (
@@ -12,7 +11,7 @@ from holdfast.contracts.tariff_simulations import (
     SimulationSeen,
     StartSimulation,
 )
-from workflows.step import RETRY, Refused, step
+from workflows.step import Refused, step
 
 ADVANCE_WITHIN = timedelta(minutes=5)
 HEARTBEAT = timedelta(seconds=60)  # a portion takes a second or two
@@ -38,7 +37,13 @@ class TariffSimulation:
                 workflow.set_current_details(f"{seen.state}: {seen.done} of {seen.total} sessions")
                 if seen.state != "running":
                     return seen
-                seen = await self._advance(seen)
+                seen = await step(
+                    contract.advance_simulation,
+                    self.order,
+                    summary=f"from session {seen.done} on",
+                    within=ADVANCE_WITHIN,
+                    heartbeat=HEARTBEAT,
+                )
         except Refused as error:
             seen = await step(
                 contract.fail_simulation,
@@ -48,19 +53,3 @@ class TariffSimulation:
             workflow.set_current_details(f"{seen.state}: {seen.problem}")
             return seen
         workflow.continue_as_new(start)
-
-    async def _advance(self, seen: SimulationSeen) -> SimulationSeen:
-        """Raises `Refused`."""
-        try:
-            return await workflow.execute_activity(
-                contract.advance_simulation,
-                self.order,
-                start_to_close_timeout=ADVANCE_WITHIN,
-                heartbeat_timeout=HEARTBEAT,
-                retry_policy=RETRY,
-                summary=f"from session {seen.done} on",
-            )
-        except ActivityError as error:
-            if isinstance(error.cause, ApplicationError) and error.cause.non_retryable:
-                raise Refused(error.cause) from error
-            raise
