@@ -10,11 +10,12 @@ from uuid import UUID
 from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from holdfast.services.assignment_plans import Scope
 from holdfast.services.price_gaps import Cover, GapKind, GapPlace, list_gaps, read_cover
 from holdfast.services.price_matters import read_matters, recent_matters
 from holdfast.services.sessions import SessionFilter, list_sessions
 from holdfast.services.slices import SliceAsked
-from holdfast.services.tariff_assignments import Scope, assign_tariff
+from holdfast.services.tariff_assignments import assign_tariff
 from holdfast.services.tariff_choice import Driver, choose
 from holdfast.services.tariff_currency import assignment_findings
 from holdfast.store.database import Sessions

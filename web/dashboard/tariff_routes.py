@@ -64,8 +64,8 @@ def tariff_routes() -> list[BaseRoute]:
         Route("/user-groups", visited(user_groups.show_groups), methods=["GET"]),
         Route("/user-groups/{id}", visited(user_groups.show_group), methods=["GET"]),
         *_editor_routes(),
-        *_assigning_routes(),
         *_form_routes(),
+        *_assigning_routes(),  # after "/tariffs/gaps/assign", which is no tariff's
     ]
 
 
