@@ -53,15 +53,7 @@ async def add_key(
 async def build(db: AsyncSession, organization_id: UUID, prefix: str, now: datetime) -> Network:
     """Twelve stations at a site, a running, a settled and a troubled session, and what waits."""
     boot = uuid4()
-    await db.execute(
-        insert(t.Gateway).values(
-            boot_id=boot,
-            gateway_id="gw1",
-            task_queue=f"gw.gw1.{boot}",
-            # No gateway renews this lease, and a test may take longer than one lasts.
-            seen_at=now + timedelta(minutes=30),
-        )
-    )
+    await _lease(db, boot, now)
     site = await add(
         db,
         t.Site,
@@ -113,6 +105,18 @@ async def build(db: AsyncSession, organization_id: UUID, prefix: str, now: datet
             details=REVIEWED,
         ),
         tariff_version=version,
+    )
+
+
+async def _lease(db: AsyncSession, boot: UUID, now: datetime) -> None:
+    """No gateway renews it, and a test may take longer than one lasts."""
+    await db.execute(
+        insert(t.Gateway).values(
+            boot_id=boot,
+            gateway_id="gw1",
+            task_queue=f"gw.gw1.{boot}",
+            seen_at=now + timedelta(minutes=30),
+        )
     )
 
 
