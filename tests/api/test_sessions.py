@@ -320,9 +320,9 @@ async def test_the_overview_counts_what_is_there(
         "sessions_active": 1,
         "energy_wh": 2_000,
         "captured": [{"currency": "EUR", "amount_minor": 1234}],
-        "attention": 4,
+        "attention": 6,
         "drafts_to_review": 0,
-        "prices": {"evses": 0, "sessions": 0, "feeds": 0},
+        "prices": {"evses": 0, "sessions": 0, "feeds": 1},
     }
 
 
