@@ -234,7 +234,7 @@ def _is_taxed(billed: Billed) -> bool:
             for walk in walks.values()
             for _, rate in walk
         ]
-    return any(rate.tax or rate.before_tax is None for rate in rates)
+    return any(rate.tax or rate.net is None for rate in rates)
 
 
 def _agreed(

@@ -195,12 +195,12 @@ class _Texts:
         return shown
 
     def _of_rate(self, quantity: int, rate: Rate) -> Amounts:
-        after_tax = self._both(quantity, rate.after_tax)
-        if rate.before_tax is None:
-            return None, None, *after_tax
-        if rate.before_tax == rate.after_tax:
-            return after_tax + after_tax
-        return self._both(quantity, rate.before_tax) + after_tax
+        incl = self._both(quantity, rate.gross)
+        if rate.net is None:
+            return None, None, *incl
+        if rate.net == rate.gross:
+            return incl + incl
+        return self._both(quantity, rate.net) + incl
 
     def _amounts(self, excl: Ratio | None, incl: Ratio) -> dict[str, object]:
         return {

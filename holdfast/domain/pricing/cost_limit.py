@@ -118,20 +118,20 @@ class _Outlook:
             max(self._dearest(kind, at, energy_mwh) for kind in _TIMED),
         )
 
-    def gross(self, rate: Rate, at: datetime | None = None) -> Fraction:
+    def incl(self, rate: Rate, at: datetime | None = None) -> Fraction:
         """After tax, of one mWh, second or time; at any time ahead where none is named."""
         spot = rate.spot
         if spot is None:
-            return rate.gross
+            return rate.incl
         curve = self.context.spot.get(spot.feed)
         known = None if curve is None or at is None else curve.at(at)
         if known is not None:
-            return rate.at_market(known).gross
+            return rate.at_market(known).incl
         if spot.ceiling is not None:
-            return rate.at_market(_BEYOND_ANY_CEILING).gross
+            return rate.at_market(_BEYOND_ANY_CEILING).incl
         said = () if curve is None else curve.prices
         ahead = [price for price in said if price is not None]
-        return rate.at_market(max([spot.fallback, *ahead])).gross
+        return rate.at_market(max([spot.fallback, *ahead])).incl
 
     def _dearest(self, kind: DimensionType, at: datetime, energy_mwh: int) -> Fraction:
         zone = self.zone if self.tariff.by_clock else None
@@ -143,7 +143,7 @@ class _Outlook:
                 apart = replace(conditions, measured=None) if measured else conditions
                 if not apart.hold(instant, _UNMEASURED):
                     continue
-            dearest = max(dearest, self.gross(rate, at))
+            dearest = max(dearest, self.incl(rate, at))
             if not measured:
                 break
         return dearest
@@ -238,7 +238,7 @@ def _room(outlook: _Outlook, limit: Money) -> Fraction:
     """What may still be spent. A begun block (step size) is billed whole, a flat fee may come."""
     aside = _block(outlook, (DimensionType.ENERGY,), 1_000) + _block(outlook, _TIMED, 1)
     if not outlook.state.flat_charged:
-        fees = (outlook.gross(rate) for _, rate in outlook.tariff.walks[DimensionType.FLAT])
+        fees = (outlook.incl(rate) for _, rate in outlook.tariff.walks[DimensionType.FLAT])
         aside += max(fees, default=Fraction(0))
     return _major(limit) - outlook.state.cost - aside
 
@@ -246,7 +246,7 @@ def _room(outlook: _Outlook, limit: Money) -> Fraction:
 def _block(outlook: _Outlook, kinds: tuple[DimensionType, ...], unit: int) -> Fraction:
     """The dearest block of these kinds whose step is more than the unit they are counted in."""
     blocks = (
-        rate.step * outlook.gross(rate)
+        rate.step * outlook.incl(rate)
         for kind in kinds
         for _, rate in outlook.tariff.walks[kind]
         if rate.step > unit

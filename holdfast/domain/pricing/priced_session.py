@@ -1,7 +1,9 @@
 """What a session costs and why: lines, adjustments, totals, tax, all exact to the end.
 
 The exact amounts of the lines and adjustments add up to the exact total. The stated totals are
-rounded from it, once each, so rounded subtotals need not add up to the rounded total.
+rounded from it, once each, so rounded subtotals need not add up to the rounded total. Of a rate, a
+sum and a session alike, `net` and `gross` are the amounts before and after tax as whole numbers
+over a denominator; `excl` and `incl` are those to reckon with or to pay.
 """
 
 from collections.abc import Iterable
@@ -71,13 +73,13 @@ class PricedLine(NamedTuple):
     @property
     def excl(self) -> Fraction | None:
         """Exact, in major units, before tax; None where tax is included at an unknown rate."""
-        net = self.rate.before_tax
+        net = self.rate.net
         return None if net is None else Fraction(self.charged * net[0], net[1])
 
     @property
     def incl(self) -> Fraction:
         """Exact, in major units, after tax."""
-        gross = self.rate.after_tax
+        gross = self.rate.gross
         return Fraction(self.charged * gross[0], gross[1])
 
 
@@ -289,9 +291,8 @@ def summed(rates: Iterable[RateSum]) -> Sum:
         quantity += used
         free += covered
         if used:
-            gross = ratio_sum(gross, used, rate.after_tax)
-            before = rate.before_tax
-            net = None if net is None or before is None else ratio_sum(net, used, before)
+            gross = ratio_sum(gross, used, rate.gross)
+            net = None if net is None or rate.net is None else ratio_sum(net, used, rate.net)
     return Sum(quantity, free, net, gross)
 
 

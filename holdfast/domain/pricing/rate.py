@@ -45,17 +45,17 @@ class Market:
 class Rate:
     """A price component as whole numbers.
 
-    `before_tax` and `after_tax` are the price of one mWh, second or time, in major units. Before
-    tax it is None where the price includes tax at a rate that nobody gave: the net amount is
-    unknown then, and not invented.
+    `net` and `gross` are the price of one mWh, second or time, in major units, before and after
+    tax. Net is None where the price includes tax at a rate that nobody gave: it is unknown then,
+    and not invented.
     """
 
     component: PriceComponent
     price: Fraction
     """Per kWh, hour or session, as stated or as the market made it."""
 
-    before_tax: Ratio | None
-    after_tax: Ratio
+    net: Ratio | None
+    gross: Ratio
     tax: Fraction
     """What tax adds to a net amount: 19 % is 0.19; 0 where none applies."""
 
@@ -89,14 +89,14 @@ class Rate:
         return None if self.form is TaxIncluded.NOT_APPLICABLE else self.component.vat
 
     @property
-    def net(self) -> Fraction | None:
-        """Of one mWh, second or time, before tax, in major units."""
-        return None if self.before_tax is None else Fraction(*self.before_tax)
+    def excl(self) -> Fraction | None:
+        """`net` as a fraction."""
+        return None if self.net is None else Fraction(*self.net)
 
     @property
-    def gross(self) -> Fraction:
-        """Of one mWh, second or time, after tax, in major units."""
-        return Fraction(*self.after_tax)
+    def incl(self) -> Fraction:
+        """`gross` as a fraction."""
+        return Fraction(*self.gross)
 
     def at_market(self, price: Decimal | None) -> "Rate":
         """The rate at a market price; None is the fallback's. Itself where it follows no market."""
@@ -141,8 +141,8 @@ def _rate(
     return Rate(
         component=component,
         price=price,
-        before_tax=None if net is None else shortest_ratio(net),
-        after_tax=shortest_ratio(gross),
+        net=None if net is None else shortest_ratio(net),
+        gross=shortest_ratio(gross),
         tax=tax,
         price_text=exact_text(price) if market else decimal_text(component.price),
         tax_text=None if vat is None else exact_text(Fraction(vat)),

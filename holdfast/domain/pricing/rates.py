@@ -112,8 +112,8 @@ def unit_price(rate: Rate) -> UnitPrice:
     """A rate per kWh, hour or session."""
     units, market = PRICED_UNITS[rate.component.type], rate.market
     return UnitPrice(
-        net=None if rate.net is None else rate.net * units,
-        gross=rate.gross * units,
+        net=None if rate.excl is None else rate.excl * units,
+        gross=rate.incl * units,
         vat=rate.vat,
         market_price=None if market is None or market.stood_in else market.price,
         estimated=market is not None and market.stood_in,

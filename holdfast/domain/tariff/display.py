@@ -1,7 +1,7 @@
 """What a driver must know of a tariff at an instant, before charging starts.
 
 Shown price = billed price: every amount and every "which price counts" is asked of the pricing
-function (`display_probe`); this module only orders the answers as AFIR wants them, leaves out what
+engine (`display_probe`); this module only orders the answers as AFIR wants them, leaves out what
 can never apply to this driver, and says where a tariff is no simple list.
 """
 
