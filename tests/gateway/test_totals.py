@@ -28,7 +28,7 @@ from tests.gateway.conftest import CARD
 from tests.gateway.field import Field, Wire
 
 PROTOCOLS = ("ocpp2.0.1", "ocpp2.1")
-BEGAN = datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=40)
+LASTED = timedelta(minutes=40)
 PATIENT_S = 30.0  # for what is to be told: no test is about how fast this machine is
 ENERGY = {"type": "ENERGY", "price": "0.49", "vat": "19", "step_size": 1}
 DEAR: dict[str, Any] = {
@@ -79,7 +79,7 @@ async def version(field: Field, body: dict[str, Any]) -> UUID:
             .values(
                 tariff_id=tariff,
                 number=1,
-                valid_from=BEGAN - timedelta(days=9),
+                valid_from=datetime.now(UTC) - timedelta(days=9),
                 body={"id": name, "currency": "EUR"} | body,
                 **of,
             )
@@ -90,8 +90,9 @@ async def version(field: Field, body: dict[str, Any]) -> UUID:
 
 
 def said(kind: str, number: int, minutes: float, wh: int | None = None, **more: Any) -> Any:
-    """A TransactionEvent so many minutes after the beginning, 40 minutes ago."""
-    at = (BEGAN + timedelta(minutes=minutes)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    """A TransactionEvent so many minutes after the beginning, 40 minutes ago. It is an end's age
+    that decides on its answer: it counts from when a test runs, not from when its file was read."""
+    at = (datetime.now(UTC) - LASTED + timedelta(minutes=minutes)).strftime("%Y-%m-%dT%H:%M:%SZ")
     context = {"Started": "Transaction.Begin", "Ended": "Transaction.End"}.get(kind)
     value = {"value": wh} | ({"context": context} if context else {})
     samples = [] if wh is None else [{"timestamp": at, "sampledValue": [value]}]
@@ -106,7 +107,9 @@ def said(kind: str, number: int, minutes: float, wh: int | None = None, **more: 
     } | more
 
 
-ENDED = said("Ended", 2, 40, 13_345)
+def the_end() -> Any:
+    """Of T1, after 12.345 kWh: just now."""
+    return said("Ended", 2, 40, 13_345)
 
 
 @asynccontextmanager
@@ -147,16 +150,17 @@ async def test_an_end_is_answered_with_what_is_billed_and_a_repeat_with_the_same
     field: Field, protocol: str
 ) -> None:
     async with charging(field, await version(field, DEAR), protocol) as station:
-        answer = await station.call("TransactionEvent", ENDED)
+        ended = the_end()
+        answer = await station.call("TransactionEvent", ended)
         async with field.sessions.begin() as db:  # what comes later changes no answer
             await db.execute(
                 update(Session)
                 .where(Session.id == (await station.session())["by"])
                 .values(energy_wh=12_346)
             )
-        again = await station.call("TransactionEvent", ENDED)
+        again = await station.call("TransactionEvent", ended)
         async with field.station(protocol, identity=station.identity) as other:
-            elsewhere = await other.call("TransactionEvent", ENDED | {"offline": True})
+            elsewhere = await other.call("TransactionEvent", ended | {"offline": True})
         billed = await settle(field, station)
 
     # 1 + 12.345 kWh * 0.49, and 19 % of it.
@@ -167,14 +171,14 @@ async def test_an_end_is_answered_with_what_is_billed_and_a_repeat_with_the_same
 async def test_the_total_goes_beside_the_decision_on_the_token(field: Field) -> None:
     async with charging(field, await version(field, DEAR)) as station:
         token = {"idToken": {"idToken": CARD, "type": "ISO14443"}}
-        answer = await station.call("TransactionEvent", ENDED | token)
+        answer = await station.call("TransactionEvent", the_end() | token)
 
     assert answer == {"idTokenInfo": {"status": "Accepted"}, "totalCost": 8.39}
 
 
 async def test_what_costs_nothing_is_told_as_nothing(field: Field) -> None:
     async with charging(field, await version(field, FREE)) as station:
-        assert await station.call("TransactionEvent", ENDED) == {"totalCost": 0.0}
+        assert await station.call("TransactionEvent", the_end()) == {"totalCost": 0.0}
         assert await settle(field, station) == 0
 
     async with field.sessions.begin() as db:
@@ -184,7 +188,7 @@ async def test_what_costs_nothing_is_told_as_nothing(field: Field) -> None:
             .returning(Account.id)
         )
     async with charging(field, await version(field, DEAR), account_id=staff) as station:
-        assert await station.call("TransactionEvent", ENDED) == {"totalCost": 0.0}
+        assert await station.call("TransactionEvent", the_end()) == {"totalCost": 0.0}
 
 
 async def test_nothing_is_told_before_all_that_is_owed_has_come(field: Field) -> None:
@@ -199,16 +203,17 @@ async def test_nothing_is_told_before_all_that_is_owed_has_come(field: Field) ->
 
 
 @pytest.mark.parametrize(
-    "more",
-    [{"offline": True}, {"timestamp": said("Ended", 2, 34)["timestamp"]}],
+    ("minutes", "more"),
+    [(40, {"offline": True}), (34, {})],
     ids=["said to be sent late", "of six minutes ago"],
 )
 async def test_an_end_that_was_sent_late_is_answered_without(
-    field: Field, more: dict[str, Any]
+    field: Field, minutes: float, more: dict[str, Any]
 ) -> None:
     told = count(field, "told")
     async with charging(field, await version(field, DEAR)) as station:
-        assert await station.call("TransactionEvent", ENDED | more) == {}
+        ended = said("Ended", 2, minutes, 13_345, **more)
+        assert await station.call("TransactionEvent", ended) == {}
 
     assert count(field, "told") == told
 
@@ -218,28 +223,29 @@ async def test_what_is_not_known_is_left_out(field: Field) -> None:
     session that a cap must know of first, more samples than can be priced in time."""
     failed = count(field, "failed")
     async with charging(field, None) as station:
-        assert await station.call("TransactionEvent", ENDED) == {}
+        assert await station.call("TransactionEvent", the_end()) == {}
     async with charging(field, await version(field, BROKEN)) as station:
-        assert await station.call("TransactionEvent", ENDED) == {}
+        assert await station.call("TransactionEvent", the_end()) == {}
     assert count(field, "failed") == failed + 1
 
     dear = await version(field, DEAR)
     async with charging(field, dear) as station:
+        ended = the_end()
         await counts_in(field, station, "CHF")
-        assert await station.call("TransactionEvent", ENDED) == {}
+        assert await station.call("TransactionEvent", ended) == {}
         await counts_in(field, station, "eur ")
-        assert await station.call("TransactionEvent", ENDED) == {"totalCost": 8.39}
+        assert await station.call("TransactionEvent", ended) == {"totalCost": 8.39}
     async with charging(field, dear) as station:
         # 99 MWh in 40 minutes: a person is asked before it is settled.
         huge = said("Ended", 2, 40, 99_000_000)
         assert await station.call("TransactionEvent", huge) == {}
     async with charging(field, await version(field, DAILY)) as first:
-        await first.call("TransactionEvent", ENDED | {"offline": True})
+        await first.call("TransactionEvent", the_end() | {"offline": True})
         async with charging(field, await version(field, DAILY)) as station:
-            assert await station.call("TransactionEvent", ENDED) == {}
+            assert await station.call("TransactionEvent", the_end()) == {}
     async with charging(field, dear) as station:
         await many_samples(field, station)
-        assert await station.call("TransactionEvent", ENDED) == {}
+        assert await station.call("TransactionEvent", the_end()) == {}
 
 
 async def counts_in(field: Field, station: Wire, currency: str) -> None:
@@ -270,7 +276,7 @@ async def counts_in(field: Field, station: Wire, currency: str) -> None:
 
 async def many_samples(field: Field, station: Wire) -> None:
     row = await station.session()
-    at = BEGAN + timedelta(minutes=31)
+    at = datetime.now(UTC) - timedelta(minutes=9)
     async with field.sessions.begin() as db:
         await db.execute(
             insert(MeterValue),
@@ -296,7 +302,7 @@ async def test_a_price_that_takes_long_delays_only_its_own_answer_and_that_not_f
     late, crowded = count(field, "late"), count(field, "crowded")
     async with charging(field, dear) as slow, charging(field, dear) as other:
         async with locked(field) as release:
-            sent = await slow.post("TransactionEvent", ENDED)
+            sent = await slow.post("TransactionEvent", the_end())
             await slow.raw('[2,"alive","Heartbeat",{}]')
             # The writer goes on, and so do the others; the station's own heartbeat too.
             assert (await slow.receive())[:2] == [3, "alive"]
@@ -310,10 +316,11 @@ async def test_a_price_that_takes_long_delays_only_its_own_answer_and_that_not_f
     async with charging(field, dear) as slow:
         with bounds(field, bound_s=0.2):
             async with locked(field):
-                assert await slow.call("TransactionEvent", ENDED) == {}
+                ended = the_end()
+                assert await slow.call("TransactionEvent", ended) == {}
         assert count(field, "late") == late + 1
         assert (await slow.session())["ended_at"] is not None
-        assert await slow.call("TransactionEvent", ENDED) == {"totalCost": 8.39}
+        assert await slow.call("TransactionEvent", ended) == {"totalCost": 8.39}
 
 
 @asynccontextmanager
@@ -341,7 +348,7 @@ async def test_a_total_that_was_told_as_it_ended_is_told_again_only_where_it_cha
                         station_id=row["of"],
                         attribute="actual",
                         source="get",
-                        reported_at=BEGAN,
+                        reported_at=datetime.now(UTC) - LASTED,
                         **show,
                         **of,
                     )
@@ -349,7 +356,7 @@ async def test_a_total_that_was_told_as_it_ended_is_told_again_only_where_it_cha
                 db.add(
                     RunningCost(
                         session_id=row["by"],
-                        as_of=BEGAN,
+                        as_of=datetime.now(UTC) - LASTED,
                         currency="EUR",
                         energy_wh=12_000,
                         incl_vat="8.19",
@@ -360,7 +367,7 @@ async def test_a_total_that_was_told_as_it_ended_is_told_again_only_where_it_cha
             await field.database.rows(
                 "UPDATE stations SET protocol = 'ocpp2.0.1' WHERE id = %s", row["of"]
             )
-            ended = ENDED if told else ENDED | {"offline": True}
+            ended = the_end() if told else the_end() | {"offline": True}
             assert bool(await station.call("TransactionEvent", ended)) is told
             await settle(field, station)
             async with field.sessions.begin() as db:
