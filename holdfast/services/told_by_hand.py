@@ -4,11 +4,12 @@ The commands of ours and raw OCPP calls say the same in other words; both are re
 no price is nobody's business here.
 """
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+import orjson
 
 from holdfast.domain.tariff import california
 from holdfast.services.station_tariffs import MESSAGE_ID
@@ -88,7 +89,7 @@ def _of_call(action: object, said: Json) -> HandShown | HandCleared | None:
 
 
 def _tariff(tariff: object, evse: object) -> HandShown | None:
-    if not isinstance(tariff, Mapping):
+    if not isinstance(tariff, Mapping) or not _may_be_evse(evse):
         return None
     described = tariff.get("description")
     words = described[0] if isinstance(described, list) and described else {}
@@ -102,7 +103,9 @@ def _tariff(tariff: object, evse: object) -> HandShown | None:
     )
 
 
-def _tariffs_cleared(ids: object, evse: object) -> HandCleared:
+def _tariffs_cleared(ids: object, evse: object) -> HandCleared | None:
+    if not _may_be_evse(evse):
+        return None
     named = tuple(str(one) for one in ids) if isinstance(ids, list) else ()
     return HandCleared(channel="station_tariff", evse=_evse(evse), id_field="tariffId", ids=named)
 
@@ -150,7 +153,7 @@ def _said_once(vendor: object, message: object, data: object) -> HandShown | Non
         return None
     said = _data(data)
     text = _text(said.get("priceText"))
-    cost = said.get("cost")
+    cost = said.get("cost") if isinstance(said.get("cost"), int | float) else None
     if text is None and cost is None:
         return None
     return HandShown(
@@ -163,10 +166,16 @@ def _said_once(vendor: object, message: object, data: object) -> HandShown | Non
 def _data(value: object) -> Json:
     if isinstance(value, str):
         try:
-            value = json.loads(value)
+            # Not `json`: that reads NaN, half a surrogate pair, and fails below a depth.
+            value = orjson.loads(value)
         except ValueError:
             return {}
     return value if isinstance(value, Mapping) else {}
+
+
+def _may_be_evse(number: object) -> bool:
+    """No number, or 0: the whole station."""
+    return number is None or (type(number) is int and 0 <= number <= EVSES_MAX)
 
 
 def _evse(number: object) -> int | None:
@@ -174,4 +183,6 @@ def _evse(number: object) -> int | None:
 
 
 def _text(value: object) -> str | None:
-    return value if isinstance(value, str) and value.strip() else None
+    """JSON in a text may spell a NUL, which no display shows and Postgres keeps in no text."""
+    text = value.replace("\0", "") if isinstance(value, str) else ""
+    return text if text.strip() else None

@@ -193,3 +193,33 @@ def test_orders_are_read_for_prices(
     kind: str, payload: dict[str, Any], told: HandShown | HandCleared | None
 ) -> None:
     assert told_by_hand(kind, payload) == told
+
+
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [
+        ("[" * 50_000, None),
+        ('{"cost": NaN}', None),
+        ('{"cost": 1e999}', None),
+        ('{"priceText": "\\ud800"}', None),
+        ('{"cost": {"a": "\\u0000"}}', None),
+        ('{"priceText": "9\\u0000 EUR"}', "9 EUR"),
+    ],
+)
+def test_what_only_some_can_read_or_keep_is_no_error_of_ours(data: str, told: str | None) -> None:
+    shown = told_by_hand(
+        "data_transfer",
+        {"vendor_id": california.VENDOR, "message_id": "SetUserPrice", "data": data},
+    )
+    lasting = told_by_hand("configure", {"variables": {"DefaultPrice": data}})
+
+    assert isinstance(shown, HandShown) == (told is not None)
+    assert isinstance(lasting, HandShown)
+    assert {one.text for one in (shown, lasting) if isinstance(one, HandShown)} == {told}
+
+
+@pytest.mark.parametrize("evse", [-1, 1_001, 10**30, True, 2.0, "1"])
+def test_an_evse_that_no_station_has_is_not_taken_for_the_whole_station(evse: object) -> None:
+    for action in ("SetDefaultTariff", "ClearTariffs"):
+        said = {"evseId": evse, "tariff": DEAR}
+        assert told_by_hand("call", {"action": action, "payload": said}) is None
