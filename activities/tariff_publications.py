@@ -18,8 +18,8 @@ from holdfast.contracts.tariff_publications import (
     PublicationSeen,
     ResolutionOrder,
 )
-from holdfast.domain.pricing.price import UnknownZone
 from holdfast.domain.tariff.version import TariffInvalid
+from holdfast.domain.time_zone import UnknownZone
 from holdfast.services import publication_steps
 from holdfast.services.refusal import NotFound
 from holdfast.store.database import Sessions

@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from holdfast.domain.pricing.price import UnknownZone, time_zone
+from holdfast.domain.time_zone import UnknownZone, time_zone
 from holdfast.http.database import Db
 from holdfast.http.problems import invalid
 from holdfast.services import sites

@@ -9,8 +9,8 @@ from pydantic import Field, StringConstraints
 
 from api.routes.fields import DurationS, EnergyWh, EvseNumber, Output, PriceInstant, TokenUid
 from holdfast.domain.pricing.amount_text import exact_text
-from holdfast.domain.pricing.price import UnknownZone
 from holdfast.domain.tariff.shown import ShownChange, ShownLine, ShownPrice, UnitPrice
+from holdfast.domain.time_zone import UnknownZone
 from holdfast.http.database import Db
 from holdfast.http.idempotency import IdempotentRoute
 from holdfast.http.principal import Reader

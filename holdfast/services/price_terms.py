@@ -33,9 +33,9 @@ from holdfast.domain.pricing.day_totals import (
     totals_to_json,
 )
 from holdfast.domain.pricing.periods import SessionCourse
-from holdfast.domain.pricing.price import UnknownZone, time_zone
 from holdfast.domain.pricing.priced_session import PricedSession
 from holdfast.domain.tariff.version import AllowancePer
+from holdfast.domain.time_zone import UnknownZone, time_zone
 from holdfast.services.compiled_tariffs import compiled_version
 from holdfast.services.scope import belongs, owned
 from holdfast.services.session_course import end_of

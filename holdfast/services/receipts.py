@@ -14,7 +14,7 @@ from babel.dates import format_datetime
 from sqlalchemy import exists, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from holdfast.domain.pricing.price import UnknownZone, time_zone
+from holdfast.domain.time_zone import UnknownZone, time_zone
 from holdfast.services.final_costs import NOT_OWED
 from holdfast.services.price_words import amounts
 from holdfast.services.price_words.bill_text import BillText, bill_text

@@ -22,9 +22,10 @@ from holdfast.domain.pricing.compiled_tariff import CompiledTariff
 from holdfast.domain.pricing.context import PriceContext
 from holdfast.domain.pricing.course_price import price_course
 from holdfast.domain.pricing.periods import SessionCourse
-from holdfast.domain.pricing.price import TooManyPeriods, UnknownZone
+from holdfast.domain.pricing.price import TooManyPeriods
 from holdfast.domain.pricing.priced_session import PricedSession
 from holdfast.domain.tariff.version import TariffInvalid
+from holdfast.domain.time_zone import UnknownZone
 from holdfast.services.compiled_tariffs import compiled_version
 from holdfast.services.price_terms import context_of, record_of
 from holdfast.services.session_course import session_course

@@ -15,10 +15,10 @@ from holdfast.domain.pricing.context import PriceContext, SpotCurve
 from holdfast.domain.pricing.course_price import price_course
 from holdfast.domain.pricing.day_totals import day_totals
 from holdfast.domain.pricing.periods import SessionCourse
-from holdfast.domain.pricing.price import time_zone
 from holdfast.domain.pricing.priced_session import PricedSession
 from holdfast.domain.simulation_tally import Tally, TwicePriced
 from holdfast.domain.tariff.version import AllowancePer
+from holdfast.domain.time_zone import time_zone
 from holdfast.services.price_terms import context_of, counts_days
 from holdfast.services.scope import belongs
 from holdfast.services.session_course import end_of

@@ -9,7 +9,7 @@ from sqlalchemy import func, insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from holdfast.domain.currency import Currency, UnknownCurrency
-from holdfast.domain.pricing.price import UnknownZone, time_zone
+from holdfast.domain.time_zone import UnknownZone, time_zone
 from holdfast.services.refusal import Conflict, Invalid
 from holdfast.services.scope import belongs, find, owned
 from holdfast.services.slices import Slice, SliceAsked, take

@@ -21,8 +21,8 @@ from holdfast.contracts.names import spot_feed_workflow_id
 from holdfast.contracts.ports import SpotInterval
 from holdfast.domain.currency import Currency, UnknownCurrency
 from holdfast.domain.pricing.context import SpotCurve
-from holdfast.domain.pricing.price import UnknownZone, time_zone
 from holdfast.domain.tariff.version import NAME
+from holdfast.domain.time_zone import UnknownZone, time_zone
 from holdfast.services import audit
 from holdfast.services.outbox import notify, tell
 from holdfast.services.refusal import Conflict, Invalid, NotFound, TooMany

@@ -13,8 +13,8 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import select
 from starlette.responses import Response
 
-from holdfast.domain.pricing.price import UnknownZone
 from holdfast.domain.tariff.version import TariffInvalid
+from holdfast.domain.time_zone import UnknownZone
 from holdfast.services.price_words.price_text import PriceText, price_text
 from holdfast.services.price_words.reader import LANGUAGES, reader_of
 from holdfast.services.quotes import Quote, QuoteAsked, quote

@@ -6,9 +6,9 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from holdfast.domain.pricing.price import UnknownZone
 from holdfast.domain.tariff.display import shown_price
 from holdfast.domain.tariff.version import TariffInvalid
+from holdfast.domain.time_zone import UnknownZone
 from holdfast.services.compiled_tariffs import compiled_version
 from holdfast.services.price_words.price_text import PriceText, price_text
 from holdfast.services.public_prices import display_context

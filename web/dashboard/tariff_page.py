@@ -6,10 +6,10 @@ from uuid import UUID
 
 from starlette.responses import Response
 
-from holdfast.domain.pricing.price import UnknownZone
 from holdfast.domain.tariff.form import tariff_from_json
 from holdfast.domain.tariff.templates import TEMPLATES
 from holdfast.domain.tariff.version import TariffInvalid
+from holdfast.domain.time_zone import UnknownZone
 from holdfast.services.scope import owned
 from holdfast.services.slices import SliceAsked
 from holdfast.services.tariff_drafts import list_drafts

@@ -8,8 +8,8 @@ from typing import Literal
 from zoneinfo import ZoneInfo
 
 from holdfast.domain.finding import Severity
-from holdfast.domain.pricing.price import UnknownZone, time_zone
 from holdfast.domain.tariff.version import TariffInvalid
+from holdfast.domain.time_zone import UnknownZone, time_zone
 from holdfast.store.tables import TariffDraft
 from web.dashboard.tariff_form import (
     TariffFields,

@@ -15,8 +15,8 @@ import structlog
 from starlette.requests import Request
 from starlette.responses import Response
 
-from holdfast.domain.pricing.price import UnknownZone
 from holdfast.domain.tariff.version import TariffInvalid
+from holdfast.domain.time_zone import UnknownZone
 from holdfast.http.rate_limit import RateLimit
 from holdfast.services.estimates import Imagined
 from holdfast.services.price_words import amounts

@@ -31,10 +31,10 @@ from holdfast.domain.pricing.charging_period import ChargingPeriod
 from holdfast.domain.pricing.compiled_tariff import CompiledTariff
 from holdfast.domain.pricing.conditions import local_instant
 from holdfast.domain.pricing.context import PriceContext
-from holdfast.domain.pricing.price import time_zone
 from holdfast.domain.pricing.rate import Rate
 from holdfast.domain.running_state import RunningState
 from holdfast.domain.tariff.version import DimensionType
+from holdfast.domain.time_zone import time_zone
 
 NEAR = Fraction(1, 100)
 """A cost within 1 % of its limit has reached it: else ever smaller steps would lead up to it."""

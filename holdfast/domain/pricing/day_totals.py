@@ -15,13 +15,13 @@ from typing import Any
 from holdfast.domain.pricing.allowances import span_key
 from holdfast.domain.pricing.amount_text import exact_text
 from holdfast.domain.pricing.context import Earlier
-from holdfast.domain.pricing.price import time_zone
 from holdfast.domain.pricing.priced_session import (
     AdjustmentReason,
     LineReason,
     PricedSession,
 )
 from holdfast.domain.tariff.version import AllowancePer, DimensionType
+from holdfast.domain.time_zone import time_zone
 
 
 @dataclass(slots=True)

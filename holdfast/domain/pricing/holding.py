@@ -22,9 +22,9 @@ from holdfast.domain.pricing.conditions import (
     local_instant,
 )
 from holdfast.domain.pricing.context import PriceContext
-from holdfast.domain.pricing.price import time_zone
 from holdfast.domain.pricing.rate import Rate
 from holdfast.domain.tariff.version import DimensionType, Restrictions, TariffVersion
+from holdfast.domain.time_zone import time_zone
 
 LIMITS = (
     ("start_time", "end_time"),

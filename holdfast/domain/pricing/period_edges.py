@@ -13,10 +13,11 @@ from itertools import pairwise
 from holdfast.domain.finding import Finding, review
 from holdfast.domain.pricing.boundaries import boundaries_of, clock_instants, spot_instants
 from holdfast.domain.pricing.charging_period import ChargingPeriod
-from holdfast.domain.pricing.price import PERIODS_MAX, price, time_zone
+from holdfast.domain.pricing.price import PERIODS_MAX, price
 from holdfast.domain.pricing.priced_session import PricedSession
 from holdfast.domain.pricing.record import Record
 from holdfast.domain.tariff.version import TariffVersion
+from holdfast.domain.time_zone import time_zone
 
 DAYS_MAX = 40
 

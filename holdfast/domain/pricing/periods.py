@@ -29,10 +29,10 @@ from holdfast.domain.pricing.charging_period import ChargingPeriod
 from holdfast.domain.pricing.context import PriceContext
 from holdfast.domain.pricing.energy_curve import Cut, EnergyCurve
 from holdfast.domain.pricing.flow import FlowSample, Steps, current_steps, power_steps, unit
-from holdfast.domain.pricing.price import time_zone
 from holdfast.domain.pricing.signed_quarters import SignedPoint, next_cuts, quarter_cuts
 from holdfast.domain.quality import Measurement
 from holdfast.domain.tariff.version import TariffVersion
+from holdfast.domain.time_zone import time_zone
 
 NO_REGISTER = "no_register"  # of `quality`: the curve stands for no reading at all
 

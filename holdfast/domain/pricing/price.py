@@ -16,8 +16,6 @@ and mod_cdrs, with what OCPI cannot express in the same place:
 """
 
 from collections.abc import Sequence
-from functools import lru_cache
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from holdfast.domain.finding import Finding, note
 from holdfast.domain.pricing.adjustments import Billed, adjusted
@@ -27,13 +25,10 @@ from holdfast.domain.pricing.context import PriceContext
 from holdfast.domain.pricing.priced_session import PricedSession, RateSum, by_rate
 from holdfast.domain.pricing.session_walk import SessionWalk
 from holdfast.domain.tariff.version import TariffVersion, TaxIncluded
+from holdfast.domain.time_zone import time_zone
 
 PERIODS_MAX = 10_000
 TARIFFS_MAX = 100
-
-
-class UnknownZone(ValueError):
-    """Not a name of the IANA time zone database."""
 
 
 class TooManyPeriods(ValueError):
@@ -93,17 +88,6 @@ def price_compiled(
         gross=total.gross,
         rounding=context.rounding,
     )
-
-
-@lru_cache(maxsize=1_024)
-def time_zone(name: str) -> ZoneInfo:
-    """The zone of that name. Raises `UnknownZone`."""
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise UnknownZone(
-            f"{name[:80]!r} is no time zone: use one such as Europe/Berlin"
-        ) from error
 
 
 def _require_fit(tariffs: Sequence[CompiledTariff]) -> None:

@@ -13,10 +13,10 @@ from fractions import Fraction
 
 from holdfast.domain.finding import Finding, review
 from holdfast.domain.pricing.context import Earlier, PriceContext, SpotCurve
-from holdfast.domain.pricing.price import UnknownZone, time_zone
 from holdfast.domain.pricing.record import RecordInvalid
 from holdfast.domain.tariff.foreign import date_time, member
 from holdfast.domain.tariff.version import AllowancePer, DimensionType
+from holdfast.domain.time_zone import UnknownZone, time_zone
 from holdfast.domain.written_decimal import written_decimal
 
 ENTRIES_MAX = 10_000

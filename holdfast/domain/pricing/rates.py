@@ -15,9 +15,9 @@ from holdfast.domain.pricing.boundaries import boundaries_of, clock_instants, sp
 from holdfast.domain.pricing.compiled_tariff import CompiledTariff
 from holdfast.domain.pricing.context import PriceContext
 from holdfast.domain.pricing.holding import Holding
-from holdfast.domain.pricing.price import time_zone
 from holdfast.domain.pricing.rate import PRICED_UNITS, Rate
 from holdfast.domain.tariff.version import DimensionType, PriceComponent
+from holdfast.domain.time_zone import time_zone
 
 STEPS_MAX = 10_000
 

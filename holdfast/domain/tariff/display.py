@@ -14,7 +14,6 @@ from itertools import combinations
 from holdfast.domain.finding import Finding, review
 from holdfast.domain.pricing.compiled_tariff import CompiledTariff
 from holdfast.domain.pricing.context import PriceContext
-from holdfast.domain.pricing.price import time_zone
 from holdfast.domain.tariff.display_points import Points, points_of
 from holdfast.domain.tariff.display_probe import Point, Probe
 from holdfast.domain.tariff.display_when import Reach, left_to_say
@@ -36,6 +35,7 @@ from holdfast.domain.tariff.version import (
     TariffVersion,
     TaxIncluded,
 )
+from holdfast.domain.time_zone import time_zone
 
 LINES_SIMPLE_MAX = 4
 """Of one kind: more is a table, not a price that a driver grasps."""

@@ -10,7 +10,6 @@ from holdfast.domain.pricing.boundaries import SessionTooLong
 from holdfast.domain.pricing.charging_period import ChargingPeriod
 from holdfast.domain.pricing.context import PriceContext, SpotCurve
 from holdfast.domain.pricing.periods import SessionCourse, cut_periods, cut_session
-from holdfast.domain.pricing.price import UnknownZone
 from holdfast.domain.quality import MeterEnds, RegisterReading, measure
 from holdfast.domain.tariff.version import (
     Allowance,
@@ -23,6 +22,7 @@ from holdfast.domain.tariff.version import (
     SpotPrice,
     TariffVersion,
 )
+from holdfast.domain.time_zone import UnknownZone
 from tests.domain.tariffs import (
     BERLIN,
     KWH,

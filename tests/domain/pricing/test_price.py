@@ -14,7 +14,7 @@ from holdfast.domain.pricing.breakdown import price_to_json
 from holdfast.domain.pricing.charging_period import ChargingPeriod, PeriodInvalid
 from holdfast.domain.pricing.context import PriceContext
 from holdfast.domain.pricing.periods import SessionCourse, cut_periods
-from holdfast.domain.pricing.price import PERIODS_MAX, TooManyPeriods, UnknownZone, price
+from holdfast.domain.pricing.price import PERIODS_MAX, TooManyPeriods, price
 from holdfast.domain.pricing.priced_session import PricedSession
 from holdfast.domain.tariff.version import (
     DimensionType,
@@ -24,6 +24,7 @@ from holdfast.domain.tariff.version import (
     TariffVersion,
     TaxIncluded,
 )
+from holdfast.domain.time_zone import UnknownZone
 from tests.domain.tariffs import (
     BERLIN,
     KWH,

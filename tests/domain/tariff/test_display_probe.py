@@ -9,7 +9,7 @@ from holdfast.domain.currency import EUR
 from holdfast.domain.pricing.charging_period import ChargingPeriod
 from holdfast.domain.pricing.compiled_tariff import compile_tariff
 from holdfast.domain.pricing.context import PriceContext
-from holdfast.domain.pricing.price import price_compiled, time_zone
+from holdfast.domain.pricing.price import price_compiled
 from holdfast.domain.tariff.display import shown_price
 from holdfast.domain.tariff.display_points import POINTS_MAX, points_of
 from holdfast.domain.tariff.display_probe import Point, Probe
@@ -22,6 +22,7 @@ from holdfast.domain.tariff.version import (
     TariffVersion,
     TaxIncluded,
 )
+from holdfast.domain.time_zone import time_zone
 from tests.domain.pricing.chance import case
 from tests.domain.tariffs import BERLIN, NOON, charging, element, energy, flat, parking
 
