@@ -14,7 +14,7 @@ from holdfast.domain.pricing.amount_text import exact_text
 from holdfast.domain.pricing.boundaries import boundaries_of
 from holdfast.domain.pricing.compiled_tariff import compile_tariff
 from holdfast.domain.pricing.context import PriceContext
-from holdfast.domain.pricing.rates import RateStep, TooManySteps, UnitPrice, rate_steps
+from holdfast.domain.pricing.rates import RatePrice, RateStep, TooManySteps, rate_steps
 from holdfast.domain.tariff.version import USER_GROUPS_MAX, DimensionType
 from holdfast.http.database import Db
 from holdfast.http.idempotency import IdempotentRoute
@@ -115,12 +115,12 @@ def _step(step: RateStep) -> PriceStepShown:
     )
 
 
-def _price(kind: DimensionType, price: UnitPrice) -> UnitPriceShown:
+def _price(kind: DimensionType, price: RatePrice) -> UnitPriceShown:
     return UnitPriceShown(
         type=kind,
         per=PER[kind],
-        excl_vat=None if price.net is None else exact_text(price.net),
-        incl_vat=exact_text(price.gross),
+        excl_vat=None if price.excl is None else exact_text(price.excl),
+        incl_vat=exact_text(price.incl),
         vat=None if price.vat is None else str(price.vat),
         market=None if price.market_price is None else str(price.market_price),
         estimated=price.estimated,

@@ -33,12 +33,12 @@ def test_a_week_of_day_and_night_has_a_step_at_each_change_of_price() -> None:
     steps = price_steps(tariff_of(BY_KEY["day-night"].body), BERLIN, MONDAY)
 
     assert len(steps) == 15
-    assert [step.energy.net for step in steps[:3]] == [
+    assert [step.energy.excl for step in steps[:3]] == [
         Fraction(35, 100),
         Fraction(45, 100),
         Fraction(35, 100),
     ]
-    assert steps[0].energy.gross == Fraction("0.4165")
+    assert steps[0].energy.incl == Fraction("0.4165")
     assert steps[0].at == datetime(2026, 10, 18, 22, tzinfo=UTC)
 
 
@@ -74,8 +74,8 @@ def test_blocks_allowances_and_least_prices_do_not_bend_the_price_of_a_kwh() -> 
 
     (step,) = price_steps(tariff_of(body), BERLIN, MONDAY)
 
-    assert step.energy.gross == Fraction(2, 5)
-    assert step.parking.gross == 6
+    assert step.energy.incl == Fraction(2, 5)
+    assert step.parking.incl == 6
 
 
 def test_a_group_sees_its_own_price() -> None:

@@ -14,12 +14,12 @@ from zoneinfo import ZoneInfo
 from holdfast.domain.pricing.boundaries import boundaries_of
 from holdfast.domain.pricing.compiled_tariff import compile_tariff
 from holdfast.domain.pricing.context import PriceContext
-from holdfast.domain.pricing.rates import UnitPrice, rate_steps
+from holdfast.domain.pricing.rates import RatePrice, rate_steps
 from holdfast.domain.tariff.version import DimensionType, TariffVersion
 
 DAYS = 7
 SHOWN_DECIMALS = 4
-FREE = UnitPrice(net=Fraction(0), gross=Fraction(0), vat=None)
+FREE = RatePrice(excl=Fraction(0), incl=Fraction(0), vat=None)
 DAY_NAMES = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 
@@ -31,9 +31,9 @@ class PriceStep:
     """
 
     at: datetime
-    energy: UnitPrice
-    time: UnitPrice
-    parking: UnitPrice
+    energy: RatePrice
+    time: RatePrice
+    parking: RatePrice
     estimated: bool
 
 
@@ -95,7 +95,7 @@ def price_steps(
 
 def _amounts(step: PriceStep) -> tuple[object, ...]:
     prices = (step.energy, step.time, step.parking)
-    return (step.estimated, *((price.net, price.gross) for price in prices))
+    return (step.estimated, *((price.excl, price.incl) for price in prices))
 
 
 def drawn(
@@ -114,15 +114,15 @@ def drawn(
             int(_midnight(first_day + timedelta(days=number), zone).timestamp())
             for number in range(1, DAYS)
         ],
-        "net": [None if step.energy.net is None else float(step.energy.net) for step in edge],
-        "gross": [float(step.energy.gross) for step in edge],
-        "parking": [float(step.parking.gross) for step in edge],
+        "net": [None if step.energy.excl is None else float(step.energy.excl) for step in edge],
+        "gross": [float(step.energy.incl) for step in edge],
+        "parking": [float(step.parking.incl) for step in edge],
     }
     return WeekCurve(
         zone=context.zone,
         series=json.dumps(series, separators=(",", ":")),
         rows=tuple(_row(step, zone) for step in steps),
-        timed=any(step.time.gross for step in steps),
+        timed=any(step.time.incl for step in steps),
         notes=_notes(tariff, context, steps),
     )
 
@@ -131,10 +131,10 @@ def _row(step: PriceStep, zone: ZoneInfo) -> CurveRow:
     local = step.at.astimezone(zone)
     return CurveRow(
         when=f"{DAY_NAMES[local.weekday()]} {local:%d %b %H:%M}",
-        energy_net="-" if step.energy.net is None else unit_text(step.energy.net),
-        energy=unit_text(step.energy.gross),
-        time=unit_text(step.time.gross),
-        parking=unit_text(step.parking.gross),
+        energy_net="-" if step.energy.excl is None else unit_text(step.energy.excl),
+        energy=unit_text(step.energy.incl),
+        time=unit_text(step.time.incl),
+        parking=unit_text(step.parking.incl),
     )
 
 

@@ -170,8 +170,7 @@ class Bill:
             part.used(line)
 
     def _at_market(self, rate: Rate, spot: SpotPrice, place: Place) -> Rate:
-        curve = self.context.spot.get(spot.feed)
-        market = None if curve is None else curve.at(place.period.started_at)
+        market = self.context.market_price(spot.feed, place.period.started_at)
         if market is None:
             self.odd.spot_missing(place.number, spot)
         return rate.at_market(market)

@@ -138,3 +138,8 @@ class PriceContext:
     earlier: Earlier = NOTHING_EARLIER
     rounding: Rounding = OUR_ROUNDING
     session_started_at: datetime | None = None
+
+    def market_price(self, feed: str, at: datetime) -> Decimal | None:
+        """The price of a feed's market at an instant; None where nothing is known of it."""
+        curve = self.spot.get(feed)
+        return None if curve is None else curve.at(at)

@@ -123,12 +123,12 @@ class _Outlook:
         spot = rate.spot
         if spot is None:
             return rate.incl
-        curve = self.context.spot.get(spot.feed)
-        known = None if curve is None or at is None else curve.at(at)
+        known = None if at is None else self.context.market_price(spot.feed, at)
         if known is not None:
             return rate.at_market(known).incl
         if spot.ceiling is not None:
             return rate.at_market(_BEYOND_ANY_CEILING).incl
+        curve = self.context.spot.get(spot.feed)
         said = () if curve is None else curve.prices
         ahead = [price for price in said if price is not None]
         return rate.at_market(max([spot.fallback, *ahead])).incl

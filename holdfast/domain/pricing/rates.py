@@ -27,15 +27,15 @@ class TooManySteps(ValueError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class UnitPrice:
-    """Per kWh, hour or session, exact, in major units. `net` is None where it is not known.
+class RatePrice:
+    """Per kWh, hour or session, exact, in major units. `excl` is None where it is not known.
 
     `market_price` is the market's, where the price follows one; `estimated` where the market's is
     not known and the tariff's stand-in was used.
     """
 
-    net: Fraction | None
-    gross: Fraction
+    excl: Fraction | None
+    incl: Fraction
     vat: Decimal | None
     market_price: Decimal | None = None
     estimated: bool = False
@@ -47,33 +47,33 @@ class RateStep:
 
     from_at: datetime
     until_at: datetime
-    prices: Mapping[DimensionType, UnitPrice]
+    prices: Mapping[DimensionType, RatePrice]
 
 
 @dataclass(frozen=True, slots=True)
-class UnitPrices:
+class RatePrices:
     """The prices of a tariff's rates by the markets of a context; each is worked out once."""
 
     context: PriceContext
-    known: dict[tuple[DimensionType, int, Decimal | None], UnitPrice] = field(default_factory=dict)
+    known: dict[tuple[DimensionType, int, Decimal | None], RatePrice] = field(default_factory=dict)
 
-    def of(self, kind: DimensionType, rate: Rate, at: datetime) -> UnitPrice:
+    def of(self, kind: DimensionType, rate: Rate, at: datetime) -> RatePrice:
         """A unit of what an element (`rate.element`) prices, at an instant."""
         market = self.market(rate.component, at)
         key = (kind, rate.element, market)
         price = self.known.get(key)
         if price is None:
-            price = self.known[key] = unit_price(rate.at_market(market))
+            price = self.known[key] = rate_price(rate.at_market(market))
         return price
 
-    def at_market(self, rate: Rate, at: datetime) -> UnitPrice:
+    def at_market(self, rate: Rate, at: datetime) -> RatePrice:
         """A unit at any rate, of an element or of none."""
-        return unit_price(rate.at_market(self.market(rate.component, at)))
+        return rate_price(rate.at_market(self.market(rate.component, at)))
 
     def market(self, component: PriceComponent, at: datetime) -> Decimal | None:
         """The price of the market that a component follows; None: it has none, or follows none."""
-        curve = None if component.spot is None else self.context.spot.get(component.spot.feed)
-        return None if curve is None else curve.at(at)
+        spot = component.spot
+        return None if spot is None else self.context.market_price(spot.feed, at)
 
 
 def rate_steps(
@@ -87,7 +87,7 @@ def rate_steps(
     if until_at <= from_at:
         return ()
     tariff = tariff.for_groups(context.user_groups)
-    holding, known = Holding.of(tariff, context), UnitPrices(context)
+    holding, known = Holding.of(tariff, context), RatePrices(context)
     limits = boundaries_of(tariff.tariff, context.user_groups)
     inside = {
         *clock_instants(limits.clocks, from_at, until_at, time_zone(context.zone)),
@@ -108,12 +108,12 @@ def rate_steps(
     return tuple(steps)
 
 
-def unit_price(rate: Rate) -> UnitPrice:
+def rate_price(rate: Rate) -> RatePrice:
     """A rate per kWh, hour or session."""
     units, market = PRICED_UNITS[rate.component.type], rate.market
-    return UnitPrice(
-        net=None if rate.excl is None else rate.excl * units,
-        gross=rate.incl * units,
+    return RatePrice(
+        excl=None if rate.excl is None else rate.excl * units,
+        incl=rate.incl * units,
         vat=rate.vat,
         market_price=None if market is None or market.stood_in else market.price,
         estimated=market is not None and market.stood_in,

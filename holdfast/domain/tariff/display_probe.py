@@ -13,8 +13,7 @@ from holdfast.domain.pricing.compiled_tariff import CompiledTariff
 from holdfast.domain.pricing.context import PriceContext
 from holdfast.domain.pricing.holding import Holding
 from holdfast.domain.pricing.rate import rate_of
-from holdfast.domain.pricing.rates import UnitPrice as Price
-from holdfast.domain.pricing.rates import UnitPrices
+from holdfast.domain.pricing.rates import RatePrice, RatePrices
 from holdfast.domain.tariff.shown import UnitPrice
 from holdfast.domain.tariff.version import DimensionType, PriceComponent, TariffVersion
 
@@ -39,7 +38,7 @@ class Probe:
     tariff: TariffVersion
     context: PriceContext
     holding: Holding
-    prices: UnitPrices
+    prices: RatePrices
 
     @classmethod
     def of(cls, compiled: CompiledTariff, context: PriceContext) -> "Probe":
@@ -48,7 +47,7 @@ class Probe:
             tariff=compiled.tariff,
             context=context,
             holding=Holding.of(compiled, context),
-            prices=UnitPrices(context),
+            prices=RatePrices(context),
         )
 
     def elements(self, point: Point) -> dict[DimensionType, int]:
@@ -97,5 +96,5 @@ class Probe:
         )
 
 
-def _shown(price: Price, vat: Decimal | None = None) -> UnitPrice:
-    return UnitPrice(incl=price.gross, excl=price.net, vat=vat)
+def _shown(price: RatePrice, vat: Decimal | None = None) -> UnitPrice:
+    return UnitPrice(incl=price.incl, excl=price.excl, vat=vat)

@@ -39,7 +39,7 @@ def steps(
 
 def energies(found: tuple[RateStep, ...]) -> list[tuple[float, object]]:
     """The hour at which each step begins, and its price per kWh before tax."""
-    return [((s.from_at - MIDNIGHT) / HOUR, s.prices[ENERGY].net) for s in found]
+    return [((s.from_at - MIDNIGHT) / HOUR, s.prices[ENERGY].excl) for s in found]
 
 
 def test_a_step_begins_where_a_price_changes_and_they_follow_each_other() -> None:
@@ -55,7 +55,7 @@ def test_prices_are_per_kwh_hour_and_session_on_both_sides_of_tax() -> None:
         tariff(element(energy("0.4", "19"), charging("6"), parking("3", "7"), flat("1")))
     )
 
-    assert {kind: (unit.net, unit.gross) for kind, unit in step.prices.items()} == {
+    assert {kind: (unit.excl, unit.incl) for kind, unit in step.prices.items()} == {
         ENERGY: (Fraction("0.4"), Fraction("0.476")),
         DimensionType.TIME: (6, 6),
         DimensionType.PARKING_TIME: (3, Fraction("3.21")),
@@ -77,7 +77,7 @@ def test_a_session_that_starts_there_pays_what_the_step_says() -> None:
     for step in steps(PEAK):
         for at in (step.from_at, step.until_at - timedelta(seconds=1)):
             result = price(PEAK, [period("1", at=at)], BERLIN)
-            assert result.total(ENERGY).incl == step.prices[ENERGY].gross
+            assert result.total(ENERGY).incl == step.prices[ENERGY].incl
 
 
 def test_restrictions_of_sessions_that_went_on_or_of_measured_power_do_not_count() -> None:
@@ -114,8 +114,8 @@ def test_the_drivers_groups_decide_and_an_unknown_net_price_stays_unknown() -> N
     )
     member = replace(BERLIN, user_groups=frozenset({"club"}))
 
-    assert [step.prices[ENERGY].gross for step in steps(club, context=member)] == [1]
-    assert [step.prices[ENERGY].net for step in steps(club)] == [None]
+    assert [step.prices[ENERGY].incl for step in steps(club, context=member)] == [1]
+    assert [step.prices[ENERGY].excl for step in steps(club)] == [None]
 
 
 def test_a_span_without_length_has_no_steps_and_one_without_end_is_refused() -> None:
