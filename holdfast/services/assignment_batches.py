@@ -111,9 +111,14 @@ async def end_many(
     TooMany.
     """
     _bounded(len(assignment_ids))
-    rows = await _open_rows(db, organization_id, assignment_ids)
-    before = await _replaced(db, organization_id, rows) if restore else {}
-    await _not_retired(db, organization_id, rows, before)
+    before: dict[Key, TariffAssignment] = {}
+    if restore:
+        # Tariffs are locked before assignments, as `assign_many` does: nobody waits in a circle.
+        # What a row replaced never changes, so it can be read before the row is locked.
+        rows = await _open_rows(db, organization_id, assignment_ids)
+        before = await _replaced(db, organization_id, rows)
+        await _not_retired(db, organization_id, rows, before)
+    rows = await _open_rows(db, organization_id, assignment_ids, lock=True)
     for row in rows:
         row.until_at = now
     await db.flush()
@@ -133,16 +138,15 @@ def _bounded(count: int) -> None:
 
 
 async def _open_rows(
-    db: AsyncSession, organization_id: UUID, ids: Sequence[UUID]
+    db: AsyncSession, organization_id: UUID, ids: Sequence[UUID], *, lock: bool = False
 ) -> list[TariffAssignment]:
-    """Those of the ids, locked, in the order of the ids. Raises Unassignable."""
-    found = await db.scalars(
-        owned(TariffAssignment, organization_id)
-        .where(TariffAssignment.id.in_(ids), TariffAssignment.until_at.is_(None))
-        .order_by(TariffAssignment.id)
-        .with_for_update()
-        .execution_options(populate_existing=True)
+    """Those of the ids, in the order of the ids. Raises Unassignable."""
+    statement = owned(TariffAssignment, organization_id).where(
+        TariffAssignment.id.in_(ids), TariffAssignment.until_at.is_(None)
     )
+    if lock:
+        statement = statement.order_by(TariffAssignment.id).with_for_update()
+    found = await db.scalars(statement.execution_options(populate_existing=True))
     rows = {row.id: row for row in found}
     faults = [
         Fault(

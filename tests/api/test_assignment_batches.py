@@ -1,5 +1,7 @@
 """Many assignments at once: all or none, what was there said, and undone again."""
 
+import asyncio
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -8,8 +10,11 @@ import pytest
 from sqlalchemy import func, select
 
 from holdfast.services.assignment_batches import PLACES_MAX
+from holdfast.services.assignment_plans import Scope
+from holdfast.services.tariff_assignments import assign_tariff
 from holdfast.store.database import Sessions
-from holdfast.store.tables import AuditEntry, Station, TariffAssignment
+from holdfast.store.tables import AuditEntry, Station, Tariff, TariffAssignment
+from tests.api.test_idempotency import until_waiting
 
 PATH = "/api/v1/tariff-assignments"
 STATIONS = [f"QUAY-{number:02d}" for number in range(1, 7)]
@@ -150,3 +155,26 @@ async def test_what_was_replaced_cannot_come_back_once_it_is_retired(
     assert "Old, which is retired" in refused.json()["errors"][0]["expected"]
     assert ended.status_code == 200
     assert await holding(client) == {}
+
+
+async def test_who_brings_a_tariff_back_and_who_assigns_it_do_not_wait_in_a_circle(
+    client: httpx.AsyncClient, site: str, db_sessions: Sessions, organization: UUID
+) -> None:
+    old, new = await tariff(client, "Old"), await tariff(client, "New")
+    await client.post(f"{PATH}/batch", json=batch(old, *STATIONS))
+    made = (await client.post(f"{PATH}/batch", json=batch(new, *STATIONS))).json()
+    ids = [item["assignment"]["id"] for item in made["items"]]
+
+    async with db_sessions.begin() as db:
+        await db.get_one(Tariff, UUID(old), with_for_update={"key_share": True})
+        ending = asyncio.create_task(
+            client.post(f"{PATH}/end", json={"assignments": ids, "restore": True})
+        )
+        await until_waiting(db_sessions)
+        scope = Scope(station=STATIONS[0])
+        await assign_tariff(db, organization, UUID(old), scope, now=datetime.now(UTC))
+    ended = await ending
+
+    # One of them no longer held when it came to its turn: nothing was ended.
+    assert ended.status_code == 422, ended.text
+    assert sorted((await holding(client)).values()) == sorted([old] + [new] * 5)
