@@ -17,7 +17,7 @@ from pydantic import (
     StringConstraints,
 )
 
-from holdfast.domain.pricing.price_inputs import YEAR_MAX, YEAR_MIN
+from holdfast.domain.pricing.record_values import YEAR_MAX, YEAR_MIN
 from holdfast.domain.tariff.version import NAME_LENGTH_MAX
 from holdfast.http.wrong_values import TIME_SAID, Said
 

@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import Select, any_, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from holdfast.domain.pricing.price_inputs import YEAR_MIN
+from holdfast.domain.pricing.record_values import YEAR_MIN
 from holdfast.services.refusal import Invalid
 from holdfast.services.scope import belongs, find, owned
 from holdfast.services.slices import lowest_id

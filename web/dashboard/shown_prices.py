@@ -7,7 +7,7 @@ from uuid import UUID
 from starlette.responses import Response
 
 from holdfast.contracts.names import publication_workflow_id
-from holdfast.domain.pricing.price_inputs import YEAR_MAX, YEAR_MIN
+from holdfast.domain.pricing.record_values import YEAR_MAX, YEAR_MIN
 from holdfast.services import publications, shown_prices, shown_words, stations
 from holdfast.services.page_content import FOLLOWS
 from holdfast.services.publications import Progress

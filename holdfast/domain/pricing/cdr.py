@@ -15,9 +15,10 @@ from holdfast.domain.money import round_half_up
 from holdfast.domain.pricing.cdr_tariffs import chosen_tariffs
 from holdfast.domain.pricing.charging_period import ChargingPeriod
 from holdfast.domain.pricing.price import PERIODS_MAX, TARIFFS_MAX, TariffsUnfit, price
-from holdfast.domain.pricing.price_inputs import context_from_json, entries, instant, number
 from holdfast.domain.pricing.priced_session import PricedSession
 from holdfast.domain.pricing.record import Record, RecordInvalid, StatedCdr, StatedCost
+from holdfast.domain.pricing.record_context import context_of_record
+from holdfast.domain.pricing.record_values import entries, instant, number
 from holdfast.domain.tariff.foreign import ForeignTariff, foreign_tariff
 from holdfast.domain.tariff.version import TariffInvalid
 
@@ -141,7 +142,7 @@ def tariffs_of(value: Mapping[str, object]) -> list[ForeignTariff]:
 
 def _record(value: Mapping[str, object], cdr: Mapping[str, object]) -> Record:
     findings: list[Finding] = []
-    context = context_from_json(value, findings)
+    context = context_of_record(value, findings)
     _pass_over([cdr], _CDR, "cdr", findings)
     credit = False if cdr.get("credit") is None else cdr["credit"]
     if not isinstance(credit, bool):

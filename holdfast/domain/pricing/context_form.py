@@ -1,6 +1,6 @@
 """A price context as JSON: written beside a settlement's price, read back to price it once more.
 
-The form is that of a record's `context` (`price_inputs`), with exact amounts, which may be
+The form is that of a record's `context` (`record_context`), with exact amounts, which may be
 fractions ("17/60"): `{"time_zone", "user_groups", "spot": {feed: {"starts", "prices", "ends_at"}},
 "earlier": {"used": [{"type", "per", "span", "quantity"}], "spent": [{"day", "excl_vat",
 "incl_vat"}]}}`. Quantities are kWh for ENERGY, else seconds.

@@ -7,27 +7,20 @@ be left out. Quantities are kWh for ENERGY, else seconds.
 """
 
 from collections.abc import Mapping
-from datetime import datetime
-from decimal import Decimal
 from fractions import Fraction
 
 from holdfast.domain.finding import Finding, review
 from holdfast.domain.pricing.context import Earlier, PriceContext, SpotCurve
 from holdfast.domain.pricing.record import RecordInvalid
-from holdfast.domain.tariff.foreign import date_time, member
+from holdfast.domain.pricing.record_values import entries, instant, number
+from holdfast.domain.tariff.foreign import member
 from holdfast.domain.tariff.version import AllowancePer, DimensionType
 from holdfast.domain.time_zone import UnknownZone, time_zone
-from holdfast.domain.written_decimal import written_decimal
-
-ENTRIES_MAX = 10_000
-AMOUNT_MAX = Decimal(1_000_000_000)
-AMOUNT_EXPONENT_MIN = -100
-YEAR_MIN, YEAR_MAX = 1990, 2200
 
 _KNOWN = ("reservation_expired", "user_groups", "spot", "earlier")
 
 
-def context_from_json(record: Mapping[str, object], findings: list[Finding]) -> PriceContext:
+def context_of_record(record: Mapping[str, object], findings: list[Finding]) -> PriceContext:
     """Raises `RecordInvalid`; what is unknown is added to `findings`."""
     zone = record.get("time_zone")
     try:
@@ -60,41 +53,6 @@ def context_from_json(record: Mapping[str, object], findings: list[Finding]) -> 
         spot=_spot(context.get("spot")),
         earlier=_earlier(context.get("earlier")),
     )
-
-
-def instant(value: object, path: str) -> datetime:
-    """An OCPI DateTime of a real session: clocks of no zone are defined near the years 1 and 9999.
-
-    Raises `RecordInvalid` or `TariffInvalid`.
-    """
-    at = date_time(value, path)
-    if not YEAR_MIN <= at.year <= YEAR_MAX:
-        raise RecordInvalid(path, value, f"use an instant of the years {YEAR_MIN} to {YEAR_MAX}")
-    return at
-
-
-def entries(value: object, path: str, most: int = ENTRIES_MAX) -> list[object]:
-    """A list of bounded length; none where the field is not set."""
-    if value is None:
-        return []
-    if not isinstance(value, list) or len(value) > most:
-        shown = f"{len(value)} entries" if isinstance(value, list) else value
-        raise RecordInvalid(path, shown, f"use a list of at most {most} entries")
-    return value
-
-
-def number(value: object, path: str, expected: str) -> Decimal:
-    """A finite decimal of sane size, written as a number or a text. Raises `RecordInvalid`."""
-    exact = written_decimal(value)
-    if exact is None:
-        raise RecordInvalid(path, value, expected)
-    # Beyond these bounds exact arithmetic would take all time and memory.
-    exponent = exact.as_tuple().exponent
-    if isinstance(exponent, int) and exponent < AMOUNT_EXPONENT_MIN:
-        raise RecordInvalid(path, value, f"{expected}, of at most {-AMOUNT_EXPONENT_MIN} decimals")
-    if exact.copy_abs() > AMOUNT_MAX:
-        raise RecordInvalid(path, value, f"{expected}, of at most {AMOUNT_MAX}")
-    return exact
 
 
 def _spot(value: object) -> dict[str, SpotCurve]:
