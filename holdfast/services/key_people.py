@@ -4,6 +4,7 @@ A key may name its person. One that names nobody belongs to whoever made it, and
 that names somebody or that no key made (the first one, and those of before makers were kept).
 """
 
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from uuid import UUID
@@ -31,12 +32,22 @@ def owner_of(key_id: UUID, origins: Mapping[UUID, KeyOrigin]) -> str:
         origin = origins.get(key_id)
         if origin is None or key_id in seen:
             return f"{KEY}{key_id}"
-        if origin.person is not None:
-            return f"person:{' '.join(origin.person.split()).casefold()}"
+        if origin.person is not None and (person := _as_read(origin.person)):
+            return f"person:{person}"
         if origin.made_by is None:
             return f"{KEY}{key_id}"
         seen.add(key_id)
         key_id = origin.made_by
+
+
+def _as_read(name: str) -> str:
+    """Names that nobody can tell apart in the audit log are one: letters that are composed or not,
+    large or small, spaces, what is not seen at all. Empty: it names nobody."""
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
+    seen = "".join(
+        one for one in folded if one.isspace() or not unicodedata.category(one).startswith("C")
+    )
+    return " ".join(seen.split())
 
 
 async def same_person(db: AsyncSession, organization_id: UUID, actor: str) -> frozenset[str]:
