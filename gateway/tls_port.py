@@ -5,11 +5,11 @@ handshakes nor tells of one that failed.
 """
 
 import asyncio
-import contextlib
 import socket
 import ssl
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 
 import structlog
 
@@ -47,6 +47,7 @@ class TlsPort:
         self._accepting: asyncio.Task[None] | None = None
         # Oldest first: whose handshake it is, and since when.
         self._shaking: dict[asyncio.Task[None], tuple[str, float]] = {}
+        self._ours: set[socket.socket] = set()  # accepted, and not yet the event loop's
 
     def open(self, host: str, port: int) -> None:
         """Bind and listen. Raises OSError where the port is taken."""
@@ -87,9 +88,10 @@ class TlsPort:
             except BaseException:
                 accepted.close()
                 raise
+            self._ours.add(accepted)
             task = asyncio.create_task(self._shake(accepted, str(address[0])))
             self._shaking[task] = str(address[0]), loop.time()
-            task.add_done_callback(self._done)
+            task.add_done_callback(partial(self._done, accepted))
 
     async def _place(self) -> None:
         """A free place; where there is none, one that somebody holds who says nothing. Of those
@@ -106,13 +108,20 @@ class TlsPort:
             await asyncio.sleep(PAUSE_S / 10)
         await self._places.acquire()
 
-    def _done(self, task: asyncio.Task[None]) -> None:
+    def _done(self, accepted: socket.socket, task: asyncio.Task[None]) -> None:
         self._shaking.pop(task, None)
         self._places.release()
+        if accepted in self._ours:  # dropped before it began
+            self._ours.discard(accepted)
+            accepted.close()
 
     async def _shake(self, accepted: socket.socket, address: str) -> None:
         try:
             accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            # From here on the event loop closes it, also where this is cancelled: perhaps only
+            # after a goodbye. Closed beneath it, its number would be another connection's by then,
+            # and that one would never be read again.
+            self._ours.discard(accepted)
             await asyncio.get_running_loop().connect_accepted_socket(
                 self._connected,
                 accepted,
@@ -126,7 +135,3 @@ class TlsPort:
                 await self._events.address(name, f"TLS: {error.reason}", address)
         except OSError:
             pass  # it hung up, or said nothing in time
-        except BaseException:
-            with contextlib.suppress(OSError):
-                accepted.close()
-            raise

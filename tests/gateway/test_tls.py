@@ -6,7 +6,6 @@ import ssl
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, cast
 from uuid import UUID, uuid4
 
 import pytest
@@ -16,7 +15,6 @@ from websockets.exceptions import InvalidMessage, InvalidStatus
 
 from gateway.app import GatewayApp
 from gateway.tls import ServerTls, TlsFiles
-from gateway.tls_port import TlsPort
 from holdfast.adapters.certificate_authority import Issued, PrivateKey, new_key, subject_name
 from holdfast.adapters.organization_authority import organization_authority
 from holdfast.settings import Settings
@@ -311,41 +309,3 @@ async def test_an_unknown_station_with_a_strange_certificate_gets_no_further_tha
     # TLS 1.3 tells a client of a refused certificate only after its own handshake is done.
     with pytest.raises((ssl.SSLError, ConnectionError, InvalidMessage)):
         await connect_securely(secure, client_context(tmp_path, (issued, key)))
-
-
-class Whole(asyncio.Protocol):
-    """What a finished handshake becomes: it hangs up, and says so."""
-
-    def __init__(self) -> None:
-        self.over = asyncio.Event()
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        cast(asyncio.Transport, transport).abort()
-
-    def connection_lost(self, _error: Exception | None) -> None:
-        self.over.set()
-
-
-async def test_an_address_that_says_nothing_holds_no_place_that_others_want(tmp_path: Path) -> None:
-    """Open sockets cost a stranger nothing; each could hold a place for ten seconds."""
-    files = write_server(tmp_path)
-    tls = ServerTls(TlsFiles.named(files.certificate, files.key, None))
-    nobody = cast(Any, None)  # no handshake here is refused
-    whole = Whole()
-    port = TlsPort(tls, lambda: whole, nobody, handshakes_max=4, overdue_s=0.05)
-    port.open("127.0.0.1", 0)
-    try:
-        silent = [
-            await asyncio.open_connection("127.0.0.1", port.port, local_addr=("127.0.0.2", 0))
-            for _ in range(12)
-        ]
-        async with asyncio.timeout(9):  # less than a place is held for
-            _, station = await asyncio.open_connection(
-                "127.0.0.1", port.port, ssl=client_context(), server_hostname="localhost"
-            )
-            await whole.over.wait()
-        for writer in [station, *(writer for _, writer in silent)]:
-            writer.transport.abort()
-    finally:
-        await port.close()
-        await asyncio.sleep(0.02)  # what was dropped is closed by the loop
