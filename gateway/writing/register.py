@@ -24,6 +24,7 @@ from holdfast.domain.quality import (
 )
 
 START_UNNAMED = "meter_start_missing"
+STOP_UNNAMED = "meter_stop_missing"
 DIP = "register_dip"
 _TOLD = {
     "register_jump",
@@ -53,6 +54,7 @@ def sampled(row: SessionRow, register_mwh: int, at: datetime) -> bool:
     odd = not _possible(growth, row.meter_last_at, at)
     row.meter_last_mwh, row.meter_last_at = register_mwh, at
     _count(row)
+    _judge_end(row)
     return odd
 
 
@@ -73,6 +75,7 @@ def stopped(row: SessionRow, register_mwh: int, at: datetime) -> bool:
     """The register at the end."""
     row.changed = True
     row.meter_stop_mwh = register_mwh
+    _judge_end(row)
     if row.meter_start_mwh is None:
         row.find(START_UNNAMED, "the end has a register, the start has none")
         return False
@@ -91,6 +94,7 @@ def stopped(row: SessionRow, register_mwh: int, at: datetime) -> bool:
 def ended(row: SessionRow) -> bool:
     """The session ended. What one low reading meant is decided now: true where there was one, or
     anything else that was odd."""
+    _judge_end(row)
     return bool(row.meter_offset_mwh) or row.found(DIP)
 
 
@@ -105,6 +109,7 @@ def recount(row: SessionRow, readings: Sequence[RegisterReading]) -> None:
         row.meter_start_mwh = first.register_mwh
     if last is not None:
         row.meter_last_mwh, row.meter_last_at = last.register_mwh, last.at
+    _judge_end(row)
     start = row.meter_start_mwh
     end = row.meter_last_mwh if row.meter_stop_mwh is None else row.meter_stop_mwh
     if start is None or end is None:
@@ -138,6 +143,18 @@ def _measured(row: SessionRow, readings: Sequence[RegisterReading]) -> Measureme
         elif finding.code in _TOLD:
             row.find(finding.code, finding.detail, finding.severity.value)
     return measured
+
+
+def _judge_end(row: SessionRow) -> None:
+    """Whether what counts as the last register was read before the end: nobody knows what flowed
+    since. What is missing may come late."""
+    if row.ended_at is None:
+        return
+    last_at = row.meter_last_at
+    if row.meter_stop_mwh is None and last_at is not None and last_at < row.ended_at:
+        row.find(STOP_UNNAMED, "the end has no register: the last reading before counts", "note")
+    else:
+        row.withdraw(STOP_UNNAMED)
 
 
 def _possible(growth_mwh: int, since: datetime, until: datetime) -> bool:

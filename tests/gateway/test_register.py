@@ -167,6 +167,42 @@ def test_a_stop_of_zero_falls_back_to_the_last_reading() -> None:
     assert meter.codes == {"stop_missing"}
 
 
+def test_an_end_without_a_register_says_that_the_last_reading_counts() -> None:
+    meter = Meter(0)
+    meter.sample(7_000, 30)
+
+    meter.end(45)
+
+    assert meter.row.energy_wh == 7000
+    assert [(found["code"], found["severity"]) for found in meter.row.findings] == [
+        ("meter_stop_missing", "note")
+    ]
+
+
+def test_an_end_that_is_also_the_last_reading_lacks_no_register() -> None:
+    meter = Meter(0)
+    meter.sample(7_000, 30)
+
+    meter.end(30)
+
+    assert meter.codes == set()
+
+
+@pytest.mark.parametrize("by", ["the end's register", "a reading at the end"])
+def test_the_register_of_an_end_may_come_late(by: str) -> None:
+    meter = Meter(0)
+    meter.sample(7_000, 30)
+    meter.end(45)
+
+    if by == "the end's register":
+        meter.stop(8_000, 45)
+    else:
+        meter.sample(8_000, 45)
+
+    assert meter.row.energy_wh == 8000
+    assert meter.codes == set()
+
+
 def test_the_register_of_the_stop_wins_over_lifetime_readings() -> None:
     """Meter values from a lifetime register beside a start and stop that count from zero."""
     meter = Meter(0)
