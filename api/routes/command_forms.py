@@ -3,9 +3,17 @@
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
-from api.routes.fields import ConnectorNumber, EvseNumber, Input, Line, TokenUid
+from api.routes.fields import (
+    ConnectorNumber,
+    Content,
+    EvseNumber,
+    Input,
+    Line,
+    TokenUid,
+    written,
+)
 from holdfast.domain.money import AMOUNT_MINOR_MAX
 from holdfast.http.wrong_values import Said
 
@@ -113,7 +121,7 @@ class DataTransferForm(Input):
 
     vendor_id: Annotated[str, StringConstraints(min_length=1, max_length=255)]
     message_id: Annotated[str, StringConstraints(max_length=50)] | None = None
-    data: Any = None
+    data: Annotated[Any, AfterValidator(written)] = None
 
 
 class CallForm(Input):
@@ -124,7 +132,7 @@ class CallForm(Input):
         StringConstraints(pattern=r"^[A-Za-z0-9]{1,64}$"),
         Said("use an action's name in OCPP, such as GetLog"),
     ]
-    payload: dict[str, Any] = Field(default_factory=dict)
+    payload: Content = Field(default_factory=dict)
     validate_payload: bool = Field(
         True, alias="validate", description="Check the payload against the version's schema first."
     )

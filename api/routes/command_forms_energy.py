@@ -1,11 +1,11 @@
 """What commands about energy take: charging profiles, schedules, grid controls."""
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
 from api.routes.command_forms_station import Number, Place, TransactionId, Word
-from api.routes.fields import Input
+from api.routes.fields import Content, Input
 from holdfast.contracts.charging_profile import ChargingProfile
 
 Purpose = Literal["station_max", "tx_default", "tx", "priority", "local_generation"]
@@ -99,7 +99,7 @@ class DerControlForm(Input):
     id: ControlId
     type: Word
     default: bool = False
-    settings: dict[str, Any] = Field(default_factory=dict)
+    settings: Content = Field(default_factory=dict)
 
 
 class DerControlsForm(Input):

@@ -1,11 +1,12 @@
 """What commands about a station's model, data, firmware and display take."""
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
 from api.routes.fields import (
     ConnectorNumber,
+    Content,
     Currency,
     EvseNumber,
     Input,
@@ -291,14 +292,14 @@ class TariffForm(Input):
     """A tariff in OCPP 2.1's words (TariffType), for an EVSE or, with 0, for all."""
 
     evse: Place = 0
-    tariff: dict[str, Any]
+    tariff: Content
 
 
 class TransactionTariffForm(Input):
     """Another tariff for a running transaction (OCPP 2.1)."""
 
     transaction_id: TransactionId
-    tariff: dict[str, Any]
+    tariff: Content
 
 
 class TariffsForm(Input):

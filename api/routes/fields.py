@@ -2,7 +2,7 @@
 
 import re
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 from uuid import UUID
 
 import orjson
@@ -23,6 +23,7 @@ from holdfast.http.wrong_values import TIME_SAID, Said
 
 IDENTITY_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.:*=+|@~-]{0,47}$"
 _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
+Json = TypeVar("Json")
 WAIT_MAX_S = 60.0
 NAME_SAID = f"use 1 to {NAME_LENGTH_MAX} letters, digits and any of _ . -, a letter or digit first"
 
@@ -77,9 +78,9 @@ def of_prices(instant: datetime) -> datetime:
     return instant
 
 
-def written(body: dict[str, Any]) -> dict[str, Any]:
-    """What JSON can spell and nobody can keep or answer: half a surrogate pair, a NUL, a number
-    without end."""
+def written(body: Json) -> Json:
+    """What JSON can spell and nobody can keep, send or answer: half a surrogate pair, a NUL, a
+    number without end."""
     try:
         content = orjson.dumps(body)
     except TypeError:
@@ -89,7 +90,8 @@ def written(body: dict[str, Any]) -> dict[str, Any]:
     return body
 
 
-TariffBody = Annotated[dict[str, Any], AfterValidator(written)]
+Content = Annotated[dict[str, Any], AfterValidator(written)]
+TariffBody = Content
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(printable)]
 Line = Annotated[str, StringConstraints(max_length=500), AfterValidator(printable)]
 Reason = Annotated[

@@ -50,6 +50,20 @@ async def test_a_price_that_nobody_can_store_is_refused_wherever_one_is_asked_fo
             assert answer.status_code == 422, (path, answer.text)
 
 
+async def test_a_call_that_no_gateway_could_write_is_not_ordered(
+    client: httpx.AsyncClient,
+) -> None:
+    assert (await client.post("/api/v1/stations", json={"identity": "CP-1"})).status_code == 201
+    for odd in (2**70, "\ud800", "a\0b"):
+        call = {"action": "SetDisplayMessage", "payload": {"id": odd}, "validate": False}
+        transfer = {"vendor_id": "com.vendor", "data": [odd]}
+        for path, body in (("ocpp-calls", call), ("commands/data-transfer", transfer)):
+            answer = await client.post(
+                f"/api/v1/stations/CP-1/{path}", content=json.dumps(body), headers=JSON
+            )
+            assert answer.status_code == 422, (path, answer.text)
+
+
 async def test_prices_of_the_first_and_the_last_days_of_the_calendar_are_not_asked_for(
     client: httpx.AsyncClient,
 ) -> None:
