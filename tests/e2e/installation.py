@@ -179,7 +179,7 @@ async def running_fleet(
             async def answers() -> bool:
                 return (await client.get("/fleet")).status_code == 200
 
-            await eventually(answers, within_s=30, what="the fleet's control port answers")
+            await eventually(answers, within_s=120, what="the fleet's control port answers")
             yield client
     finally:
         process.terminate()
