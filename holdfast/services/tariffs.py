@@ -112,7 +112,7 @@ async def retire_tariff(
         )
     )
     if assigned:
-        raise Conflict(f"the tariff is assigned in {assigned} places: assign another one first")
+        raise Conflict(f"the tariff is assigned in {assigned} places: end that first")
     if tariff.retired_at is None:
         tariff.retired_at = now
         await db.flush()

@@ -1,11 +1,15 @@
 """The tariff editor in a real browser: typing, findings, the chart, rows, phone and dark."""
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
+from sqlalchemy import select
 
 from holdfast.domain.tariff.templates import BY_KEY
+from holdfast.services import publication_steps, publications
 from holdfast.services.tariff_drafts import create_draft
 from holdfast.store.database import Sessions
-from holdfast.store.tables import TariffVersion
+from holdfast.store.tables import ShownPrice, TariffVersion
 from tests.web.network import Network
 from tests.web.test_browser import (
     AXE,
@@ -39,6 +43,21 @@ async def draft_path(db_sessions: Sessions, network: Network) -> str:
             body=dict(BY_KEY["day-night"].body),
         )
     return f"/tariffs/{version.tariff_id}/drafts/{draft.id}"
+
+
+@pytest.fixture
+async def published(db_sessions: Sessions, network: Network) -> None:
+    """A version that is shown, and rows of the ledger that say all that one can say."""
+    now = datetime.now(UTC)
+    async with db_sessions.begin() as db:
+        version = await db.get_one(TariffVersion, network.tariff_version)
+        publication = await publications.begin(db, version, "key:1")
+        await publication_steps.tell(db, publication.id, None, now)
+        rows = (await db.scalars(select(ShownPrice).where(ShownPrice.channel == "page"))).all()
+        ended, refused = rows[:2]
+        ended.until_at, ended.ended_by = now + timedelta(hours=1), "key:1"
+        refused.channel, refused.state, refused.shown_at = "station_tariff", "unsupported", None
+        refused.detail = "OCPP bills every watt-hour and second"
 
 
 async def clean(visitor: Visitor, name: str, *, by_axe: bool = True) -> None:
@@ -110,7 +129,7 @@ async def test_the_editor_answers_while_somebody_types_and_loses_nothing(
 
 
 async def test_the_tariff_pages_are_clean_in_the_dark_and_on_a_phone(
-    visitor: Visitor, draft_path: str
+    visitor: Visitor, draft_path: str, published: None
 ) -> None:
     page = visitor.page
     await page.emulate_media(color_scheme="dark")
@@ -121,6 +140,8 @@ async def test_the_tariff_pages_are_clean_in_the_dark_and_on_a_phone(
         "tariff-assign": f"{tariff_path}/assign",
         "tariff-editor": draft_path,
         "tariff-review": f"{draft_path}/review",
+        "tariff-ledger": "/tariffs/ledger",
+        "tariff-publications": "/tariffs/publications",
         "user-groups": "/user-groups",
     }
 
