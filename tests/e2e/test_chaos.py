@@ -235,7 +235,7 @@ async def test_nothing_is_lost_when_everything_dies_in_turn(installation: Instal
             stations = (await control.get("/fleet")).json()["stations"]
             return sum(bool(s["connected"]) for s in stations) == STATIONS
 
-        await eventually(all_connected, within_s=60, what="all stations connected")
+        await eventually(all_connected, within_s=180, what="all stations connected")
         drivers = Drivers(control, api, fleet)
         for _round in range(ROUNDS):
             victims = list(VICTIMS)
@@ -244,7 +244,7 @@ async def test_nothing_is_lost_when_everything_dies_in_turn(installation: Instal
                 await kill_and_recover(installation, victim, drivers)
         await lose_temporal(installation, drivers)
         await eventually(
-            lambda: every_hold_is_used(drivers.ad_hoc), within_s=60, what="every hold is used"
+            lambda: every_hold_is_used(drivers.ad_hoc), within_s=180, what="every hold is used"
         )
         drained = await control.post("/drain", json={"timeout_s": 150})
         assert drained.json()["unconfirmed"] == [], "a message was never answered"

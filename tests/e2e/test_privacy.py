@@ -101,7 +101,7 @@ async def charge_and_decide(
         payment = await api.get(f"/payments/{hold.json()['id']}")
         return bool(payment.json()["state"] == "held")
 
-    await eventually(is_held, within_s=30, what="the hold is held")
+    await eventually(is_held, within_s=120, what="the hold is held")
     started = await api.post(
         f"/stations/{third['identity']}/commands/start?wait=5",
         json={"evse": 1, "payment": hold.json()["id"]},
@@ -119,10 +119,15 @@ async def charge_and_decide(
     listed = await api.get("/sessions", params={"token": known})
     assert listed.is_success, listed.text
     await asyncio.sleep(3)
-    for session in (await api.get("/sessions", params={"state": "charging"})).json()["items"]:
-        await decide(api, session["id"], "force-end")
     every = [item["id"] for item in (await api.get("/sessions")).json()["items"]]
-    await eventually(lambda: closed(api, every), within_s=90, what="every session is closed")
+
+    async def all_closed() -> bool:
+        # Asked again: the station of one may only now have said that it charges.
+        for session in (await api.get("/sessions", params={"state": "charging"})).json()["items"]:
+            await decide(api, session["id"], "force-end")
+        return await closed(api, every)
+
+    await eventually(all_closed, within_s=180, what="every session is closed", every_s=2)
 
 
 async def online(api: httpx.AsyncClient, identities: list[str]) -> None:
@@ -132,7 +137,7 @@ async def online(api: httpx.AsyncClient, identities: list[str]) -> None:
         shown = [(await api.get(f"/stations/{identity}")).json() for identity in identities]
         return all(station["online"] for station in shown)
 
-    await eventually(all_online, within_s=60, what="the stations are online")
+    await eventually(all_online, within_s=120, what="the stations are online")
 
 
 async def decide(api: httpx.AsyncClient, session: str, what: str) -> None:
