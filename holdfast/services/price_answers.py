@@ -47,6 +47,9 @@ _CLEARING = (
 )
 _REPLACED = text(_REPLACING.format(new="n.version_id = ANY(:versions)", before="p.id < n.id"))
 _CLEARED = text(_CLEARING.format(old="p.version_id = ANY(:versions)"))
+_OF_ONE_OR_ALL = (
+    "(CAST(:organization AS uuid) IS NULL OR p.organization_id = CAST(:organization AS uuid))"
+)
 # Who has not accepted shows what was there before. What is said to one driver ends as it is said.
 _ANSWERED_BY_HAND = text(
     "UPDATE shown_prices p SET "
@@ -59,12 +62,17 @@ _ANSWERED_BY_HAND = text(
     "detail = CASE WHEN o.state = 'accepted' THEN p.detail ELSE left(concat_ws(': ', "
     "o.state, o.answer ->> 'status'), 1000) END "
     "FROM orders o WHERE o.id = p.order_id AND p.version_id IS NULL "
+    "AND (CAST(:organization AS uuid) IS NULL "
+    "OR p.organization_id = CAST(:organization AS uuid)) "
     "AND p.state = 'asked' AND p.until_at IS NULL AND o.state NOT IN ('waiting', 'sent')"
 )
 _REPLACED_BY_HAND = text(
-    _REPLACING.format(new="n.version_id IS NULL", before="(p.shown_at, p.id) < (n.shown_at, n.id)")
+    _REPLACING.format(
+        new=f"n.version_id IS NULL AND {_OF_ONE_OR_ALL}",
+        before="(p.shown_at, p.id) < (n.shown_at, n.id)",
+    )
 )
-_CLEARED_BY_HAND = text(_CLEARING.format(old="p.version_id IS NULL"))
+_CLEARED_BY_HAND = text(_CLEARING.format(old=f"p.version_id IS NULL AND {_OF_ONE_OR_ALL}"))
 
 # Both ways through the index of what is not answered yet.
 _WITH_ANSWERS = text(
@@ -83,14 +91,18 @@ async def answered_versions(db: AsyncSession, most: int) -> list[UUID | None]:
 
 
 async def note_answers(
-    db: AsyncSession, version_ids: Sequence[UUID], now: datetime
+    db: AsyncSession,
+    version_ids: Sequence[UUID],
+    now: datetime,
+    *,
+    organization_id: UUID | None = None,
 ) -> frozenset[UUID]:
     """Write down what stations answered about these versions since; which of them were refused.
 
     And before that what they answered to orders of people, so that each row ends when the next one
-    began.
+    began: in this organization, or in all of them for the workers' own look.
     """
-    await _note_by_hand(db, now)
+    await _note_by_hand(db, organization_id, now)
     values = {"versions": list(version_ids), "now": now}
     answered = (await db.execute(_ANSWERED, values)).all()
     await db.execute(_REPLACED, {"versions": list(version_ids)})
@@ -98,7 +110,8 @@ async def note_answers(
     return frozenset(version_id for version_id, state in answered if state == "refused")
 
 
-async def _note_by_hand(db: AsyncSession, now: datetime) -> None:
-    await db.execute(_ANSWERED_BY_HAND, {"now": now})
-    await db.execute(_REPLACED_BY_HAND)
-    await db.execute(_CLEARED_BY_HAND, {"now": now})
+async def _note_by_hand(db: AsyncSession, organization_id: UUID | None, now: datetime) -> None:
+    whose = {"organization": organization_id}
+    await db.execute(_ANSWERED_BY_HAND, {"now": now} | whose)
+    await db.execute(_REPLACED_BY_HAND, whose)
+    await db.execute(_CLEARED_BY_HAND, {"now": now} | whose)

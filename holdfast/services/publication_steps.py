@@ -37,7 +37,9 @@ async def look(db: AsyncSession, publication_id: UUID, now: datetime) -> contrac
     publication = await _publication(db, publication_id)
     await in_line(db, publication.organization_id)
     spans = await spans_of(db, publication.organization_id, publication.tariff_id)
-    await price_answers.note_answers(db, list(spans), now)
+    await price_answers.note_answers(
+        db, list(spans), now, organization_id=publication.organization_id
+    )
     return await _seen(db, publication, now)
 
 

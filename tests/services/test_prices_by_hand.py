@@ -4,12 +4,13 @@ and it no longer says that the published price is shown there."""
 import json
 from datetime import timedelta
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import select, update
 
 from holdfast.domain.tariff import california
+from holdfast.services.price_answers import note_answers
 from holdfast.services.shown_prices import list_shown
 from holdfast.services.slices import SliceAsked
 from holdfast.services.station_commands import Command, command_station
@@ -58,6 +59,22 @@ async def claims(town: Town, channel: str) -> list[tuple[Any, ...]]:
     """What the ledger says that the station shows now: EVSE, whether it is published, by whom."""
     rows = [row for row in await town.ledger(channel) if row.state == "shown" and not row.until_at]
     return [(row.evse, row.version_id is not None, row.shown_by) for row in rows]
+
+
+async def test_a_look_of_one_organization_notes_no_answers_of_another(
+    db_sessions: Sessions, organization: UUID
+) -> None:
+    town = await Town.of(db_sessions, organization, "ocpp2.1", per_kwh("0.50"))
+    order_id = await by_hand(town, "default_tariff", {"evse": 1, "tariff": DEAR})
+    async with db_sessions.begin() as db:
+        await db.execute(
+            update(Order).where(Order.id == order_id).values(state="accepted", answered_at=NOON)
+        )
+
+    for whose, shown in ((uuid4(), []), (town.made.organization_id, [(1, False, "key:ada")])):
+        async with db_sessions.begin() as db:
+            await note_answers(db, [], NOON, organization_id=whose)
+        assert await claims(town, "station_tariff") == shown
 
 
 async def test_a_tariff_by_hand_takes_the_published_ones_place_when_the_station_accepted_it(
