@@ -1,8 +1,12 @@
-"""Rows of ports for whole installations, of which no two workers of a test run get the same."""
+"""Rows of ports for whole installations, of which no two workers of a test run get the same; and
+how the servers of tests leave theirs."""
 
+import asyncio
 import itertools
 import os
 import secrets
+import socket
+from collections.abc import Iterable
 
 from cli.ports import Ports, is_free
 
@@ -21,3 +25,16 @@ def free_row() -> int:
         if all(is_free(port) for port in Ports.from_base(base).by_name().values()):
             return base
     raise AssertionError("no row of ports is free")
+
+
+async def stop_accepting(listeners: Iterable[socket.socket]) -> None:
+    """To be called before a server of the event loop closes, where somebody may connect meanwhile.
+
+    A socket that was accepted in the very turn in which its server closes is left open: asyncio
+    attaches its transport to the server, which is none any more, and raises. What is accepted has
+    its transport after this, and nothing more is.
+    """
+    loop = asyncio.get_running_loop()
+    for listener in listeners:
+        loop.remove_reader(listener.fileno())
+    await asyncio.sleep(0)

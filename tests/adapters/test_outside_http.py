@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager, closing, suppress
 import pytest
 
 from holdfast.adapters.outside_http import OutsideHttp, OutsideUnreachable
+from tests.ports import stop_accepting
 
 
 @asynccontextmanager
@@ -23,6 +24,7 @@ async def answering(raw: bytes) -> AsyncIterator[str]:
     server = await asyncio.start_server(say, "127.0.0.1", 0)
     async with server:
         yield f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        await stop_accepting(server.sockets)  # who gave up may be coming only now
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,7 @@ from websockets.http11 import Request, Response
 from websockets.typing import Subprotocol
 
 from simulator.stations.schemas import PROTOCOLS, Part, finding
+from tests.ports import stop_accepting
 
 Json = dict[str, Any]
 WAIT_S = 30.0
@@ -250,3 +251,4 @@ async def back_office(
     ) as server:
         office.port = next(iter(server.sockets)).getsockname()[1]
         yield office
+        await stop_accepting(server.sockets)  # stations come again and again
