@@ -20,6 +20,7 @@ from cli.embedded.databases import create_database, drop_database
 from holdfast.settings import Settings
 from holdfast.store.database import open_engine, open_sessions
 from simulator.stations.config import StationConfig
+from simulator.stations.station import SimulatedStation
 from tests.conftest import TEST_SECRET
 from tests.e2e.security_network import (
     SecurityNetwork,
@@ -68,6 +69,20 @@ async def priced(net: SecurityNetwork, elements: list[dict[str, Any]]) -> str:
     return str(tariff["id"])
 
 
+def said(station: SimulatedStation) -> dict[str, Any]:
+    """What its driver was told of prices: the last message of each name."""
+    return {one["message"]: one for one in station.memory.read("price_messages", [])}
+
+
+def has(station: SimulatedStation, message: str) -> Callable[[], Awaitable[bool]]:
+    """Whether its driver was told such a message."""
+
+    async def told() -> bool:
+        return message in said(station)
+
+    return told
+
+
 async def test_a_price_reaches_displays_pages_and_partners_and_its_cost_the_driver(
     net: SecurityNetwork,
 ) -> None:
@@ -112,21 +127,12 @@ async def test_a_price_reaches_displays_pages_and_partners_and_its_cost_the_driv
         (partner,) = (await net.read("/ocpi-tariffs?form=2.3.0"))["items"]
         assert partner["elements"][0]["price_components"][0]["price"] == 0.5
 
-        def messages() -> list[dict[str, Any]]:
-            return list(old.memory.read("price_messages", []))
-
-        def told_of(message: str) -> Callable[[], Awaitable[bool]]:
-            async def holds() -> bool:
-                return message in [one["message"] for one in messages()]
-
-            return holds
-
         # The car stays until its driver was told what it costs, however long that takes.
         await old.plug_in(1, CARD, energy_wh=10_000, stay_s=600)
-        await until(told_of("RunningCost"), lambda: str(messages()))
+        await until(has(old, "RunningCost"), lambda: str(said(old)))
         old.unplug(1)
-        await until(told_of("FinalCost"), lambda: str(messages()))
-        told = {one["message"]: one for one in messages()}
+        await until(has(old, "FinalCost"), lambda: str(said(old)))
+        told = said(old)
         (session,) = (await net.read("/sessions?station=SHOW-16"))["items"]
         assert told["SetUserPrice"]["idToken"] == CARD
         assert told["RunningCost"]["chargingPrice"] == {"kWhPrice": 0.6}
