@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from holdfast.contracts import catalogue
 from holdfast.settings import BadSettings, Settings
 
 ROOT = Path(__file__).parents[1]
@@ -26,6 +27,13 @@ def test_every_setting_is_documented_with_its_default() -> None:
         expected[f"HOLDFAST_{name.upper()}"] = (default, field.description)
 
     assert documented_settings() == expected
+
+
+def test_every_workflow_is_named_to_who_is_on_call() -> None:
+    text = (ROOT / "docs/howto/on-call.md").read_text()
+    named = set(re.findall(r"^\| `([a-z]+-)…` \| `(\w+)` \|", text, re.MULTILINE))
+
+    assert named == {(contract.prefix, name) for name, contract in catalogue.BY_NAME.items()}
 
 
 def test_every_link_between_documents_leads_somewhere() -> None:
