@@ -102,6 +102,8 @@ class Live:
         """
         if self.subscribers >= SUBSCRIBERS_MAX:
             raise TooManySubscribers(str(SUBSCRIBERS_MAX))
+        if self._closed.is_set():
+            return
         subscriber = Subscriber(asyncio.Queue(QUEUE_LENGTH))
         self._join(key, topics, read, subscriber)
         loop = asyncio.get_running_loop()
@@ -166,8 +168,10 @@ class Live:
 
     async def _keep(self, feed: Feed) -> None:
         while True:
+            # Not `wait_for`: a change that comes with the cancellation would swallow it (3.11).
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(feed.changed.wait(), READ_INTERVAL_S_MAX)
+                async with asyncio.timeout(READ_INTERVAL_S_MAX):
+                    await feed.changed.wait()
             feed.changed.clear()
             try:
                 async with self._reads:

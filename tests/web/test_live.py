@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import SecretStr
@@ -266,3 +267,24 @@ async def test_pages_hear_through_the_connection_that_the_process_has(
         await live.close()
         hearing.cancel()
         await asyncio.gather(hearing, return_exceptions=True)
+
+
+async def test_a_feed_that_changes_as_its_last_reader_leaves_ends_all_the_same(
+    database_url: str,
+) -> None:
+    board, silent = Board(), Notices(SecretStr(database_url))
+    live = Live(SecretStr(database_url), changes=silent)
+    before = asyncio.all_tasks()
+    first: Any = live.stream("board", TOPICS, board.read, always)
+    await next_frame(first)
+    await asyncio.sleep(4 * READ_INTERVAL_S_MIN)  # by now the feed waits for a change
+    (feed,) = [task for task in asyncio.all_tasks() - before if "web-feed" in task.get_name()]
+
+    second: Any = live.stream("board", TOPICS, board.read, always)
+    await anext(second)  # for whom the feed is to be read
+    await first.aclose()
+    await second.aclose()
+
+    await asyncio.wait({feed}, timeout=PATIENCE_S)
+    assert feed.cancelled()
+    await live.close()

@@ -267,7 +267,7 @@ async def test_a_simulation_is_live_and_both_pages_are_clean_in_a_browser(
         continue
     await page.get_by_text("Done").first.wait_for(timeout=PATIENCE_MS)
     await page.locator("#bars canvas").wait_for(timeout=PATIENCE_MS)
-    assert await page.locator("#cancel").is_hidden()
+    await page.locator("#cancel").wait_for(state="hidden", timeout=PATIENCE_MS)
     await clean(visitor, "tariff-simulation-done")
     await visitor.open("/tariffs/market")
     await page.locator("#market canvas").wait_for(timeout=PATIENCE_MS)
