@@ -41,7 +41,7 @@ from holdfast.services.scope import belongs, owned
 from holdfast.services.session_course import end_of
 from holdfast.services.session_terms import terms_of
 from holdfast.services.spot_prices import curves
-from holdfast.services.tariff_choice import Choice, choose, driver_of
+from holdfast.services.tariff_choice import Choice, Driver, choose, driver_of
 from holdfast.store.tables import Session, Settlement, Site, TariffVersion
 
 EARLIER_MAX = 5_000
@@ -58,15 +58,16 @@ CONSIDERED_MAX = 20
 _DAY = timedelta(days=1)
 
 
-async def freeze(db: AsyncSession, session: Session, at: datetime) -> Choice | None:
-    """Choose the version for a session that begins at an instant, and write down what it is priced
-    by. None where nothing applies: then it is asked again."""
+async def choose_for(
+    db: AsyncSession, session: Session, at: datetime, *, ad_hoc: bool
+) -> tuple[Driver, Choice | None]:
+    """Who charges in a session, and as `choose` for it where it is; `ad_hoc`: from a hold."""
     driver = await driver_of(
         db,
         session.organization_id,
         token_id=session.token_id,
         account_id=session.account_id,
-        ad_hoc=session.payment_id is not None,
+        ad_hoc=ad_hoc,
     )
     choice = await choose(
         db,
@@ -77,6 +78,13 @@ async def freeze(db: AsyncSession, session: Session, at: datetime) -> Choice | N
         driver=driver,
         at=at,
     )
+    return driver, choice
+
+
+async def freeze(db: AsyncSession, session: Session, at: datetime) -> Choice | None:
+    """Choose the version for a session that begins at an instant, and write down what it is priced
+    by. None where nothing applies: then it is asked again."""
+    driver, choice = await choose_for(db, session, at, ad_hoc=session.payment_id is not None)
     site = await _of_site(db, session, None if choice is None else choice.tariff.currency)
     # Both after the last query: it would write the one before the other.
     session.tariff_version_id = None if choice is None else choice.version.id

@@ -19,9 +19,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
 from holdfast.domain.finding import Finding, Severity
+from holdfast.services.price_terms import choose_for
 from holdfast.services.refusal import Conflict
 from holdfast.services.scope import belongs, owned
-from holdfast.services.tariff_choice import Choice, Place, choose, driver_of, place_of
+from holdfast.services.tariff_choice import Choice, Place, place_of
 from holdfast.store.tables import Payment, ReviewTask, Session, Site, Tariff, TariffAssignment
 
 OTHER_CURRENCY = "other_currency"
@@ -115,22 +116,7 @@ async def check_hold(db: AsyncSession, session: Session, payment: Payment, now: 
     Raises Conflict where the tariff that applies there now is in another currency: nothing of the
     hold could be captured, and no amount of it is a limit to a cost in another.
     """
-    driver = await driver_of(
-        db,
-        session.organization_id,
-        token_id=session.token_id,
-        account_id=session.account_id,
-        ad_hoc=True,
-    )
-    choice = await choose(
-        db,
-        organization_id=session.organization_id,
-        site_id=session.site_id,
-        station_id=session.station_id,
-        evse=session.evse,
-        driver=driver,
-        at=now,
-    )
+    _, choice = await choose_for(db, session, now, ad_hoc=True)
     if choice is not None and choice.tariff.currency != payment.currency:
         raise Conflict(
             f"the payment holds {payment.currency}, and EVSE {session.evse} is priced in "
